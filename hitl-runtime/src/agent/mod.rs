@@ -678,7 +678,7 @@ impl<G: Graph> Agent<G> {
     /// Each pass processes all threads that are due. At most 16 threads are read at the same time, at most 16 run on
     /// after a review expired, and at most 16 run after they were taken over: threads that run for long delay neither
     /// each other nor a deadline. If 16 threads already run on after expired reviews, the expiry of further reviews is
-    /// recorded at once, and their threads run as soon as a slot is free.
+    /// recorded at once, and their threads run as soon as another run has ended.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep};
 use super::{
     activity::RunningGuard,
     attempt::{self, Attempt, AttemptOutcome, FinishedAttempt},
-    item_slots::ItemSlots,
+    item_permits::ItemPermits,
 };
 use crate::{
     Error, ThreadId,
@@ -132,7 +132,7 @@ async fn run_all<'a>(
         for this in attempts.drain(..) {
             let lane = this.lane;
             let mut work = attempt::run(engine, this, leased_until_ms).boxed();
-            // A node that completes on its first poll needs no slot in `running`, no timer and no waker.
+            // A node that completes on its first poll needs no place in `running`, no timer and no waker.
             if busy.is_empty()
                 && !writer.is_full()
                 && let Poll::Ready(mut finished) = poll!(&mut work)
@@ -268,23 +268,23 @@ fn advance(
     moved: &Moved,
     attempts: &mut Vec<Box<Attempt>>,
 ) -> Result<bool, Error> {
-    let mut slots = ItemSlots::new(&writer.fold, busy);
+    let mut permits = ItemPermits::new(&writer.fold, busy);
     let stopped = writer.fold.stop().is_some();
     // This process does not run them, and the lease of the runner that began them has expired.
     for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
-        attempts.extend(take_over(writer, lane, stopped, &mut slots)?);
+        attempts.extend(take_over(writer, lane, stopped, &mut permits)?);
     }
     // Nothing below leads to the end, so it is recorded in the append of the entry that led there.
     if writer.fold.is_at_end() {
         writer.push(Event::Ended {})?;
     }
-    // A review waits for no slot.
+    // A review waits for no permit.
     for lane in moved.lanes(writer.fold.lanes_made()) {
         if writer.is_full() {
             return Ok(true);
         }
         if !stopped && !busy.contains(&lane) && is_at_review(writer, lane)? {
-            advance_ready(writer, lane, &mut slots)?;
+            advance_ready(writer, lane, &mut permits)?;
         }
     }
     let mut around = writer.fold.lanes.first_parent_of_ready().filter(|_| !stopped);
@@ -298,11 +298,11 @@ fn advance(
             if writer.is_full() {
                 return Ok(true);
             }
-            match advance_ready(writer, lane, &mut slots)? {
+            match advance_ready(writer, lane, &mut permits)? {
                 Advanced::Stands => {}
                 Advanced::Runs(attempt) => attempts.push(attempt),
                 Advanced::Again => next = lane,
-                // The lanes after it came out of the same lane and wait for the same slots, except for reviews.
+                // The lanes after it came out of the same lane and wait for the same permits, except for reviews.
                 Advanced::Waits if matches!(moved, Moved::All) => {}
                 Advanced::Waits => break,
             }
@@ -372,11 +372,15 @@ enum Advanced {
     Runs(Box<Attempt>),
     /// It is ready again: its review was signed by an edit that was proposed before.
     Again,
-    /// A `for` around it has no free slot.
+    /// A `for` around it has no free permit.
     Waits,
 }
 
-fn advance_ready(writer: &mut ThreadWriter, lane: LaneId, slots: &mut ItemSlots) -> Result<Advanced, Error> {
+fn advance_ready(
+    writer: &mut ThreadWriter,
+    lane: LaneId,
+    permits: &mut ItemPermits,
+) -> Result<Advanced, Error> {
     let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
     let LaneState::Ready { activation, again_ms } = &stands.at else { return Ok(Advanced::Stands) };
     let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
@@ -399,7 +403,7 @@ fn advance_ready(writer: &mut ThreadWriter, lane: LaneId, slots: &mut ItemSlots)
         writer.push(Event::Failed { node, lane, error, again_ms: None })?;
         return Ok(Advanced::Stands);
     }
-    if !slots.take(&writer.fold, lane) {
+    if !permits.take(&writer.fold, lane) {
         return Ok(Advanced::Waits);
     }
     let (activation, again_ms) = (activation.clone(), *again_ms);
@@ -419,7 +423,7 @@ fn take_over(
     writer: &mut ThreadWriter,
     lane: LaneId,
     stopped: bool,
-    slots: &mut ItemSlots,
+    permits: &mut ItemPermits,
 ) -> Result<Option<Box<Attempt>>, Error> {
     let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
     let Some(LaneState::Began { activation, key, .. }) = at else { return Ok(None) };
@@ -430,7 +434,7 @@ fn take_over(
         writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
         return Ok(None);
     }
-    if !slots.take(&writer.fold, lane) {
+    if !permits.take(&writer.fold, lane) {
         return Ok(None);
     }
     writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;

@@ -5,7 +5,7 @@ mod append_and_run;
 mod attempt;
 mod edit_path;
 mod executor;
-mod item_slots;
+mod item_permits;
 mod preview;
 mod run_to_completion;
 pub(super) mod write_checks;

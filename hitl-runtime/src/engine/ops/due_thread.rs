@@ -24,26 +24,26 @@ use crate::{
 
 /// The concurrency limits of sweeps. One pool limits the threads that are read. Threads with expired reviews and
 /// threads that are taken over have a pool each, so that neither has to wait for the other.
-pub(super) struct SweepSlots {
+pub(super) struct SweepPermits {
     pub(super) looks: Arc<Semaphore>,
     pub(super) deadlines: Arc<Semaphore>,
     pub(super) runs: Arc<Semaphore>,
-    /// `true` if the runs after deadlines seem to hang: none has ended since a slot was last waited for in vain.
+    /// `true` if the runs after deadlines seem to hang: none has ended since a permit was last waited for in vain.
     pub(super) hang: AtomicBool,
 }
 
-impl SweepSlots {
-    /// The time to wait for a free deadline slot. Most runs end at once, and waiting then saves an append: one entry
+impl SweepPermits {
+    /// The time to wait for a free deadline permit. Most runs end at once, and waiting then saves an append: one entry
     /// records the expiry together with the runner's lease.
     const PATIENCE: Duration = Duration::from_secs(1);
 
     async fn deadline(&self) -> Option<OwnedSemaphorePermit> {
-        let slot = Arc::clone(&self.deadlines);
+        let pool = Arc::clone(&self.deadlines);
         if self.hang.load(Ordering::SeqCst) {
-            return slot.try_acquire_owned().ok();
+            return pool.try_acquire_owned().ok();
         }
-        match tokio::time::timeout(Self::PATIENCE, slot.acquire_owned()).await {
-            Ok(slot) => slot.ok(),
+        match tokio::time::timeout(Self::PATIENCE, pool.acquire_owned()).await {
+            Ok(permit) => permit.ok(),
             Err(_) => {
                 self.hang.store(true, Ordering::SeqCst);
                 None
@@ -61,8 +61,8 @@ impl SweepSlots {
 pub(super) enum DueThreadOutcome {
     /// Nothing more is due for now.
     NothingDue,
-    /// The thread must run, but all run slots are taken.
-    NeedsSlot,
+    /// The thread must run, but all run permits are taken.
+    NeedsPermit,
 }
 
 impl Engine {
@@ -71,7 +71,7 @@ impl Engine {
         self: &Arc<Self>,
         thread: &ThreadId,
         look: OwnedSemaphorePermit,
-        slots: &SweepSlots,
+        permits: &SweepPermits,
         noticed: &mut Vec<SweepEvent>,
     ) -> Result<DueThreadOutcome, Error> {
         loop {
@@ -109,16 +109,16 @@ impl Engine {
             if events.is_empty() && !orphaned {
                 return Ok(DueThreadOutcome::NothingDue);
             }
-            let slot = if events.is_empty() { slots.run() } else { slots.deadline().await };
-            let Some(slot) = slot else {
+            let permit = if events.is_empty() { permits.run() } else { permits.deadline().await };
+            let Some(permit) = permit else {
                 if events.is_empty() {
-                    return Ok(DueThreadOutcome::NeedsSlot);
+                    return Ok(DueThreadOutcome::NeedsPermit);
                 }
                 // Record the expiry all the same. Running on from there can wait.
                 if self.append_unclaimed(writer, events).await? {
                     let standing = ThreadStatus::Running;
                     noticed.push(SweepEvent::Moved { thread: thread.clone(), standing });
-                    return Ok(DueThreadOutcome::NeedsSlot);
+                    return Ok(DueThreadOutcome::NeedsPermit);
                 }
                 continue;
             };
@@ -127,12 +127,12 @@ impl Engine {
             }
             drop(look);
             let ran = self.append_and_run(writer, events).await;
-            drop(slot);
-            slots.hang.store(false, Ordering::SeqCst);
+            drop(permit);
+            permits.hang.store(false, Ordering::SeqCst);
             let standing = match ran {
                 Ok(fold) => thread_status(&fold),
                 Err(RunError::LeaseLost(_)) => ThreadStatus::Running,
-                // Another writer was first. What is still due is processed without another wait for a slot.
+                // Another writer was first. What is still due is processed without another wait for a permit.
                 Err(RunError::Conflict(_)) => return self.retry_after_conflict(thread, noticed).await,
                 Err(RunError::Error(error)) => return Err(error),
             };

@@ -32,7 +32,7 @@ pub enum SweepEvent {
         /// The thread.
         thread: ThreadId,
         /// The thread's status now: a node may have failed. [`ThreadStatus::Running`] if another runner has taken the
-        /// thread over, or if the thread waits for a slot to run.
+        /// thread over, or if the thread waits for a permit to run.
         standing: ThreadStatus,
     },
     /// A reminder: a review has been open for the interval of `remind`, or for another such interval. A person should

@@ -12,7 +12,7 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use tokio::{sync::Semaphore, time::Sleep};
 
 use super::{
-    due_thread::{DueThreadOutcome, SweepSlots},
+    due_thread::{DueThreadOutcome, SweepPermits},
     sweep_event::SweepEvent,
 };
 use crate::{
@@ -30,7 +30,7 @@ const RUNS: usize = 16;
 /// The page size of index queries.
 const PAGE: usize = 64;
 
-/// The capacity of the queue of threads that wait for a slot to run. The index keeps the others.
+/// The capacity of the queue of threads that wait for a permit to run. The index keeps the others.
 const WAITING: usize = 1_024;
 
 /// The largest number of failing threads that are remembered, and the largest number of passes before one is retried.
@@ -40,17 +40,17 @@ const LONGEST_REST: u64 = 64;
 /// Processes due threads, pass by pass. One pass queries the index page by page until no more threads are due.
 pub(super) struct Sweeper {
     engine: Arc<Engine>,
-    slots: Arc<SweepSlots>,
+    permits: Arc<SweepPermits>,
     rounds: FuturesUnordered<BoxFuture<'static, ProcessedThread>>,
     /// Threads that the index listed and that are not read yet.
     named: VecDeque<ThreadId>,
-    /// Threads that wait for a slot to run.
+    /// Threads that wait for a permit to run.
     waiting: VecDeque<ThreadId>,
     /// Threads from `waiting` that are being read again.
     again: BTreeSet<ThreadId>,
     /// All of the above, and the threads that are being processed.
     busy: BTreeSet<ThreadId>,
-    /// `true` if more threads wait for a slot than `waiting` can hold.
+    /// `true` if more threads wait for a permit than `waiting` can hold.
     more: bool,
     resting: BTreeMap<ThreadId, Backoff>,
     looks: u64,
@@ -95,12 +95,12 @@ pub(super) enum Step {
 
 impl Sweeper {
     pub(super) fn new(engine: &Arc<Engine>) -> Self {
-        let slots = |count| Arc::new(Semaphore::new(count));
-        let (looks, deadlines, runs) = (slots(LOOKS), slots(DEADLINES), slots(RUNS));
-        let slots = SweepSlots { looks, deadlines, runs, hang: AtomicBool::new(false) };
+        let permits = |count| Arc::new(Semaphore::new(count));
+        let (looks, deadlines, runs) = (permits(LOOKS), permits(DEADLINES), permits(RUNS));
+        let permits = SweepPermits { looks, deadlines, runs, hang: AtomicBool::new(false) };
         Self {
             engine: Arc::clone(engine),
-            slots: Arc::new(slots),
+            permits: Arc::new(permits),
             rounds: FuturesUnordered::new(),
             named: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -148,7 +148,7 @@ impl Sweeper {
                 }
                 continue;
             }
-            // A poll of the rounds may have released a slot. A new query must be polled once to be woken.
+            // A poll of the rounds may have released a permit. A new query must be polled once to be woken.
             if begun || self.can_begin() || self.asks() {
                 continue;
             }
@@ -216,20 +216,20 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Returns whether a thread can be read now. One that waits to run needs a free run slot.
+    /// Returns whether a thread can be read now. One that waits to run needs a free run permit.
     fn can_begin(&self) -> bool {
         let wanted = !self.named.is_empty() || self.can_try_again();
-        wanted && self.slots.looks.available_permits() > 0
+        wanted && self.permits.looks.available_permits() > 0
     }
 
     fn can_try_again(&self) -> bool {
-        !self.waiting.is_empty() && self.again.len() < self.slots.runs.available_permits()
+        !self.waiting.is_empty() && self.again.len() < self.permits.runs.available_permits()
     }
 
-    /// Begins as many rounds as the slots allow. Waiting threads come first.
+    /// Begins as many rounds as the permits allow. Waiting threads come first.
     fn begin(&mut self) -> bool {
         let mut begun = false;
-        while let Ok(look) = Arc::clone(&self.slots.looks).try_acquire_owned() {
+        while let Ok(look) = Arc::clone(&self.permits.looks).try_acquire_owned() {
             let thread = if self.can_try_again() {
                 let thread = self.waiting.pop_front();
                 self.again.extend(thread.clone());
@@ -238,11 +238,11 @@ impl Sweeper {
                 self.named.pop_front()
             };
             let Some(thread) = thread else { break };
-            let (engine, slots) = (Arc::clone(&self.engine), Arc::clone(&self.slots));
+            let (engine, permits) = (Arc::clone(&self.engine), Arc::clone(&self.permits));
             self.rounds.push(Box::pin(finish(async move {
                 let mut noticed = Vec::new();
                 let end =
-                    contain_panics(&thread, engine.process_due_thread(&thread, look, &slots, &mut noticed))
+                    contain_panics(&thread, engine.process_due_thread(&thread, look, &permits, &mut noticed))
                         .await;
                 ProcessedThread { thread, noticed, end }
             })));
@@ -258,10 +258,12 @@ impl Sweeper {
         let waited = self.again.remove(&thread);
         let mut told: Vec<_> = noticed.into_iter().map(Ok).collect();
         match end {
-            Ok(DueThreadOutcome::NeedsSlot) if waited => self.waiting.push_front(thread),
-            Ok(DueThreadOutcome::NeedsSlot) if self.waiting.len() < WAITING => self.waiting.push_back(thread),
+            Ok(DueThreadOutcome::NeedsPermit) if waited => self.waiting.push_front(thread),
+            Ok(DueThreadOutcome::NeedsPermit) if self.waiting.len() < WAITING => {
+                self.waiting.push_back(thread)
+            }
             Ok(end) => {
-                self.more |= end == DueThreadOutcome::NeedsSlot;
+                self.more |= end == DueThreadOutcome::NeedsPermit;
                 self.busy.remove(&thread);
                 self.resting.remove(&thread);
             }

@@ -62,7 +62,7 @@ pub enum InvalidJournalKey {
     },
     /// Neither hexadecimal nor Base64.
     #[error(
-        "a journal key is hexadecimal or Base64, optionally after an id and a colon, or `kms:` and an AWS KMS key"
+        "a journal key is at least 32 bytes as hexadecimal digits or Base64 (`openssl rand -hex 32`), optionally after an id and a colon, or `kms:` and an AWS KMS key"
     )]
     Encoding,
     /// An invalid id.

@@ -221,7 +221,7 @@ mod tests {
         let mut answer = [0; 15];
         ping.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"HTTP/1.1 200 OK");
-        // All slots are taken, and only the ping's connection has a parser, a router and a buffer.
+        // No further connection is accepted, and only the ping's connection has a parser, a router and a buffer.
         assert_eq!(
             (connections.count_in(ConnectionState::ReadingHead), connections.count_in(ConnectionState::Idle)),
             (7, 1)

@@ -48,17 +48,18 @@ const SLOW_STATES: [ConnectionState; 2] = [ConnectionState::ReadingBody, Connect
 struct Table {
     /// A logical clock: it orders events without reading the time.
     clock: u64,
-    slots: BTreeMap<u64, Slot>,
+    /// The open connections, by their numbers.
+    open: BTreeMap<u64, OpenConnection>,
     /// State, tick of the last change, and number of each connection. The first of each state is the oldest.
     order: BTreeSet<(ConnectionState, u64, u64)>,
     counts: BTreeMap<ConnectionState, usize>,
-    /// The sum over all slots.
+    /// The sum over all connections.
     bytes: usize,
     /// The number of requests being executed, also of connections that have closed since.
     executing: usize,
 }
 
-struct Slot {
+struct OpenConnection {
     state: ConnectionState,
     since: u64,
     bytes: usize,
@@ -78,15 +79,15 @@ impl Connections {
     /// Registers a new connection. If the limit is reached, closes the connection that has been idle the longest.
     pub(super) fn register(self: &Arc<Self>) -> Arc<Connection> {
         let mut table = self.table();
-        while table.slots.len() >= self.max_connections && table.evict(self.max_connections) {}
+        while table.open.len() >= self.max_connections && table.evict(self.max_connections) {}
         let (number, close_signal) = (table.tick(), Arc::new(Notify::new()));
-        let slot = Slot {
+        let open = OpenConnection {
             state: ConnectionState::ReadingHead,
             since: number,
             bytes: 0,
             close_signal: Arc::clone(&close_signal),
         };
-        table.insert(number, slot);
+        table.insert(number, open);
         Arc::new(Connection { number, close_signal, all: Arc::clone(self) })
     }
 
@@ -113,34 +114,34 @@ impl Table {
         self.clock
     }
 
-    fn insert(&mut self, number: u64, slot: Slot) {
-        self.order.insert((slot.state, slot.since, number));
-        *self.counts.entry(slot.state).or_default() += 1;
-        self.bytes += slot.bytes;
-        self.slots.insert(number, slot);
+    fn insert(&mut self, number: u64, open: OpenConnection) {
+        self.order.insert((open.state, open.since, number));
+        *self.counts.entry(open.state).or_default() += 1;
+        self.bytes += open.bytes;
+        self.open.insert(number, open);
     }
 
-    fn remove(&mut self, number: u64) -> Option<Slot> {
-        let slot = self.slots.remove(&number)?;
-        self.order.remove(&(slot.state, slot.since, number));
-        if let Some(count) = self.counts.get_mut(&slot.state) {
+    fn remove(&mut self, number: u64) -> Option<OpenConnection> {
+        let open = self.open.remove(&number)?;
+        self.order.remove(&(open.state, open.since, number));
+        if let Some(count) = self.counts.get_mut(&open.state) {
             *count -= 1;
         }
-        self.bytes -= slot.bytes;
-        Some(slot)
+        self.bytes -= open.bytes;
+        Some(open)
     }
 
-    /// Changes a slot, unless its connection has been closed.
-    fn change(&mut self, number: u64, change: impl FnOnce(&mut Slot)) {
-        if let Some(mut slot) = self.remove(number) {
-            change(&mut slot);
-            self.insert(number, slot);
+    /// Changes an open connection. One that has been closed stays as it is.
+    fn change(&mut self, number: u64, change: impl FnOnce(&mut OpenConnection)) {
+        if let Some(mut open) = self.remove(number) {
+            change(&mut open);
+            self.insert(number, open);
         }
     }
 
     fn set_state(&mut self, number: u64, state: ConnectionState) {
         let since = self.tick();
-        self.change(number, |slot| (slot.state, slot.since) = (state, since));
+        self.change(number, |open| (open.state, open.since) = (state, since));
     }
 
     /// Returns the numbers of the connections in a state, oldest first.
@@ -149,8 +150,8 @@ impl Table {
     }
 
     fn close(&mut self, number: u64) {
-        if let Some(slot) = self.remove(number) {
-            slot.close_signal.notify_one();
+        if let Some(open) = self.remove(number) {
+            open.close_signal.notify_one();
         }
     }
 
@@ -188,7 +189,7 @@ impl Connection {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.all.table().slots.get(&self.number).is_none_or(|slot| slot.state == ConnectionState::Idle)
+        self.all.table().open.get(&self.number).is_none_or(|open| open.state == ConnectionState::Idle)
     }
 
     /// Records that the head of the first request is complete.
@@ -266,13 +267,13 @@ impl Connection {
         let mut table = self.all.table();
         loop {
             // This connection has been closed already, so its request cannot complete.
-            let Some(own) = table.slots.get(&self.number).map(|slot| slot.bytes) else {
+            let Some(own) = table.open.get(&self.number).map(|open| open.bytes) else {
                 return Err(busy("requests"));
             };
             if table.bytes - own + bytes <= self.all.max_memory {
                 break;
             }
-            let has_memory = |number: &u64| table.slots.get(number).is_some_and(|slot| slot.bytes > 0);
+            let has_memory = |number: &u64| table.open.get(number).is_some_and(|open| open.bytes > 0);
             let other = table
                 .in_state(ConnectionState::ReadingBody)
                 .find(|number| *number != self.number && has_memory(number));
@@ -281,7 +282,7 @@ impl Connection {
                 None => return Err(busy("requests")),
             }
         }
-        table.change(self.number, |slot| slot.bytes = slot.bytes.max(bytes));
+        table.change(self.number, |open| open.bytes = open.bytes.max(bytes));
         Ok(())
     }
 
@@ -289,7 +290,7 @@ impl Connection {
     fn release(&self, state: ConnectionState) {
         let mut table = self.all.table();
         table.set_state(self.number, state);
-        table.change(self.number, |slot| slot.bytes = 0);
+        table.change(self.number, |open| open.bytes = 0);
     }
 }
 
@@ -338,7 +339,7 @@ mod tests {
         let _newer: Vec<_> = (0..5).map(|_| all.register()).collect();
         let closed: Vec<_> = open.iter().map(|connection| is_closed(connection)).collect();
         assert_eq!(closed, [false, false, false, true, true, true, true, true]);
-        assert_eq!(all.table().slots.len(), 8);
+        assert_eq!(all.table().open.len(), 8);
     }
 
     #[test]

@@ -46,6 +46,25 @@ pub(super) struct Global {
     pub(super) color: Color,
 }
 
+impl Global {
+    /// Returns the operator's name: the given one, or that of the user.
+    pub(super) fn operator_name(&self) -> Option<String> {
+        let names = ["HITL_OPERATOR", "USER", "LOGNAME", "USERNAME"];
+        let of_user = || {
+            names.into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.trim().is_empty()))
+        };
+        self.operator.clone().or_else(of_user).filter(|name| !name.trim().is_empty())
+    }
+
+    /// Returns the options with which a further command has the same operator. A name that is not known is left open.
+    pub(super) fn operator_options(&self) -> Vec<String> {
+        let open = || self.operator_name().is_none().then(|| "…".to_owned());
+        let name = self.operator.clone().or_else(open).map(|name| ["--operator".to_owned(), name]);
+        let roles = self.roles.iter().map(|role| ["--role".to_owned(), role.clone()]);
+        name.into_iter().chain(roles).flatten().collect()
+    }
+}
+
 /// A choice of when to use colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
@@ -235,6 +254,14 @@ pub(super) struct ReviewArgs {
     /// Decide without being shown the draft, and without confirmation
     #[arg(long)]
     pub(super) yes: bool,
+}
+
+impl ReviewArgs {
+    /// Returns the options that name the review, as they were given, before those of a verdict.
+    pub(super) fn options<'a>(&'a self, verdict: &[&'a str]) -> Vec<&'a str> {
+        let digest = self.digest.iter().flat_map(|digest| ["--digest", digest.as_str()]);
+        digest.chain(verdict.iter().copied()).collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]

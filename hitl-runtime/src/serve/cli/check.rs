@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{
     escape::escape,
+    execution::Execution,
     exit::{CliError, Exit},
     render::{
         error::bullet,
         style::{BOLD, DIM, GREEN, RED, paint},
     },
-    session::Session,
 };
 use crate::{
     Error, ThreadId, ThreadStatus,
@@ -25,7 +25,7 @@ struct Results {
     incompatible: usize,
 }
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn check(&mut self, thread: Option<String>) -> Result<Exit, CliError> {
         let mut results = Results::default();
         match thread {

@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 
 use super::{
     assignment,
+    execution::Execution,
     exit::{CliError, Exit},
-    session::Session,
 };
 use crate::{
     Error, ThreadId, Violation, engine::Starter, graph::FieldSpec, journal::exact, node::GraphTable,
 };
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn start(
         &mut self,
         message: Vec<String>,

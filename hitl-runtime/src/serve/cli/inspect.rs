@@ -7,13 +7,13 @@ use serde_json::json;
 use super::{
     args::Format,
     draw,
+    execution::Execution,
     exit::{CliError, Exit},
     render::{lists, table::pairs, value::Row},
-    session::Session,
 };
 use crate::{Error, Place, ThreadId, ThreadStatus};
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn show(&mut self, thread: &str) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let view = self.view(&thread).await?;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{
+    execution::Execution,
     exit::{CliError, Exit},
     render::{
         self,
         style::{BOLD, DIM, paint},
     },
-    session::Session,
     suggestions::suggestions,
     terminal::Input,
     verdict::{SelectedReview, confirmation_prompt, patch_from_assignments},
@@ -25,7 +25,7 @@ enum NextStep {
     Quit,
 }
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn run_interactive(&mut self) -> Result<Exit, CliError> {
         let docs = self.greeting.unwrap_or(self.engine.graph.spec.docs.trim()).to_owned();
         let head = if docs.is_empty() { String::new() } else { format!("{docs}\n") };
@@ -138,7 +138,7 @@ impl Session<'_> {
     ) -> Result<Option<SelectedReview>, CliError> {
         if self.operator(None).is_err() {
             match self.prompt("your name, for the journal").await? {
-                Some(name) if !name.is_empty() => self.global.operator = Some(name),
+                Some(name) if !name.is_empty() => self.set_operator(name),
                 _ => return Ok(None),
             }
         }
@@ -197,7 +197,9 @@ impl Session<'_> {
                 Ok(self.confirm(&confirmation_prompt(&preview)).await?.then_some(Verdict::Edit { patch }))
             }
             Err(error) if matches!(error.exit, Exit::Refused | Exit::Usage | Exit::Io) => {
+                self.terminal.out("\n")?;
                 self.print_error(&error);
+                self.terminal.out("\n")?;
                 Ok(None)
             }
             Err(error) => Err(error),

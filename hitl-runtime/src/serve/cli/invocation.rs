@@ -2,32 +2,51 @@
 
 use std::{ffi::OsStr, path::Path};
 
-/// The program's name on its command line, quoted.
+/// The commands that need an operator.
+const SIGNED: [&str; 5] = ["approve", "edit", "reject", "ask", "settle"];
+
+/// The beginning of this program's command lines.
 #[derive(Clone, Debug)]
-pub(super) struct Invocation(String);
+pub(super) struct Invocation {
+    /// The program's name, quoted.
+    program: String,
+    /// The options that name the operator.
+    operator: Vec<String>,
+}
 
 impl Invocation {
     /// Takes the name from the first argument; under `cargo run`, returns that command instead.
     pub(super) fn from_argv0(argv0: &OsStr, by_cargo: bool) -> Self {
         let typed = argv0.to_string_lossy();
         if by_cargo && let Some(cargo) = cargo_run(Path::new(argv0)) {
-            return Self(cargo);
+            return Self::new(cargo);
         }
-        Self(if typed.is_empty() { "agent".to_owned() } else { quote(&typed) })
+        Self::new(if typed.is_empty() { "agent".to_owned() } else { quote(&typed) })
+    }
+
+    fn new(program: String) -> Self {
+        Self { program, operator: Vec::new() }
+    }
+
+    /// Adds the options that name the operator to the commands that need one.
+    pub(super) fn with_operator(self, operator: Vec<String>) -> Self {
+        Self { operator, ..self }
     }
 
     /// Returns a command line such as `refund approve ticket-A-9133 --digest …`.
     pub(super) fn command<S: AsRef<str>>(&self, words: impl IntoIterator<Item = S>) -> String {
         let words = words.into_iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>();
-        format!("{} {}", self.0, words.join(" "))
+        format!("{} {}", self.program, words.join(" "))
     }
 
     /// Returns a command on a thread. A thread whose name looks like an option is placed after `--`.
     pub(super) fn on_thread(&self, command: &str, thread: &str, options: &[&str]) -> String {
         let mut words = vec![command];
+        let operator = self.operator.iter().map(String::as_str).filter(|_| SIGNED.contains(&command));
+        let options: Vec<&str> = operator.chain(options.iter().copied()).collect();
         if thread.starts_with('-') {
             // Positional arguments follow the thread, as in `ask THREAD QUESTION`.
-            let mut rest = options;
+            let mut rest = options.as_slice();
             while let [option, value, after @ ..] = rest
                 && option.starts_with("--")
             {
@@ -35,16 +54,16 @@ impl Invocation {
                 rest = after;
             }
             words.extend(["--", thread]);
-            words.extend(rest);
+            words.extend_from_slice(rest);
         } else {
             words.push(thread);
-            words.extend(options);
+            words.extend_from_slice(&options);
         }
         self.command(words)
     }
 
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        &self.program
     }
 }
 
@@ -95,7 +114,7 @@ mod tests {
     use super::*;
 
     fn called(argv0: &str, by_cargo: bool) -> String {
-        Invocation::from_argv0(OsStr::new(argv0), by_cargo).0
+        Invocation::from_argv0(OsStr::new(argv0), by_cargo).program
     }
 
     #[test]
@@ -119,7 +138,7 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_the_shell() {
-        let invocation = Invocation("refund".to_owned());
+        let invocation = Invocation::new("refund".to_owned());
         assert_eq!(invocation.on_thread("show", "ticket-A-9133", &[]), "refund show ticket-A-9133");
         assert_eq!(invocation.on_thread("show", "two words", &[]), "refund show 'two words'");
         assert_eq!(invocation.on_thread("show", "it's $HOME", &[]), r"refund show 'it'\''s $HOME'");
@@ -135,5 +154,16 @@ mod tests {
         assert_eq!(invocation.on_thread("show", "ש", &[]), r"refund show $'\u05e9'");
         assert_eq!(invocation.on_thread("show", "订单 1", &[]), "refund show '订单 1'");
         assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn a_command_that_needs_an_operator_names_the_same_one() {
+        let operator = ["--operator", "mara", "--role", "desk"].map(str::to_owned).to_vec();
+        let invocation = Invocation::new("refund".to_owned()).with_operator(operator);
+        assert_eq!(invocation.on_thread("show", "t", &[]), "refund show t");
+        assert_eq!(
+            invocation.on_thread("ask", "-x", &["--digest", "3b1f09ac", "why?"]),
+            "refund ask --operator mara --role desk --digest 3b1f09ac -- -x 'why?'"
+        );
     }
 }

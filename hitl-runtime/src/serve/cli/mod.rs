@@ -25,6 +25,7 @@ mod check;
 mod draw;
 mod editor;
 mod escape;
+mod execution;
 mod exit;
 mod input;
 mod inspect;
@@ -37,7 +38,6 @@ mod schema;
 mod select_review;
 #[cfg(feature = "agentcore")]
 mod serve;
-mod session;
 mod suggestions;
 mod sweep;
 mod terminal;
@@ -48,17 +48,21 @@ mod verify;
 
 use std::{ffi::OsString, marker::PhantomData, process::ExitCode, sync::Arc};
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{
+    CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue},
+};
 use futures_util::future::BoxFuture;
 
 pub use exit::Exit;
 pub use main::main;
 pub use terminal::Io;
 
-use self::{args::Args, exit::CliError, invocation::Invocation, session::Session, terminal::Terminal};
+use self::{args::Args, execution::Execution, exit::CliError, invocation::Invocation, terminal::Terminal};
 use crate::{Agent, Error, agent::Graph, engine::Engine, graph::GraphSpec, journal::JournalKeys};
 
 /// Executes the program's arguments, and returns its exit code.
+#[must_use = "the exit code is the result of the command: return it from `main`"]
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
     Cli::new(agent).run().await
 }
@@ -117,6 +121,7 @@ impl<G: Graph> Cli<G> {
     }
 
     /// Executes the program's arguments, and returns its exit code.
+    #[must_use = "the exit code is the result of the command: return it from `main`"]
     pub async fn run(self) -> ExitCode {
         let by_cargo = std::env::var_os("CARGO").is_some();
         self.run_on(std::env::args_os(), by_cargo, Io::process()).await.into()
@@ -124,6 +129,7 @@ impl<G: Graph> Cli<G> {
 
     /// Executes the given arguments (the program's name first) on the given streams. `by_cargo` means that `cargo run`
     /// started the program; the commands that it prints then begin with `cargo run`.
+    #[must_use = "the exit code is the result of the command"]
     pub async fn run_on(self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
         execute(G::SPEC, self.engine, self.greeting, args.into_iter().collect(), by_cargo, io).await
     }
@@ -144,6 +150,7 @@ async fn execute(
         Ok(args) => args,
         Err(error) => return report_parse_error(&error, wants_json(&args), io),
     };
+    let invocation = invocation.with_operator(args.global.operator_options());
     let json = args.global.json;
     let mut terminal = Terminal::new(io, args.global.color, json);
     let engine = match engine.await {
@@ -156,10 +163,10 @@ async fn execute(
         let error = Error::NotSetUp { problem: problem.to_owned() };
         return report(&mut terminal, &CliError::from(error), json);
     }
-    let mut session = Session::new(&engine, greeting.as_deref(), invocation, args.global, terminal);
-    match session.command(args.command).await {
+    let mut execution = Execution::new(&engine, greeting.as_deref(), invocation, args.global, terminal);
+    match execution.command(args.command).await {
         Ok(exit) => exit,
-        Err(error) => report(&mut session.terminal, &error, json),
+        Err(error) => report(&mut execution.terminal, &error, json),
     }
 }
 
@@ -185,6 +192,12 @@ fn report_parse_error(error: &clap::Error, json: bool, io: Io) -> Exit {
         let text = error.render().ansi().to_string();
         return terminal.out(&text).map_or(Exit::Io, |()| Exit::Done);
     }
+    if needs_server(error) {
+        let error = CliError::usage(
+            "`serve` is not in this program, because it was built without the feature `agentcore` of hitl; enable it",
+        );
+        return report(&mut terminal, &error, json);
+    }
     // The error quotes the arguments, so their control characters are escaped. Without any, keep clap's colors.
     let plain = error.to_string();
     let escaped: Vec<_> = plain.lines().map(escape::escape_sentence).collect();
@@ -198,6 +211,12 @@ fn report_parse_error(error: &clap::Error, json: bool, io: Io) -> Exit {
         terminal.err(&error.render().ansi().to_string());
     }
     Exit::Usage
+}
+
+/// Returns whether an error in the arguments is that this program has no server.
+fn needs_server(error: &clap::Error) -> bool {
+    let command = error.get(ContextKind::InvalidSubcommand);
+    !cfg!(feature = "agentcore") && matches!(command, Some(ContextValue::String(name)) if name == "serve")
 }
 
 fn report(terminal: &mut Terminal, error: &CliError, json: bool) -> Exit {

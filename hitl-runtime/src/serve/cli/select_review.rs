@@ -1,6 +1,6 @@
 //! Selecting the review that a verdict decides.
 
-use super::{exit::CliError, session::Session};
+use super::{execution::Execution, exit::CliError};
 use crate::{
     Digest, ThreadId,
     agent::{ReviewView, ThreadView},
@@ -12,7 +12,7 @@ use crate::{
 /// The minimum length of a digest prefix.
 const MIN_PREFIX: usize = 8;
 
-impl Session<'_> {
+impl Execution<'_> {
     /// Returns the open review that a digest or its prefix names; without one, the only open review.
     ///
     /// A digest that is no longer open is looked up in the journal, so that the engine can report who decided it.

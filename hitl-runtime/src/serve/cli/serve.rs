@@ -4,8 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     args::parse_duration,
+    execution::Execution,
     exit::{CliError, Exit},
-    session::Session,
 };
 use crate::{
     Error, ThreadStatus,
@@ -19,7 +19,7 @@ use crate::{
 /// The interval between sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn serve(
         &mut self,
         listen: SocketAddr,

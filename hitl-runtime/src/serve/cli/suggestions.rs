@@ -88,23 +88,17 @@ fn example(draft: &Value) -> String {
 fn settlements(view: &ThreadView, invocation: &Invocation) -> Vec<Suggestion> {
     let thread = view.thread.as_str();
     let Some(doubt) = &view.in_doubt else { return Vec::new() };
-    let mut happened = vec!["happened".to_owned()];
-    for field in &doubt.writes {
-        happened.extend(["--set".to_owned(), format!("{field}=…")]);
-    }
-    let command = |how: &[String]| {
-        let mut words = vec!["settle".to_owned(), "--digest".to_owned(), doubt.digest.short()];
-        words.extend(thread.starts_with('-').then(|| "--".to_owned()));
-        words.push(thread.to_owned());
-        words.extend_from_slice(how);
-        invocation.command(words)
+    let wrote: Vec<String> = doubt.writes.iter().map(|field| format!("{field}=…")).collect();
+    let happened = wrote.iter().flat_map(|wrote| ["--set", wrote.as_str()]);
+    let happened: Vec<&str> = std::iter::once("happened").chain(happened).collect();
+    let digest = doubt.digest.short();
+    let settlement = |label, how: &[&str]| {
+        let options: Vec<&str> = ["--digest", &digest].into_iter().chain(how.iter().copied()).collect();
+        Suggestion { label, command: invocation.on_thread("settle", thread, &options) }
     };
     vec![
-        Suggestion { label: "it happened", command: command(&happened) },
-        Suggestion { label: "run it again", command: command(&["run-again".to_owned()]) },
-        Suggestion {
-            label: "stop it",
-            command: command(&["stop".to_owned(), "--note".to_owned(), "…".to_owned()]),
-        },
+        settlement("it happened", &happened),
+        settlement("run it again", &["run-again"]),
+        settlement("stop it", &["stop", "--note", "…"]),
     ]
 }

@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 
 use super::{
     escape::{escape, escape_json, escape_sentence},
+    execution::Execution,
     exit::{CliError, Exit},
     relative_time::ago,
-    session::Session,
 };
 use crate::{Error, ThreadStatus, agent::SweepEvent, user_code::panic_message};
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn sweep(&mut self, every: Option<Duration>) -> Result<Exit, CliError> {
         match every {
             None => self.sweep_once().await,

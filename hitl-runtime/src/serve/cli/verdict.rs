@@ -8,6 +8,7 @@ use super::{
     args::ReviewArgs,
     assignment::{Assignment, merge_patch},
     editor::{self, EditOutcome},
+    execution::Execution,
     exit::{CliError, Exit},
     render::{
         self,
@@ -15,7 +16,6 @@ use super::{
         style::{BOLD, paint},
     },
     schema::Schema,
-    session::Session,
 };
 use crate::{
     Digest, Error, Operator, Reason, Reproposal, ThreadId, Verdict,
@@ -37,7 +37,7 @@ pub(super) struct SelectedReview {
     pub(super) shown: bool,
 }
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn approve(&mut self, named: ReviewArgs) -> Result<Exit, CliError> {
         let selected = self.select_named(&named, "approve", &[]).await?;
         if !self.show_and_confirm(&selected, "Sign this?").await? {
@@ -60,7 +60,7 @@ impl Session<'_> {
             .suggest(self.invocation.on_thread(
                 "reject",
                 &named.thread,
-                &["--reason", "other", "--note", "…"],
+                &named.options(&["--reason", "other", "--note", "…"]),
             )));
         };
         let mut options = vec!["--reason", reason.as_str()];
@@ -80,7 +80,7 @@ impl Session<'_> {
             return Err(CliError::usage("the question is missing").suggest(self.invocation.on_thread(
                 "ask",
                 &named.thread,
-                &["…"],
+                &named.options(&["…"]),
             )));
         }
         let selected = self.select_named(&named, "ask", &[&question]).await?;
@@ -101,7 +101,11 @@ impl Session<'_> {
             return Err(CliError::usage(
                 "the editor requires a terminal: give the changes with --set or --patch",
             )
-            .suggest(self.invocation.on_thread("edit", &named.thread, &["--set", "PATH=VALUE"])));
+            .suggest(self.invocation.on_thread(
+                "edit",
+                &named.thread,
+                &named.options(&["--set", "PATH=VALUE"]),
+            )));
         }
         // A patch from standard input appears as `-` in the suggested command, because its text is not known yet.
         let mut options: Vec<&str> = sets.iter().flat_map(|set| ["--set", set.as_str()]).collect();

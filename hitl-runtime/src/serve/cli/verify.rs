@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    execution::Execution,
     exit::{CliError, Exit},
     render::style::{DIM, GREEN, RED, paint},
-    session::Session,
 };
 use crate::{
     Error, ThreadId,
@@ -34,7 +34,7 @@ struct Results {
     new: Vec<ThreadId>,
 }
 
-impl Session<'_> {
+impl Execution<'_> {
     pub(super) async fn verify(
         &mut self,
         thread: Option<String>,

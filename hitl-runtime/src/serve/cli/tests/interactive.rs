@@ -76,7 +76,7 @@ async fn leaving_a_session_prints_the_commands_to_continue() {
         let run = type_in(&agent, &[], keys).await;
         assert_eq!(run.exit, Exit::Waiting);
         let out = normalize(&run.out);
-        assert!(out.contains("refund-agent-XXXXXXXX waits; continue here or on another terminal:\n\n  approve  refund approve refund-agent-XXXXXXXX --digest "), "{out}");
+        assert!(out.contains("refund-agent-XXXXXXXX waits; continue here or on another terminal:\n\n  approve  refund approve refund-agent-XXXXXXXX --operator mara --digest "), "{out}");
     }
     let no_input = type_in(&agent, &[], "").await;
     assert!(no_input.out.ends_with("message › \nNothing was started.\n"), "{}", no_input.out);

@@ -37,7 +37,7 @@ async fn a_verdict_without_a_terminal_needs_a_digest() {
     call(&agent, &["start", "--thread", "t", "it broke"], "").await;
     let blind = call(&agent, &["approve", "t"], "").await;
     assert_eq!(blind.exit, Exit::Usage);
-    assert!(blind.err.contains("try  refund approve t --digest "), "{}", blind.err);
+    assert!(blind.err.contains("try  refund approve t --operator mara --digest "), "{}", blind.err);
     let edit = call(&agent, &["edit", "t", "--set", "amount=99"], "").await;
     assert!(edit.err.contains(" --set amount=99\n") && edit.err.contains("--digest "), "{}", edit.err);
     let editor = call(&agent, &["edit", "t", "--yes"], "").await;
@@ -46,6 +46,36 @@ async fn a_verdict_without_a_terminal_needs_a_digest() {
     assert_eq!(type_in(&agent, &["approve", "t", "--json"], "y\n").await.json()["error"]["code"], "usage");
     assert_eq!(type_in(&agent, &["--json"], "it broke\n").await.json()["error"]["code"], "usage");
     assert_eq!(call(&agent, &["show", "t", "--json"], "").await.json()["standing"], "waiting");
+}
+
+#[cfg(not(feature = "agentcore"))]
+#[tokio::test]
+async fn serve_without_its_feature_names_the_feature() {
+    let (agent, _) = desk();
+    let serve = call(&agent, &["serve", "--listen", "127.0.0.1:0"], "").await;
+    assert_eq!(serve.exit, Exit::Usage);
+    assert!(serve.err.contains("built without the feature `agentcore`"), "{}", serve.err);
+    let other = call(&agent, &["swep"], "").await;
+    assert!(other.err.contains("'sweep'"), "{}", other.err);
+}
+
+/// The commands that are suggested name the review and the operator that were given.
+#[tokio::test]
+async fn a_suggested_command_can_be_run_as_it_is() {
+    let (agent, _) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    let digest = call(&agent, &["show", "t", "--json"], "").await.json()["reviews"][0]["digest"].clone();
+    let digest = &digest.as_str().unwrap_or_default()[..8];
+    let no_reason = call(&agent, &["reject", "t", "--digest", digest, "--role", "refund-approver"], "").await;
+    let command = format!(
+        "try  refund reject t --operator mara --role refund-approver --digest {digest} --reason other --note '…'\n"
+    );
+    assert!(no_reason.err.ends_with(&command), "{}", no_reason.err);
+    let no_question = call(&agent, &["ask", "t", "--digest", digest], "").await;
+    let command = format!("try  refund ask t --operator mara --digest {digest} '…'\n");
+    assert!(no_question.err.ends_with(&command), "{}", no_question.err);
+    let unchanged = call(&agent, &["edit", "t", "--digest", digest, "--set", "amount=149"], "").await;
+    assert!(unchanged.err.contains("try  refund approve t --operator mara --digest "), "{}", unchanged.err);
 }
 
 #[tokio::test]
@@ -130,10 +160,10 @@ async fn a_thread_as_json_lists_the_next_commands() {
     assert_eq!(
         view["next"],
         json!([
-            format!("refund approve t --digest {digest}"),
-            format!("refund edit t --digest {digest} --set amount=149"),
-            format!("refund reject t --digest {digest} --reason other --note '…'"),
-            format!("refund ask t --digest {digest} '…'"),
+            format!("refund approve t --operator mara --digest {digest}"),
+            format!("refund edit t --operator mara --digest {digest} --set amount=149"),
+            format!("refund reject t --operator mara --digest {digest} --reason other --note '…'"),
+            format!("refund ask t --operator mara --digest {digest} '…'"),
         ])
     );
     clock.advance(std::time::Duration::from_secs(90_000));

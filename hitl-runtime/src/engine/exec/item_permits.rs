@@ -7,17 +7,17 @@ use crate::journal::{Fold, LaneId};
 /// The items that have a running node, by the lane of their `for`. Both are sorted: they are few, and mostly added in
 /// this order.
 #[derive(Default)]
-pub(super) struct ItemSlots(Vec<(LaneId, Vec<LaneId>)>);
+pub(super) struct ItemPermits(Vec<(LaneId, Vec<LaneId>)>);
 
-impl ItemSlots {
-    /// Creates the slots, with those of the running lanes taken.
+impl ItemPermits {
+    /// Creates the permits, with those of the running lanes taken.
     pub(super) fn new(fold: &Fold, busy: &BTreeSet<LaneId>) -> Self {
-        let mut slots = Self::default();
-        busy.iter().for_each(|lane| slots.fill(fold, *lane));
-        slots
+        let mut permits = Self::default();
+        busy.iter().for_each(|lane| permits.fill(fold, *lane));
+        permits
     }
 
-    /// Takes a slot for a lane in every `for` that it runs in. Returns `false`, and takes none, if one of them is full.
+    /// Takes a permit for a lane in every `for` that it runs in. Returns `false`, and takes none, if one of them is full.
     pub(super) fn take(&mut self, fold: &Fold, lane: LaneId) -> bool {
         let free = fold.items(lane).all(|(item, parent, each)| {
             self.running(parent)

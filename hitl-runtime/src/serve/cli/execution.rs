@@ -26,7 +26,7 @@ use crate::{
     journal::{Evidence, Settlement, Values},
 };
 
-pub(super) struct Session<'a> {
+pub(super) struct Execution<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) greeting: Option<&'a str>,
     pub(super) invocation: Invocation,
@@ -34,7 +34,7 @@ pub(super) struct Session<'a> {
     pub(super) terminal: Terminal,
 }
 
-impl<'a> Session<'a> {
+impl<'a> Execution<'a> {
     pub(super) fn new(
         engine: &'a Arc<Engine>,
         greeting: Option<&'a str>,
@@ -323,11 +323,7 @@ impl<'a> Session<'a> {
         &self,
         default_roles: impl IntoIterator<Item = &'r str>,
     ) -> Result<Operator, CliError> {
-        let names = ["HITL_OPERATOR", "USER", "LOGNAME", "USERNAME"];
-        let name = self.global.operator.clone().or_else(|| {
-            names.into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.trim().is_empty()))
-        });
-        let name = name.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
+        let name = self.global.operator_name().ok_or_else(|| {
             CliError::usage(
                 "the operator is unknown: give --operator NAME or set HITL_OPERATOR; the journal records the name",
             )
@@ -340,6 +336,12 @@ impl<'a> Session<'a> {
             operator = operator.role(role);
         }
         Ok(operator.with_evidence(Evidence::through("cli")))
+    }
+
+    /// Sets the operator's name, also for the commands that are printed.
+    pub(super) fn set_operator(&mut self, name: String) {
+        self.global.operator = Some(name);
+        self.invocation = self.invocation.clone().with_operator(self.global.operator_options());
     }
 
     /// Returns the operator who starts or resumes a thread, if `--operator` names one.
