@@ -129,7 +129,6 @@ impl<G: Graph> Cli<G> {
 
     /// Executes the given arguments (the program's name first) on the given streams. `by_cargo` means that `cargo run`
     /// started the program; the commands that it prints then begin with `cargo run`.
-    #[must_use = "the exit code is the result of the command"]
     pub async fn run_on(self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
         execute(G::SPEC, self.engine, self.greeting, args.into_iter().collect(), by_cargo, io).await
     }
