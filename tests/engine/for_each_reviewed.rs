@@ -3,9 +3,10 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
-use hitl::{journal::Event, prelude::*};
+use hitl::{ManualClock, SweepEvent, journal::Event, prelude::*};
 use tokio::sync::Semaphore;
 
 use super::counting_store::CountingStore;
@@ -28,7 +29,7 @@ struct Payroll {
     log: Vec<String>,
 }
 
-#[interrupt_before]
+#[interrupt_before(expires = "24h", remind = "4h")]
 #[node(Payroll, writes = log, effect)]
 async fn transfer(payment: &Approved<Payment>) -> Result<Vec<String>> {
     Ok(vec![format!("{} dollars", payment.dollars)])
@@ -71,6 +72,50 @@ async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
     let _ =
         agent.decide("t", *digests.first().unwrap(), &Operator::new("mara"), Verdict::Approve).await.unwrap();
     assert_eq!(store.commits.load(Ordering::SeqCst) - commits, 2);
+    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+}
+
+/// The same for reminders and deadlines, which come for all of them at once.
+#[tokio::test]
+async fn thousands_of_reviews_are_reminded_and_expire_in_appends_of_a_limited_size() {
+    let (store, clock) = (CountingStore::default(), ManualClock::at_ms(1_000_000));
+    let agent = Payrolls::new(store.clone()).clock(clock.clone());
+    let payments = (0..1_000).map(|dollars| Payment { dollars }).collect();
+    let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
+
+    clock.advance(Duration::from_secs(4 * 3600));
+    let reminded = agent.sweep().await.unwrap();
+    let places: BTreeSet<_> = reminded
+        .iter()
+        .map(|event| match event {
+            SweepEvent::Waits { review } => review.place,
+            event => panic!("{event:?}"),
+        })
+        .collect();
+    assert_eq!((reminded.len(), places.len()), (1_000, 1_000));
+    assert!(agent.sweep().await.unwrap().is_empty());
+
+    clock.advance(Duration::from_secs(20 * 3600));
+    let _ = agent.sweep().await.unwrap();
+    let PayrollsTurn::Done(log) = agent.thread("t").await.unwrap() else { panic!() };
+    assert_eq!(log.last().unwrap(), "1000 in all");
+    let largest = store.largest.load(Ordering::SeqCst);
+    assert!(largest <= 260, "an append has {largest} entries");
+    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+}
+
+/// A resumption by hand decides them as a sweep does.
+#[tokio::test]
+async fn a_resumption_expires_thousands_of_reviews_in_appends_of_a_limited_size() {
+    let (store, clock) = (CountingStore::default(), ManualClock::at_ms(1_000_000));
+    let agent = Payrolls::new(store.clone()).clock(clock.clone());
+    let payments = (0..1_000).map(|dollars| Payment { dollars }).collect();
+    let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
+    clock.advance(Duration::from_secs(24 * 3600));
+    let PayrollsTurn::Done(log) = agent.resume("t").await.unwrap() else { panic!() };
+    assert_eq!(log.last().unwrap(), "1000 in all");
+    let largest = store.largest.load(Ordering::SeqCst);
+    assert!(largest <= 260, "an append has {largest} entries");
     agent.verify(&"t".try_into().unwrap()).await.unwrap();
 }
 

@@ -36,6 +36,23 @@ impl Engine {
         if writer.flush(false).await? { Ok(writer.fold) } else { Err(RunError::Conflict(thread)) }
     }
 
+    /// Appends events to a thread without claiming it. Returns `false` on a conflict.
+    pub(in crate::engine) async fn append_unclaimed(
+        self: &Arc<Self>,
+        mut writer: Box<ThreadWriter>,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<bool, Error> {
+        let leased = writer.leased_until_ms(self.clock.now_ms());
+        if let Some(until_ms) = leased.filter(|_| writer.is_pending()) {
+            let thread = writer.fold.thread.clone();
+            return Err(Error::OtherCode { thread, until_ms });
+        }
+        for event in events {
+            writer.push(event)?;
+        }
+        writer.flush(false).await
+    }
+
     /// Returns the thread after a run. If another runner has taken the thread over, the thread is
     /// read again.
     pub(in crate::engine) async fn fold_after(

@@ -1,7 +1,9 @@
 //! Deadlines and reminders of open reviews.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    Error, Reason,
+    Error, Place, Reason,
     engine::{
         Engine, Incompatibility, routing,
         session::{LocatedReview, incompatible, locate_review},
@@ -11,12 +13,13 @@ use crate::{
 };
 
 impl Engine {
-    /// Returns the reviews whose deadline has passed. A verdict in the same millisecond as the deadline is too late.
-    pub(super) fn overdue(&self, fold: &Fold) -> Result<Vec<LocatedReview>, Error> {
+    /// Returns the events that reject the reviews whose deadline has passed. A verdict in the same millisecond as the
+    /// deadline is too late.
+    pub(super) fn expiries(&self, fold: &Fold) -> Result<Vec<Event>, Error> {
         let now = self.clock.now_ms();
         fold.open()
             .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
-            .map(|(lane, open)| locate_review(self.graph, fold, lane, open))
+            .map(|(lane, open)| self.expiry(fold, &locate_review(self.graph, fold, lane, open)?))
             .collect()
     }
 
@@ -46,13 +49,14 @@ impl Engine {
         })
     }
 
-    /// Returns the reviews that have a reminder due and whose deadline has not passed.
-    pub(super) fn forgotten(&self, fold: &Fold) -> Vec<(LaneId, OpenReviewState)> {
+    /// Returns the reviews that have a reminder due and whose deadline has not passed, by the places at which they were
+    /// opened.
+    pub(super) fn forgotten(&self, fold: &Fold) -> BTreeMap<Place, (LaneId, OpenReviewState)> {
         let now = self.clock.now_ms();
         fold.open()
             .filter(|(_, open)| open.deadline_ms.is_none_or(|deadline| now < deadline))
             .filter(|(_, open)| open.reminder_ms().is_some_and(|at_ms| at_ms <= now))
-            .map(|(lane, open)| (lane, open.clone()))
+            .map(|(lane, open)| (open.place, (lane, open.clone())))
             .collect()
     }
 

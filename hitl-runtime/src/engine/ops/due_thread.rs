@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{recover::RetryScope, sweep_event::SweepEvent};
 use crate::{
-    Error, OpenReview, ThreadId, ThreadStatus,
+    Error, ThreadId, ThreadStatus,
     engine::{
         Engine,
         exec::RunError,
@@ -103,11 +103,15 @@ impl Engine {
             let fold = &writer.fold;
             let leased = fold.is_leased(self.clock.now_ms());
             let orphaned = !leased && fold.needs_runner();
-            let overdue = self.overdue(fold)?;
-            let mut events =
-                overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
+            let mut events = self.expiries(fold)?;
             if events.is_empty() && !orphaned {
                 return Ok(DueThreadOutcome::NothingDue);
+            }
+            if events.len() > ThreadWriter::FULL_ENTRIES {
+                // The thread runs after the append of the last ones.
+                events.truncate(ThreadWriter::FULL_ENTRIES);
+                self.append_unclaimed(writer, events).await?;
+                continue;
             }
             let permit = if events.is_empty() { permits.run() } else { permits.deadline().await };
             let Some(permit) = permit else {
@@ -170,34 +174,21 @@ impl Engine {
         if forgotten.is_empty() || is_others {
             return Ok(true);
         }
-        let is_forgotten = |review: &OpenReview| forgotten.iter().any(|(_, open)| open.place == review.place);
-        let waiting = reviews(&writer.fold).into_iter().filter(is_forgotten);
-        let waiting: Vec<_> = waiting.map(|review| SweepEvent::Waits { review }).collect();
-        for (lane, open) in &forgotten {
-            writer.push(self.reminder(*lane, open))?;
+        let waiting =
+            reviews(&writer.fold).into_iter().filter(|review| forgotten.contains_key(&review.place));
+        let waiting: Vec<_> = waiting.collect();
+        for waiting in waiting.chunks(ThreadWriter::FULL_ENTRIES) {
+            for review in waiting {
+                if let Some((lane, open)) = forgotten.get(&review.place) {
+                    writer.push(self.reminder(*lane, open))?;
+                }
+            }
+            if !writer.flush(false).await? {
+                return Ok(false);
+            }
+            noticed.extend(waiting.iter().cloned().map(|review| SweepEvent::Waits { review }));
         }
-        let stored = writer.flush(false).await?;
-        if stored {
-            noticed.extend(waiting);
-        }
-        Ok(stored)
-    }
-
-    /// Appends events to a thread without claiming it.
-    async fn append_unclaimed(
-        self: &Arc<Self>,
-        mut writer: Box<ThreadWriter>,
-        events: impl IntoIterator<Item = Event>,
-    ) -> Result<bool, Error> {
-        let leased = writer.leased_until_ms(self.clock.now_ms());
-        if let Some(until_ms) = leased.filter(|_| writer.is_pending()) {
-            let thread = writer.fold.thread.clone();
-            return Err(Error::OtherCode { thread, until_ms });
-        }
-        for event in events {
-            writer.push(event)?;
-        }
-        writer.flush(false).await
+        Ok(true)
     }
 
     /// Ends the run of a thread that this program cannot read because its own code fails on it: running nodes are

@@ -8,6 +8,7 @@ use crate::{
     engine::{
         Engine,
         exec::{RunError, finish_for},
+        session::ThreadWriter,
     },
     journal::{Event, Fold, Lane, LaneState, Requester},
 };
@@ -54,9 +55,13 @@ impl Engine {
             let orphaned = !leased && fold.needs_runner();
             let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
             let failed = lanes.any(|lane| is_retryable(lane));
-            let overdue = self.overdue(fold)?;
-            let mut events =
-                overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
+            let mut events = self.expiries(fold)?;
+            if events.len() > ThreadWriter::FULL_ENTRIES {
+                // The thread runs after the append of the last ones.
+                events.truncate(ThreadWriter::FULL_ENTRIES);
+                self.append_unclaimed(writer, events).await?;
+                continue;
+            }
             match scope {
                 RetryScope::Failures if orphaned || failed => events.push(Event::Resumed { by: by.clone() }),
                 RetryScope::Orphans if orphaned => events.push(Event::Renewed {}),

@@ -62,9 +62,11 @@ impl ThreadWriter {
     const COPIED_BYTES: usize = 4096;
     /// The maximum size of the other entries of an append that gets a snapshot, in bytes.
     const SNAPSHOT_AFTER_BYTES: usize = 1 << 20;
-    /// The number and the size of buffered entries after which the executor appends them: a store takes an append of a
-    /// limited size, and a `for` may open 10,000 reviews at once.
-    const FULL: (usize, usize) = (256, 1 << 20);
+    /// The number of buffered entries after which they are appended: a store takes an append of a limited size, and a
+    /// `for` may open 10,000 reviews at once.
+    pub(in crate::engine) const FULL_ENTRIES: usize = 256;
+    /// The size of buffered entries after which they are appended, in bytes.
+    const FULL_BYTES: usize = 1 << 20;
     const BACKOFF: Duration = Duration::from_millis(50);
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
@@ -97,8 +99,7 @@ impl ThreadWriter {
 
     /// Returns whether the buffered entries are enough for one append.
     pub(in crate::engine) fn is_full(&self) -> bool {
-        let (entries, bytes) = Self::FULL;
-        self.entries.len() >= entries || self.buffered_bytes >= bytes
+        self.entries.len() >= Self::FULL_ENTRIES || self.buffered_bytes >= Self::FULL_BYTES
     }
 
     /// Claims the thread for this runner: from here on each entry extends the runner's lease while there is something
