@@ -11,6 +11,7 @@ mod effects;
 mod endings;
 mod exact_values;
 mod for_each;
+mod for_each_concurrency;
 mod for_each_migration;
 mod for_each_nested;
 mod for_each_reviewed;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::{Bound, Deref},
+    ops::Deref,
 };
 
 use super::{Lane, LaneId, LaneState};
@@ -192,15 +192,9 @@ impl Lanes {
         self.index().begun.iter().copied().collect()
     }
 
-    /// Returns the first of the lanes that ready lanes came out of; `None` inside for lanes that came out of none.
-    pub(crate) fn first_parent_of_ready(&self) -> Option<Option<LaneId>> {
-        self.index().ready.keys().next().copied()
-    }
-
-    /// Returns the next of the lanes that ready lanes came out of.
-    pub(crate) fn parent_of_ready_after(&self, parent: Option<LaneId>) -> Option<Option<LaneId>> {
-        let rest = (Bound::Excluded(parent), Bound::Unbounded);
-        self.index().ready.range(rest).next().map(|(parent, _)| *parent)
+    /// Returns the lanes that ready lanes came out of; `None` for lanes that came out of none.
+    pub(crate) fn parents_of_ready(&self) -> impl Iterator<Item = Option<LaneId>> {
+        self.index().ready.keys().copied()
     }
 
     /// Returns the first ready lane, from a number on, that came out of a lane.

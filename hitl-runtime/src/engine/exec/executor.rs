@@ -22,7 +22,8 @@ use tokio::time::{Instant, Sleep};
 use super::{
     activity::RunningGuard,
     attempt::{self, Attempt, AttemptOutcome, FinishedAttempt},
-    item_permits::ItemPermits,
+    item_permits::{FullFor, ItemPermits},
+    ready_queue::ReadyQueue,
 };
 use crate::{
     Error, ThreadId,
@@ -99,11 +100,12 @@ async fn run_all<'a>(
     let mut ended: Vec<FinishedAttempt> = Vec::with_capacity(1);
     let mut first = true;
     let mut moved = Moved::All;
+    let mut queue = ReadyQueue::default();
     let mut attempts = Vec::new();
     let mut renew: Option<Pin<Box<Sleep>>> = None;
     loop {
         let made = writer.fold.lanes_made();
-        let more = advance(&mut writer, &busy, &moved, &mut attempts)?;
+        let more = advance(&mut writer, &busy, &moved, &mut queue, &mut attempts)?;
         if !writer.flush(!first).await? {
             if first {
                 return Err(RunError::Conflict(thread));
@@ -138,6 +140,7 @@ async fn run_all<'a>(
                 && let Poll::Ready(mut finished) = poll!(&mut work)
             {
                 moved.add(&writer.fold, lane);
+                queue.ended(&writer.fold, lane);
                 record(&mut writer, &mut finished).await?;
                 ended.push(finished);
             } else {
@@ -155,6 +158,7 @@ async fn run_all<'a>(
             continue;
         }
         if busy.is_empty() {
+            debug_assert!(!writer.fold.runs(), "a lane that can run was not examined");
             return Ok(writer.fold);
         }
         let renew = match &mut renew {
@@ -168,6 +172,7 @@ async fn run_all<'a>(
             Either::Left((Some(mut finished), _)) => {
                 busy.remove(&finished.lane);
                 moved.add(&writer.fold, finished.lane);
+                queue.ended(&writer.fold, finished.lane);
                 record(&mut writer, &mut finished).await?;
                 ended.push(finished);
             }
@@ -266,6 +271,7 @@ fn advance(
     writer: &mut ThreadWriter,
     busy: &BTreeSet<LaneId>,
     moved: &Moved,
+    queue: &mut ReadyQueue,
     attempts: &mut Vec<Box<Attempt>>,
 ) -> Result<bool, Error> {
     let mut permits = ItemPermits::new(&writer.fold, busy);
@@ -287,12 +293,19 @@ fn advance(
             advance_ready(writer, lane, &mut permits)?;
         }
     }
-    let mut around = writer.fold.lanes.first_parent_of_ready().filter(|_| !stopped);
-    while let Some(parent) = around {
+    if stopped {
+        return Ok(false);
+    }
+    match moved {
+        Moved::All => queue.reset(&writer.fold),
+        moved => moved.lanes(writer.fold.lanes_made()).for_each(|lane| queue.moved(&writer.fold, lane)),
+    }
+    queue.begin_pass();
+    while let Some(parent) = queue.pop(&writer.fold, &permits) {
         let mut next = ROOT;
         while let Some(lane) = writer.fold.lanes.next_ready(parent, next) {
             next = lane + 1;
-            if busy.contains(&lane) {
+            if busy.contains(&lane) || queue.is_started(lane) {
                 continue;
             }
             if writer.is_full() {
@@ -300,14 +313,18 @@ fn advance(
             }
             match advance_ready(writer, lane, &mut permits)? {
                 Advanced::Stands => {}
-                Advanced::Runs(attempt) => attempts.push(attempt),
+                Advanced::Runs(attempt) => {
+                    queue.began(&writer.fold, lane);
+                    attempts.push(attempt);
+                }
                 Advanced::Again => next = lane,
-                // The lanes after it came out of the same lane and wait for the same permits, except for reviews.
-                Advanced::Waits if matches!(moved, Moved::All) => {}
-                Advanced::Waits => break,
+                Advanced::Waits(full) => {
+                    queue.wait(full, parent);
+                    // The lanes after it came out of the same lane and wait for the same permits.
+                    break;
+                }
             }
         }
-        around = writer.fold.lanes.parent_of_ready_after(parent);
     }
     Ok(false)
 }
@@ -373,7 +390,7 @@ enum Advanced {
     /// It is ready again: its review was signed by an edit that was proposed before.
     Again,
     /// A `for` around it has no free permit.
-    Waits,
+    Waits(FullFor),
 }
 
 fn advance_ready(
@@ -403,8 +420,8 @@ fn advance_ready(
         writer.push(Event::Failed { node, lane, error, again_ms: None })?;
         return Ok(Advanced::Stands);
     }
-    if !permits.take(&writer.fold, lane) {
-        return Ok(Advanced::Waits);
+    if let Err(full) = permits.take(&writer.fold, lane) {
+        return Ok(Advanced::Waits(full));
     }
     let (activation, again_ms) = (activation.clone(), *again_ms);
     let cx = context(&writer.fold, lane, entry, &activation);
@@ -434,7 +451,7 @@ fn take_over(
         writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
         return Ok(None);
     }
-    if !permits.take(&writer.fold, lane) {
+    if permits.take(&writer.fold, lane).is_err() {
         return Ok(None);
     }
     writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;

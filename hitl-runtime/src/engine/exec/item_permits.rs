@@ -9,6 +9,15 @@ use crate::journal::{Fold, LaneId};
 #[derive(Default)]
 pub(super) struct ItemPermits(Vec<(LaneId, Vec<LaneId>)>);
 
+/// A `for` without a free permit, and an item that needs one.
+#[derive(Clone, Copy)]
+pub(super) struct FullFor {
+    /// The lane of the `for`.
+    pub(super) parent: LaneId,
+    /// The lane of the item.
+    pub(super) item: LaneId,
+}
+
 impl ItemPermits {
     /// Creates the permits, with those of the running lanes taken.
     pub(super) fn new(fold: &Fold, busy: &BTreeSet<LaneId>) -> Self {
@@ -17,16 +26,26 @@ impl ItemPermits {
         permits
     }
 
-    /// Takes a permit for a lane in every `for` that it runs in. Returns `false`, and takes none, if one of them is full.
-    pub(super) fn take(&mut self, fold: &Fold, lane: LaneId) -> bool {
-        let free = fold.items(lane).all(|(item, parent, each)| {
-            self.running(parent)
-                .is_none_or(|running| running.len() < each.at_most || running.binary_search(&item).is_ok())
+    /// Takes a permit for a lane in every `for` that it runs in. Takes none if one of them is full.
+    pub(super) fn take(&mut self, fold: &Fold, lane: LaneId) -> Result<(), FullFor> {
+        let full = fold.items(lane).find_map(|(item, parent, each)| {
+            let running = self.running(parent)?;
+            let is_full = running.len() >= each.at_most && running.binary_search(&item).is_err();
+            is_full.then_some(FullFor { parent, item })
         });
-        if free {
-            self.fill(fold, lane);
+        match full {
+            Some(full) => Err(full),
+            None => {
+                self.fill(fold, lane);
+                Ok(())
+            }
         }
-        free
+    }
+
+    /// Returns whether the `for` of a lane has no permit left.
+    pub(super) fn is_full(&self, fold: &Fold, parent: LaneId) -> bool {
+        let each = fold.lanes.get(&parent).and_then(|lane| lane.at.each());
+        each.is_some_and(|each| self.running(parent).is_some_and(|running| running.len() >= each.at_most))
     }
 
     fn fill(&mut self, fold: &Fold, lane: LaneId) {

@@ -7,6 +7,7 @@ mod edit_path;
 mod executor;
 mod item_permits;
 mod preview;
+mod ready_queue;
 mod run_to_completion;
 pub(super) mod write_checks;
 
