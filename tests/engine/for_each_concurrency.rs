@@ -113,7 +113,7 @@ fn run(rows: &[Vec<u32>], polls: Vec<u8>) -> (Vec<String>, Arc<Load>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Every node runs once, whatever waits for what, and never more items run than the limits allow.
+    /// Every node runs once, in any order of waiting, and never more items run than the limits allow.
     #[test]
     fn all_items_run_once_within_the_limits(
         rows in prop::collection::vec(prop::collection::vec(0_u32..50, 0..6), 0..12),
