@@ -144,6 +144,15 @@ impl<Item> ItemOf<'_, Item> {
 /// Requires that a field which a review shows, and signs with the draft, can be signed.
 pub fn require_draft<T: crate::review::Draft>(_: &Option<T>) {}
 
+/// Rejects a field that a reviewed effect reads and its review does not show.
+///
+/// # Panics
+/// Always, with the message that rustc shows.
+#[track_caller]
+pub const fn unshown(message: &'static str) {
+    panic!("{}", message);
+}
+
 /// Returns the future of a node whose required parameter is missing.
 pub fn missing_parameter<'a>(name: &'static str) -> NodeFuture<'a> {
     failed_node(NodeError::missing(name))

@@ -3,7 +3,7 @@
 
 use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Generics, LitStr};
+use syn::{GenericParam, Generics, LitStr, Path};
 
 use super::model::{Node, Param, Role};
 use crate::{diagnostics::Errors, names, spans};
@@ -33,6 +33,7 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
     let edits = Ident::new(if takes_edit { "CanEdit" } else { "NoEdit" }, Span::call_site());
     let run = run(node, errors, &this, &generics);
+    let unshown = node.unshown.iter().map(|(field, message)| unshown(state, field, message));
 
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
@@ -57,6 +58,24 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
 
         #(#cfgs)*
         #run
+
+        #(#unshown)*
+    }
+}
+
+/// Generates the error for a parameter that the review does not show. It is a panic in a constant that also takes the
+/// field: if the state has no such field, rustc reports that and does not evaluate the constant.
+fn unshown(state: &Path, field: &Ident, message: &str) -> TokenStream {
+    let fields = Ident::new("fields", Span::mixed_site());
+    let panic = spans::call(field.span(), "unshown", quote!(#message));
+    quote! {
+        #[allow(unused_variables, clippy::all)]
+        const _: () = {
+            let _ = |#fields: <#state as ::hitl::__private::State>::View<'_>| {
+                let _ = #fields.#field;
+            };
+            #panic
+        };
     }
 }
 
@@ -124,7 +143,7 @@ fn spec(node: &Node) -> TokenStream {
         let (field, kind) = (
             &param.field,
             match param.role {
-                Role::Approved(_) => quote!(Approved),
+                Role::Approved(_) if !node.is_reported_unsigned => quote!(Approved),
                 Role::Optional => quote!(Optional),
                 _ => quote!(Required),
             },
@@ -176,7 +195,7 @@ fn spec(node: &Node) -> TokenStream {
     let fields = [
         ("effect", args.effect.map(|_| quote!(true))),
         ("idempotent", args.idempotent.map(|_| quote!(true))),
-        ("low_risk", args.low_risk.map(|_| quote!(true))),
+        ("low_risk", (args.low_risk.is_some() || node.is_reported_unsigned).then(|| quote!(true))),
         ("rejection", rejection),
         ("question", question),
         ("interrupt", interrupt),
@@ -212,7 +231,11 @@ fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> T
         _ => None,
     });
     let args = Ident::new("args", Span::mixed_site());
-    let body = if errors.is_empty() { call(node, given, &args) } else { quote!(::core::unreachable!()) };
+    let body = if errors.is_empty() && node.unshown.is_empty() {
+        call(node, given, &args)
+    } else {
+        quote!(::core::unreachable!())
+    };
     quote! {
         #[automatically_derived]
         impl<#(#declared,)* __D> ::hitl::__private::Run<__D> for #this #given

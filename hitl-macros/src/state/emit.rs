@@ -27,6 +27,9 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let view = format_ident!("{name}View");
     let view_fields =
         fields.iter().map(|Field { vis, name, ty, .. }| quote!(#vis #name: &'a ::core::option::Option<#ty>));
+    // Only if no field uses the lifetime: rustc lists the fields if a parameter names none of them.
+    let lives = fields.is_empty().then(|| quote!(__lives: ::core::marker::PhantomData<&'a ()>));
+    let lived = fields.is_empty().then(|| quote!(__lives: ::core::marker::PhantomData));
     let tables = fields.iter().map(table);
     let numbered = || fields.iter().map(|field| spans::hide_from_editors(&field.name)).zip(0_usize..);
     let got = numbered().map(|(name, number)| quote!(#name: slots.get(#number)?));
@@ -81,7 +84,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
-        #vis struct #view<'a> { #(#view_fields,)* __lives: ::core::marker::PhantomData<&'a ()> }
+        #vis struct #view<'a> { #(#view_fields,)* #lives }
 
         #(#cfgs)*
         #[doc = #input_docs]
@@ -118,7 +121,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
 
                 #[allow(unused_variables)]
                 fn view(slots: &__h::Slots) -> ::core::result::Result<Self::View<'_>, __h::FieldError> {
-                    ::core::result::Result::Ok(#view { #(#got,)* __lives: ::core::marker::PhantomData })
+                    ::core::result::Result::Ok(#view { #(#got,)* #lived })
                 }
 
                 #[allow(unused_mut)]
