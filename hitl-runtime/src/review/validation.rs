@@ -15,7 +15,9 @@ use crate::user_code::{self, UserCodeError};
 /// it and when a store loads it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is signed by a person, so it must derive `Validate`",
-    label = "add `#[derive(garde::Validate)]` to `{Self}`",
+    label = "`{Self}` has no checked invariants",
+    note = "add `#[derive(garde::Validate)]` to `{Self}`, and a rule or `#[garde(skip)]` to each of its fields",
+    note = "if it derives `Validate` already, the derive has failed: another error says at which field",
     note = "its invariants are checked when a node returns it, when an operator edits it and when a store loads it"
 )]
 pub trait DerivesValidate {
