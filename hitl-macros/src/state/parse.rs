@@ -242,7 +242,7 @@ mod tests {
         let (state, errors) = parsed(quote! {
             struct Ticket {
                 #[inputs] a: u8,
-                #[ouput] b: u8,
+                #[outputs] b: u8,
                 #[reducer(append)] c: Vec<u8>,
                 #[serde(default)] #[allow(unused)] #[deprecated] #[must_use] d: u8,
             }
