@@ -3,7 +3,7 @@
 pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{any::Any, marker::PhantomData};
 
 pub use crate::{
@@ -12,11 +12,8 @@ pub use crate::{
     graph::*,
     journal::{Map, migrate::migrated},
     node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
-    review::{Comparison, Draft, DraftVtable},
-    state::{
-        FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
-        reduce_erased, unmigrated,
-    },
+    review::{Approved, Comparison, Draft, DraftVtable},
+    state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
 use crate::{state::describe_code, user_code::catch_panic};
 
@@ -24,7 +21,7 @@ use crate::{state::describe_code, user_code::catch_panic};
 ///
 /// # Errors
 /// If the value has no JSON form, or is a draft that does not round-trip through it.
-pub fn write_first<F: View, T: Serialize + 'static>(
+pub fn write_first<F: View, T: 'static>(
     fields: &F,
     slot: &Option<T>,
     field: &'static str,
@@ -37,25 +34,74 @@ pub fn write_first<F: View, T: Serialize + 'static>(
 ///
 /// # Errors
 /// As [`write_first`].
-pub fn write_next<F: View, T: Serialize + 'static>(
+pub fn write_next<F: View, T: 'static>(
     earlier: Writes,
     _fields: &F,
     _slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    let json = catch_panic(|| describe_code("serializer", field), || crate::review::encode_raw(value))
-        .map_err(NodeError::msg)?
-        .map_err(|e| NodeError::msg(FieldError::from_violation(field, e)))?;
-    if let Some(table) = F::STATE.field(field) {
-        catch_panic(
-            || describe_code("deserializer", field),
-            || (table.check_round_trip)(field, value, json.get()),
-        )
+    let table = F::STATE.field(field).ok_or_else(|| NodeError::msg(FieldError::unknown(field)))?;
+    let json = catch_panic(|| describe_code("serializer", field), || (table.write)(field, value))
         .map_err(NodeError::msg)?
         .map_err(NodeError::msg)?;
-    }
+    catch_panic(
+        || describe_code("deserializer", field),
+        || (table.check_round_trip)(field, value, json.get()),
+    )
+    .map_err(NodeError::msg)?
+    .map_err(NodeError::msg)?;
     Ok(earlier.set(field, json))
+}
+
+/// A field that a node takes as signed. Method resolution selects the method of [`SignedValue`] if the type of the field
+/// can be a draft, or else that of [`OtherValue`], so that only `#[state]` and the review report a type that cannot.
+pub struct SignedField<'a, T>(pub Option<&'a T>);
+
+/// The signed value of a field.
+pub trait SignedValue<T> {
+    /// Returns the field's value together with its signature.
+    ///
+    /// # Errors
+    /// As [`Args::approved`].
+    fn approved<S: State, D>(
+        &self,
+        args: &Args<'_, S, D>,
+        field: &'static str,
+    ) -> Result<Approved<T>, NodeError>;
+}
+
+impl<T: Serialize + DeserializeOwned> SignedValue<T> for SignedField<'_, T> {
+    fn approved<S: State, D>(
+        &self,
+        args: &Args<'_, S, D>,
+        field: &'static str,
+    ) -> Result<Approved<T>, NodeError> {
+        args.approved(field, self.0)
+    }
+}
+
+/// The value of a field whose type cannot be signed. A program with such a field does not compile.
+pub trait OtherValue<T> {
+    /// Returns no value.
+    ///
+    /// # Errors
+    /// Always.
+    fn approved<S: State, D>(
+        &self,
+        args: &Args<'_, S, D>,
+        field: &'static str,
+    ) -> Result<Approved<T>, NodeError>;
+}
+
+impl<T> OtherValue<T> for &SignedField<'_, T> {
+    fn approved<S: State, D>(
+        &self,
+        _: &Args<'_, S, D>,
+        field: &'static str,
+    ) -> Result<Approved<T>, NodeError> {
+        Err(NodeError::missing(field))
+    }
 }
 
 /// A marker for the type of a field, by which method resolution selects one of two methods `check_round_trip`: that of

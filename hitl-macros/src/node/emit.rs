@@ -357,9 +357,13 @@ fn bind_field(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> Tok
     match role {
         Role::Optional => quote!(let #local = (#fields.#name.as_ref(),);),
         Role::Approved(_) => quote! {
-            let #local = match ::hitl::__private::Args::approved(&#args, #field, #fields.#name.as_ref()) {
-                ::core::result::Result::Ok(value) => (value,),
-                ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
+            let #local = {
+                #[allow(unused_imports)]
+                use ::hitl::__private::{OtherValue as _, SignedValue as _};
+                match (&::hitl::__private::SignedField(#fields.#name.as_ref())).approved(&#args, #field) {
+                    ::core::result::Result::Ok(value) => (value,),
+                    ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
+                }
             };
         },
         Role::Owned => {

@@ -150,8 +150,7 @@ fn table(field: &Field) -> TokenStream {
     let Field { text, ty, .. } = field;
     // An error about a type that is not `Deserialize` or `Serialize` points at the field's type.
     let span = spans::at(spans::first(ty));
-    let decode = quote_spanned!(span=> __h::decode_erased::<#ty>);
-    let encode = quote_spanned!(span=> __h::encode_erased::<#ty>);
+    let new = quote_spanned!(span=> __h::FieldTable::new::<#ty>);
     let reduce = match &field.reduce {
         None => quote!(::core::option::Option::None),
         Some(reducer) => {
@@ -167,17 +166,12 @@ fn table(field: &Field) -> TokenStream {
         }
     };
     quote! {
-        __h::FieldTable {
-            decode: #decode,
-            encode: #encode,
-            reduce: #reduce,
-            check_round_trip: |field, value, json| {
-                #[allow(unused_imports)]
-                use __h::{DraftRoundTrip as _, OtherRoundTrip as _};
-                #[allow(clippy::needless_borrow)]
-                (&__h::RoundTrip::<#ty>::MARKER).check_round_trip(field, value, json)
-            },
-        }
+        #new(#reduce, |field, value, json| {
+            #[allow(unused_imports)]
+            use __h::{DraftRoundTrip as _, OtherRoundTrip as _};
+            #[allow(clippy::needless_borrow)]
+            (&__h::RoundTrip::<#ty>::MARKER).check_round_trip(field, value, json)
+        })
     }
 }
 

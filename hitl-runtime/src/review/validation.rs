@@ -1,12 +1,17 @@
 //! The checks of a draft by its type, its JSON Schema, and the violations that the checks report.
 
+use std::any::Any;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Draft, draft::Names, json_path::json_path, round_trip};
-use crate::user_code::{self, UserCodeError};
+use crate::{
+    state::{FieldError, decode},
+    user_code::{self, UserCodeError},
+};
 
 // The trait has only the one method that is needed and no supertrait, so that rustc names this trait, with our message,
 // and not `garde::Validate` behind it.
@@ -79,6 +84,8 @@ pub struct DraftVtable {
     pub write: fn(&str) -> Result<DraftJson, Vec<Violation>>,
     /// The JSON Schema of the draft's type.
     pub schema: fn() -> Value,
+    /// Decodes the draft in a field into its own type.
+    pub decode: fn(&str, &str) -> Result<Box<dyn Any + Send + Sync>, FieldError>,
 }
 
 impl DraftVtable {
@@ -87,7 +94,7 @@ impl DraftVtable {
     where
         T: Draft + DerivesValidate + Send + Sync + 'static,
     {
-        Self { check: check::<T>, write: write::<T>, schema: schema::<T> }
+        Self { check: check::<T>, write: write::<T>, schema: schema::<T>, decode: decode_draft::<T> }
     }
 
     /// Returns the JSON Schema of the draft in a field.
@@ -116,6 +123,13 @@ fn write<T: Draft + DerivesValidate>(json: &str) -> Result<DraftJson, Vec<Violat
     let written = catch_draft_panic("serializer", || round_trip::to_signable_json(&draft, json))?;
     catch_draft_panic("destructor", || drop(draft))?;
     written.map_err(one)
+}
+
+fn decode_draft<T>(field: &str, json: &str) -> Result<Box<dyn Any + Send + Sync>, FieldError>
+where
+    T: Draft + Send + Sync + 'static,
+{
+    decode::<T>(field, json).map(|draft| Box::new(draft) as _)
 }
 
 fn schema<T: JsonSchema>() -> Value {
