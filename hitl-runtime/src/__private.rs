@@ -3,7 +3,6 @@
 pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;
-use serde::{Serialize, de::DeserializeOwned};
 use std::{any::Any, marker::PhantomData};
 
 pub use crate::{
@@ -11,23 +10,26 @@ pub use crate::{
     agent::{AnyReview, CanAsk, CanEdit, Graph, NoAsk, NoEdit, ThreadState, several},
     graph::*,
     journal::{Map, migrate::migrated},
+    node::conversion::{
+        Conversion, Dereferenced, DereferencedTwice, OtherValue, SameType, SignedField, SignedValue, Sliced,
+        Taken, UnlikeField, UnlikeOutput, UnlikeSigned, Written,
+    },
     node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
-    review::{Approved, Comparison, Draft, DraftVtable},
+    review::{Comparison, Draft, DraftVtable},
     state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
 use crate::{state::describe_code, user_code::catch_panic};
 
-/// Serializes the first field that a node returns. `slot` only ties the type of the value to that of the field.
+/// Serializes the first field that a node returns.
 ///
 /// # Errors
 /// If the value has no JSON form, or is a draft that does not round-trip through it.
 pub fn write_first<F: View, T: 'static>(
     fields: &F,
-    slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    write_next(Writes::default(), fields, slot, field, value)
+    write_next(Writes::default(), fields, field, value)
 }
 
 /// Serializes another field that a node returns, and adds it to `earlier`.
@@ -37,7 +39,6 @@ pub fn write_first<F: View, T: 'static>(
 pub fn write_next<F: View, T: 'static>(
     earlier: Writes,
     _fields: &F,
-    _slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
@@ -52,56 +53,6 @@ pub fn write_next<F: View, T: 'static>(
     .map_err(NodeError::msg)?
     .map_err(NodeError::msg)?;
     Ok(earlier.set(field, json))
-}
-
-/// A field that a node takes as signed. Method resolution selects the method of [`SignedValue`] if the type of the field
-/// can be a draft, or else that of [`OtherValue`], so that only `#[state]` and the review report a type that cannot.
-pub struct SignedField<'a, T>(pub Option<&'a T>);
-
-/// The signed value of a field.
-pub trait SignedValue<T> {
-    /// Returns the field's value together with its signature.
-    ///
-    /// # Errors
-    /// As [`Args::approved`].
-    fn approved<S: State, D>(
-        &self,
-        args: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError>;
-}
-
-impl<T: Serialize + DeserializeOwned> SignedValue<T> for SignedField<'_, T> {
-    fn approved<S: State, D>(
-        &self,
-        args: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError> {
-        args.approved(field, self.0)
-    }
-}
-
-/// The value of a field whose type cannot be signed. A program with such a field does not compile.
-pub trait OtherValue<T> {
-    /// Returns no value.
-    ///
-    /// # Errors
-    /// Always.
-    fn approved<S: State, D>(
-        &self,
-        args: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError>;
-}
-
-impl<T> OtherValue<T> for &SignedField<'_, T> {
-    fn approved<S: State, D>(
-        &self,
-        _: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError> {
-        Err(NodeError::missing(field))
-    }
 }
 
 /// A marker for the type of a field, by which method resolution selects one of two methods `check_round_trip`: that of

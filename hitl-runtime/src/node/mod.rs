@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 
 mod context;
+pub(crate) mod conversion;
 mod error;
 pub(crate) mod reporter;
 mod table;

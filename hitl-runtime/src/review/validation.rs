@@ -97,6 +97,14 @@ impl DraftVtable {
         Self { check: check::<T>, write: write::<T>, schema: schema::<T>, decode: decode_draft::<T> }
     }
 
+    /// Creates the functions for the drafts in a field of the view `V`, which `_field` returns.
+    pub const fn of<V, T>(_field: fn(V) -> &'static Option<T>) -> Self
+    where
+        T: Draft + DerivesValidate + Send + Sync + 'static,
+    {
+        Self::new::<T>()
+    }
+
     /// Returns the JSON Schema of the draft in a field.
     pub(crate) fn schema_of(&self, field: &str) -> Result<Value, UserCodeError> {
         user_code::catch_panic(|| format!("schema of `{field}`"), self.schema)
