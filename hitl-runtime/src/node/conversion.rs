@@ -15,7 +15,7 @@ use crate::{review::Approved, state::State};
 /// A reference to a value of type `F` that is wanted as a `P`. `D` is [`Taken`] or [`Written`].
 pub struct Conversion<'a, F, P: ?Sized, D> {
     value: &'a F,
-    wanted: PhantomData<(fn() -> D, *const P)>,
+    wanted: PhantomData<fn(&P) -> D>,
 }
 
 /// The direction from a field to a parameter.

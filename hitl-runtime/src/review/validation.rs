@@ -75,6 +75,9 @@ impl From<UserCodeError> for Violation {
 /// A draft, and its JSON text that the journal keeps.
 pub type DraftJson = (Value, String);
 
+/// A draft of the type of its field.
+pub type AnyDraft = Box<dyn Any + Send + Sync>;
+
 /// The functions that check and describe the draft before a node, independent of its type.
 #[derive(Clone, Copy)]
 pub struct DraftVtable {
@@ -85,7 +88,7 @@ pub struct DraftVtable {
     /// The JSON Schema of the draft's type.
     pub schema: fn() -> Value,
     /// Decodes the draft in a field into its own type.
-    pub decode: fn(&str, &str) -> Result<Box<dyn Any + Send + Sync>, FieldError>,
+    pub decode: fn(&str, &str) -> Result<AnyDraft, FieldError>,
 }
 
 impl DraftVtable {
@@ -133,7 +136,7 @@ fn write<T: Draft + DerivesValidate>(json: &str) -> Result<DraftJson, Vec<Violat
     written.map_err(one)
 }
 
-fn decode_draft<T>(field: &str, json: &str) -> Result<Box<dyn Any + Send + Sync>, FieldError>
+fn decode_draft<T>(field: &str, json: &str) -> Result<AnyDraft, FieldError>
 where
     T: Draft + Send + Sync + 'static,
 {
