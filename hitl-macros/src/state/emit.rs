@@ -87,13 +87,6 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         #vis struct #view<'a> { #(#view_fields,)* #lives }
 
         #(#cfgs)*
-        #[doc = #input_docs]
-        #[derive(::hitl::__private::serde::Serialize, ::hitl::__private::serde::Deserialize)]
-        #[serde(crate = "::hitl::__private::serde", deny_unknown_fields)]
-        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
-        #vis struct #input { #(#input_fields),* }
-
-        #(#cfgs)*
         const _: () = {
             use ::hitl::__private as __h;
 
@@ -142,6 +135,14 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                 }
             }
         };
+
+        // Last, so that the first error about a type that serde does not know is that of the table above.
+        #(#cfgs)*
+        #[doc = #input_docs]
+        #[derive(::hitl::__private::serde::Serialize, ::hitl::__private::serde::Deserialize)]
+        #[serde(crate = "::hitl::__private::serde", deny_unknown_fields)]
+        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+        #vis struct #input { #(#input_fields),* }
     }
 }
 
