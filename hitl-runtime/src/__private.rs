@@ -3,7 +3,6 @@
 pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;
-use serde::Serialize;
 use std::{any::Any, marker::PhantomData};
 
 pub use crate::{
@@ -11,50 +10,48 @@ pub use crate::{
     agent::{AnyReview, CanAsk, CanEdit, Graph, NoAsk, NoEdit, ThreadState, several},
     graph::*,
     journal::{Map, migrate::migrated},
+    node::conversion::{
+        Conversion, Dereferenced, DereferencedTwice, OtherValue, SameType, SignedField, SignedValue, Sliced,
+        Taken, UnlikeField, UnlikeOutput, UnlikeSigned, Written,
+    },
     node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
     review::{Comparison, Draft, DraftVtable},
-    state::{
-        FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
-        reduce_erased, unmigrated,
-    },
+    state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
 use crate::{state::describe_code, user_code::catch_panic};
 
-/// Serializes the first field that a node returns. `slot` only ties the type of the value to that of the field.
+/// Serializes the first field that a node returns.
 ///
 /// # Errors
 /// If the value has no JSON form, or is a draft that does not round-trip through it.
-pub fn write_first<F: View, T: Serialize + 'static>(
+pub fn write_first<F: View, T: 'static>(
     fields: &F,
-    slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    write_next(Writes::default(), fields, slot, field, value)
+    write_next(Writes::default(), fields, field, value)
 }
 
 /// Serializes another field that a node returns, and adds it to `earlier`.
 ///
 /// # Errors
 /// As [`write_first`].
-pub fn write_next<F: View, T: Serialize + 'static>(
+pub fn write_next<F: View, T: 'static>(
     earlier: Writes,
     _fields: &F,
-    _slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    let json = catch_panic(|| describe_code("serializer", field), || crate::review::encode_raw(value))
-        .map_err(NodeError::msg)?
-        .map_err(|e| NodeError::msg(FieldError::from_violation(field, e)))?;
-    if let Some(table) = F::STATE.field(field) {
-        catch_panic(
-            || describe_code("deserializer", field),
-            || (table.check_round_trip)(field, value, json.get()),
-        )
+    let table = F::STATE.field(field).ok_or_else(|| NodeError::msg(FieldError::unknown(field)))?;
+    let json = catch_panic(|| describe_code("serializer", field), || (table.write)(field, value))
         .map_err(NodeError::msg)?
         .map_err(NodeError::msg)?;
-    }
+    catch_panic(
+        || describe_code("deserializer", field),
+        || (table.check_round_trip)(field, value, json.get()),
+    )
+    .map_err(NodeError::msg)?
+    .map_err(NodeError::msg)?;
     Ok(earlier.set(field, json))
 }
 
@@ -143,6 +140,15 @@ impl<Item> ItemOf<'_, Item> {
 
 /// Requires that a field which a review shows, and signs with the draft, can be signed.
 pub fn require_draft<T: crate::review::Draft>(_: &Option<T>) {}
+
+/// Rejects a field that a reviewed effect reads and its review does not show.
+///
+/// # Panics
+/// Always, with the message that rustc shows.
+#[track_caller]
+pub const fn unshown(message: &'static str) {
+    panic!("{}", message);
+}
 
 /// Returns the future of a node whose required parameter is missing.
 pub fn missing_parameter<'a>(name: &'static str) -> NodeFuture<'a> {

@@ -1,6 +1,9 @@
 //! Reachability: `start` reaches every node, and every node reaches `end`.
 
-use super::model::{Model, Point};
+use super::{
+    model::{Kind, Model, Point},
+    regions,
+};
 use crate::{diagnostics::Errors, names};
 
 /// Reports nodes that no path from `start` reaches, and nodes from which no path reaches `end`.
@@ -65,6 +68,7 @@ fn report_dead_ends(
     typos: &[(usize, Option<&str>)],
     errors: &mut Errors,
 ) {
+    let leaving = model.outgoing_edges();
     // Unreachable nodes have been reported already.
     let mut known = back.from(Point::End);
     known.iter_mut().zip(on.from(Point::Start)).for_each(|(known, reached)| *known |= !reached);
@@ -77,7 +81,8 @@ fn report_dead_ends(
             errors.at(
                 node.span(),
                 format!(
-                    "`{name}` has no edge to follow after an approval: write `{name} -> …;`, or `{name} -> end;`"
+                    "`{name}` has no edge to follow after an approval: {}",
+                    missing_edge(model, &leaving, index)
                 ),
             );
             mark(&mut known, &back.from(Point::Node(index)));
@@ -93,7 +98,7 @@ fn report_dead_ends(
             found.span(),
             match meant {
                 Some(meant) => format!("`{name}` has no outgoing edge; did you mean `{meant}`?"),
-                None => format!("`{name}` has no outgoing edge: write `{name} -> …;`, or `{name} -> end;`"),
+                None => format!("`{name}` has no outgoing edge: {}", missing_edge(model, &leaving, *node)),
             },
         );
         mark(&mut known, &back.from(Point::Node(*node)));
@@ -105,10 +110,14 @@ fn report_dead_ends(
         let cycle = cycle(on, node);
         let words: Vec<_> = cycle.iter().map(|&node| model.nodes[node].name.as_str()).collect();
         let first = &model.nodes[cycle.first().copied().unwrap_or(node)];
+        let exit = match cycle.first().and_then(|&node| regions::innermost(model, &leaving, node)) {
+            Some(fork) => format!("`{}`, where {} join", model.point_name(fork.join), fork.parts()),
+            None => "`end`".to_owned(),
+        };
         errors.at(
             first.span(),
             format!(
-                "no path leads from `{}` to `end`: `{}` is a cycle; lead one of its nodes on to `end`",
+                "no path leads from `{}` to `end`: `{}` is a cycle; lead one of its nodes on to {exit}",
                 first.name,
                 words.join(" -> ")
             ),
@@ -116,6 +125,24 @@ fn report_dead_ends(
         mark(&mut known, &on.from(Point::Node(node)));
         mark(&mut known, &back.from(Point::Node(node)));
     }
+}
+
+/// Returns the fix for a node without an edge to follow. Inside of a fork it can lead only to its join or to another
+/// node of the branch, so the fix names the join.
+fn missing_edge(model: &Model<'_>, leaving: &[Vec<usize>], node: usize) -> String {
+    let name = &model.nodes[node].name;
+    let Some(fork) = regions::innermost(model, leaving, node) else {
+        return format!("write `{name} -> …;`, or `{name} -> end;`");
+    };
+    let arm =
+        model.edges.iter().any(|edge| edge.to == Point::Node(node) && matches!(edge.kind, Kind::Case { .. }));
+    let why = if arm { "; an arm of a `match` does not lead there by itself" } else { "" };
+    format!(
+        "it runs in {}, so write `{name} -> {};`, where {} join{why}",
+        model.inside(fork),
+        model.point_name(fork.join),
+        fork.parts()
+    )
 }
 
 /// Returns the cycle that a node without a path to `end` runs into: `a`, `b`, `a`.

@@ -243,9 +243,12 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
         let arms = source.arms.iter().enumerate().map(|(case, arm)| {
             let pattern = &arm.pattern;
             let guard = arm.guard.iter();
-            // If rustc suggests a missing arm, it inserts it after this span.
+            // If rustc suggests a missing arm, it inserts it after this span, so it must end the arm.
             let mut case = Literal::usize_suffixed(case);
-            case.set_span(arm.chain.first().map_or_else(Span::call_site, Step::span));
+            case.set_span(match arm.chain.last() {
+                Some(end @ (Step::Node(_) | Step::End(_))) => end.span(),
+                _ => Span::mixed_site(),
+            });
             quote!(#pattern #(if #guard)* => #case)
         });
         Some(quote! {

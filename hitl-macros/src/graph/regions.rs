@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 
-use super::model::{Edge, Kind, Model, Point};
+use super::model::{Edge, Fork, Kind, Model, Point};
 use crate::diagnostics::Errors;
 
 /// Finds the nodes of every branch and the edges that end one, and orders the forks by nesting.
@@ -34,6 +34,34 @@ pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
     if errors.is_empty() {
         sort_by_depth(model);
     }
+}
+
+/// Returns the innermost fork that a node runs in, before [`find`] has found the nodes of every branch.
+pub(super) fn innermost<'m, 'a>(
+    model: &'m Model<'a>,
+    leaving: &[Vec<usize>],
+    node: usize,
+) -> Option<&'m Fork<'a>> {
+    let around = model.forks.iter().enumerate().filter_map(|(number, fork)| {
+        let mut seen = outside(model, leaving, number);
+        if seen[node] {
+            return None;
+        }
+        let mut open: Vec<_> = fork.branches.iter().flat_map(|branch| branch.written.clone()).collect();
+        let mut size = 0;
+        while let Some(inside) = open.pop() {
+            if std::mem::replace(&mut seen[inside], true) {
+                continue;
+            }
+            size += 1;
+            open.extend(leaving[inside].iter().filter_map(|&edge| match model.edges[edge].to {
+                Point::Node(to) => Some(to),
+                _ => None,
+            }));
+        }
+        seen[node].then_some((size, fork))
+    });
+    around.min_by_key(|(size, _)| *size).map(|(_, fork)| fork)
 }
 
 /// Returns which nodes run before the fork, after its join, or in parallel to it.

@@ -244,6 +244,45 @@ fn a_for_nests_like_a_fork() {
 }
 
 #[test]
+fn the_fix_for_a_missing_edge_inside_of_a_fork_names_its_join() {
+    wrong(
+        "start -> d -> for x in xs { a -> match m { A => b, B => c } } -> j -> end; c -> j;",
+        &[
+            "`b` has no outgoing edge: it runs in the `for` after `d`, so write `b -> j;`, where the items join; an arm",
+        ],
+    );
+    wrong(
+        "start -> d -> for x in xs { a } -> j -> end; a { reject -> b }",
+        &[
+            "`b` has no outgoing edge: it runs in the `for` after `d`, so write `b -> j;`, where the items join",
+        ],
+    );
+    wrong(
+        "start -> d -> (a, e) -> j -> end; a { reject -> b }",
+        &["it runs in a branch after `d`, so write `b -> j;`, where the branches join"],
+    );
+    // The inner of two forks.
+    wrong(
+        "start -> d -> (a -> for x in xs { e } -> f, g) -> j -> end; e { reject -> b }",
+        &["it runs in the `for` after `a`, so write `b -> f;`"],
+    );
+    // After the join, and beside the fork.
+    wrong("start -> d -> for x in xs { a } -> j;", &["`j -> end;`"]);
+    wrong(
+        "start -> m -> match m { A => d -> for x in xs { a } -> j -> end, B => b };",
+        &["`b` has no outgoing edge: write `b -> …;`, or `b -> end;`"],
+    );
+    wrong(
+        "start -> d -> for x in xs { a -> match m { A => b, B => e } } -> j -> end; b { reject -> e } e -> j;",
+        &["`b` has no edge to follow after an approval: it runs in the `for` after `d`, so write `b -> j;`"],
+    );
+    wrong(
+        "start -> d -> for x in xs { a -> match m { A => b } } -> j -> end; b -> a;",
+        &["is a cycle; lead one of its nodes on to `j`, where the items join"],
+    );
+}
+
+#[test]
 fn a_node_is_reachable_and_reaches_the_end() {
     wrong("start -> a -> end; b -> a;", &["no path leads from `start` to `b`"]);
     wrong("start -> a -> end; b -> c -> d -> b; c -> end;", &["`c` already leads to `d`"]);

@@ -1,11 +1,14 @@
 //! Code generation for `#[node]`: the function unchanged, a type of the same name by which a graph refers to it, and
 //! the implementations that connect the two.
 
-use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Generics, LitStr};
+use syn::{GenericParam, Generics, LitStr, Path};
 
-use super::model::{Node, Param, Role};
+use super::{
+    fields,
+    model::{Node, Param, Role},
+};
 use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
@@ -22,17 +25,15 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let NodeGenerics { declared, stored, given, bounds, .. } = &generics;
 
     let spec = spec(node);
-    let reviewed = node.signed.as_ref().map(|(_, ty)| {
-        quote! {
-            const REVIEWED: ::core::option::Option<::hitl::__private::DraftVtable> =
-                ::core::option::Option::Some(::hitl::__private::DraftVtable::new::<#ty>());
-        }
-    });
+    let signed =
+        node.params.iter().find(|param| node.signed.as_ref().is_some_and(|(field, _)| *field == param.field));
+    let reviewed = signed.map(|param| fields::reviewed(param, state));
     // Set without a review too, so that a verdict block for the node is reported once only, by the proof.
     let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
     let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
     let edits = Ident::new(if takes_edit { "CanEdit" } else { "NoEdit" }, Span::call_site());
     let run = run(node, errors, &this, &generics);
+    let unshown = node.unshown.iter().map(|(field, message)| unshown(state, field, message));
 
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
@@ -57,6 +58,24 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
 
         #(#cfgs)*
         #run
+
+        #(#unshown)*
+    }
+}
+
+/// Generates the error for a parameter that the review does not show. It is a panic in a constant that also takes the
+/// field: if the state has no such field, rustc reports that and does not evaluate the constant.
+fn unshown(state: &Path, field: &Ident, message: &str) -> TokenStream {
+    let fields = Ident::new("fields", Span::mixed_site());
+    let panic = spans::call(field.span(), "unshown", quote!(#message));
+    quote! {
+        #[allow(unused_variables, clippy::all)]
+        const _: () = {
+            let _ = |#fields: <#state as ::hitl::__private::State>::View<'_>| {
+                let _ = #fields.#field;
+            };
+            #panic
+        };
     }
 }
 
@@ -124,7 +143,7 @@ fn spec(node: &Node) -> TokenStream {
         let (field, kind) = (
             &param.field,
             match param.role {
-                Role::Approved(_) => quote!(Approved),
+                Role::Approved(_) if !node.is_reported_unsigned => quote!(Approved),
                 Role::Optional => quote!(Optional),
                 _ => quote!(Required),
             },
@@ -176,7 +195,7 @@ fn spec(node: &Node) -> TokenStream {
     let fields = [
         ("effect", args.effect.map(|_| quote!(true))),
         ("idempotent", args.idempotent.map(|_| quote!(true))),
-        ("low_risk", args.low_risk.map(|_| quote!(true))),
+        ("low_risk", (args.low_risk.is_some() || node.is_reported_unsigned).then(|| quote!(true))),
         ("rejection", rejection),
         ("question", question),
         ("interrupt", interrupt),
@@ -212,7 +231,11 @@ fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> T
         _ => None,
     });
     let args = Ident::new("args", Span::mixed_site());
-    let body = if errors.is_empty() { call(node, given, &args) } else { quote!(::core::unreachable!()) };
+    let body = if errors.is_empty() && node.unshown.is_empty() {
+        call(node, given, &args)
+    } else {
+        quote!(::core::unreachable!())
+    };
     quote! {
         #[automatically_derived]
         impl<#(#declared,)* __D> ::hitl::__private::Run<__D> for #this #given
@@ -241,29 +264,9 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let takes_signature = node.params.iter().any(|param| matches!(param.role, Role::Approved(_)));
     for (i, param) in node.params.iter().enumerate() {
         if param.role.is_field() {
-            // A local of its own, spanning the type of the parameter from its first to its last token: if that is not
-            // the type of the field, rustc underlines all of it.
-            let (first, last) = spans::ends(&param.ty);
-            let local = Ident::new(&format!("p{i}"), spans::at(first));
-            let mut zero = Literal::usize_unsuffixed(0);
-            zero.set_span(spans::at(last));
-            bindings.extend(bind_field(param, args, &fields, &local));
-            values.push(match param.role {
-                // A `match` in place of `map`, so that `&String` can coerce to `&str`.
-                Role::Optional => quote!(match #local.0 {
-                    ::core::option::Option::Some(#local) => {
-                        let #local = (#local,);
-                        ::core::option::Option::Some(#local.#zero)
-                    }
-                    ::core::option::Option::None => ::core::option::Option::None,
-                }),
-                // The future owns the `Approved` and lends it, so that it ends with the call.
-                Role::Approved(_) => {
-                    let lend = quote_spanned!(spans::at(first)=> &);
-                    quote!(#lend #local.#zero)
-                }
-                _ => quote!(#local.#zero),
-            });
+            let (binding, value) = fields::take(param, args, &fields, i);
+            bindings.extend(binding);
+            values.push(value);
         } else {
             let mut value = context_value(param, args, &mut bindings);
             if takes_signature {
@@ -282,13 +285,10 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let mut writes = TokenStream::new();
     for (i, (field, out)) in node.args.writes.iter().zip(&outs).enumerate() {
         let (text, at) = (names::plain(field), spans::at(node.output_ends(i).0));
-        let reference = quote_spanned!(at=> &);
+        let value = fields::returned(field, &fields, out);
         let earlier = (i > 0).then(|| quote!(#writes?,));
-        let arguments = spans::delimited(
-            at,
-            Delimiter::Parenthesis,
-            quote!(#earlier &#fields, #fields.#field, #text, #reference #out),
-        );
+        let arguments =
+            spans::delimited(at, Delimiter::Parenthesis, quote!(#earlier &#fields, #text, #value));
         let write = Ident::new(if i == 0 { "write_first" } else { "write_next" }, at);
         let root = quote_spanned!(at=> ::);
         writes = quote!(#root hitl::__private::#write #arguments);
@@ -323,33 +323,6 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
         #(#named)*
         #bindings
         ::hitl::__private::#call(#called, move |#pattern| { #writes })
-    }
-}
-
-/// Generates the code that takes a parameter from its field. The field has the span of the parameter, so that rustc's
-/// error about a missing field points there.
-fn bind_field(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStream {
-    let Param { name, field, ty, role } = param;
-    let some = quote!(::core::option::Option::Some(#local));
-    match role {
-        Role::Optional => quote!(let #local = (#fields.#name.as_ref(),);),
-        Role::Approved(_) => quote! {
-            let #local = match ::hitl::__private::Args::approved(&#args, #field, #fields.#name.as_ref()) {
-                ::core::result::Result::Ok(value) => (value,),
-                ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
-            };
-        },
-        Role::Owned => {
-            let clone = quote_spanned!(spans::at(spans::first(ty))=> ::core::clone::Clone::clone);
-            quote! {
-                let #some = #fields.#name else { return ::hitl::__private::missing_parameter(#field) };
-                let #local = (#clone(#local),);
-            }
-        }
-        _ => quote! {
-            let #some = #fields.#name else { return ::hitl::__private::missing_parameter(#field) };
-            let #local = (#local,);
-        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod emit;
+mod fields;
 mod model;
 mod parse;
 

@@ -18,6 +18,11 @@ pub(crate) struct Node {
     pub(crate) output: Option<Type>,
     /// The field that is signed before the node runs, and its type.
     pub(crate) signed: Option<(String, Type)>,
+    /// The parameters that the review does not show, with the message that holds if they are fields.
+    pub(crate) unshown: Vec<(Ident, String)>,
+    /// `true` if a missing review, or a signature without an effect, is reported here, so that the graph need not
+    /// report it again.
+    pub(crate) is_reported_unsigned: bool,
 }
 
 pub(crate) struct Param {
@@ -25,6 +30,23 @@ pub(crate) struct Param {
     pub(crate) field: String,
     pub(crate) ty: Type,
     pub(crate) role: Role,
+}
+
+impl Param {
+    /// Returns the declaration that takes the same field as signed: `payment: &Approved<Payment>`.
+    fn as_signed(&self) -> String {
+        let unwrapped = match self.role {
+            Role::Optional => last_segment(&self.ty).and_then(type_argument).unwrap_or(&self.ty),
+            _ => &self.ty,
+        };
+        let ty = match peel(referent(unwrapped).unwrap_or(unwrapped)) {
+            // The type of the field, of which a `&str` or a slice is a borrow.
+            Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
+            Type::Slice(slice) => format!("Vec<{}>", names::text(&slice.elem)),
+            ty => names::text(ty),
+        };
+        format!("{}: &Approved<{ty}>", self.field)
+    }
 }
 
 /// The role of a parameter. It depends on the spelling of the type, because a macro does not know the type itself.
@@ -65,9 +87,18 @@ impl Node {
         check_signature(&function, &name, errors);
         let params = function.sig.inputs.iter().filter_map(|input| param(input, &name, errors)).collect();
         let output = output_type(&function, &name, &args, errors);
-        let mut node = Self { function, name, args, params, output, signed: None };
+        let mut node = Self {
+            function,
+            name,
+            args,
+            params,
+            output,
+            signed: None,
+            unshown: Vec::new(),
+            is_reported_unsigned: false,
+        };
         node.find_signed_field(errors);
-        node.check_shown(errors);
+        node.unshown = node.check_shown(errors);
         node.check_effect(errors);
         node
     }
@@ -77,6 +108,11 @@ impl Node {
             Role::Approved(ty) => Some((param, ty)),
             _ => None,
         })
+    }
+
+    /// Returns the parameters that are fields taken unsigned.
+    fn plain(&self) -> impl Iterator<Item = &Param> {
+        self.params.iter().filter(|p| matches!(p.role, Role::Required | Role::Owned | Role::Optional))
     }
 
     /// Determines the field that the review is about.
@@ -121,11 +157,7 @@ impl Node {
     /// Reports a review of a field that the node does not take as signed.
     fn report_unsigned(&self, review: Option<&Ident>, errors: &mut Errors) {
         let name = &self.name;
-        let plain: Vec<_> = self
-            .params
-            .iter()
-            .filter(|p| matches!(p.role, Role::Required | Role::Owned | Role::Optional))
-            .collect();
+        let plain: Vec<_> = self.plain().collect();
         let draft = plain
             .iter()
             .find(|p| review.is_some_and(|review| names::plain(review) == p.field))
@@ -135,26 +167,32 @@ impl Node {
                 _ => None,
             });
         match draft {
-            Some(param) => {
-                let ty = referent(&param.ty).unwrap_or(&param.ty);
-                errors.on(
-                    &param.ty,
-                    format!(
-                        "node `{name}` has a review, but takes `{field}` unsigned: write `{field}: &Approved<{}>`, which only an approval creates",
-                        names::text(ty),
-                        field = param.field
-                    ),
+            Some(param) => errors.on(
+                &param.ty,
+                format!(
+                    "node `{name}` has a review, but takes `{}` unsigned: write `{}`, which only an approval creates",
+                    param.field,
+                    param.as_signed()
+                ),
+            ),
+            None => {
+                let fix = match (review, plain.first()) {
+                    (Some(review), _) => format!("add a parameter `{}: &Approved<…>`", names::plain(review)),
+                    (None, Some(first)) => format!("take the field that the review signs as `&Approved<…>`, for instance `{}`", first.as_signed()),
+                    (None, None) => "add a parameter for the field that the review signs, `field: &Approved<…>`".to_owned(),
+                };
+                errors.at(
+                    self.function.sig.ident.span(),
+                    format!("node `{name}` has a review, but takes no signed field: {fix}"),
                 );
             }
-            None => errors.at(
-                self.function.sig.ident.span(),
-                format!("node `{name}` has a review, but takes no signed field: add a parameter `draft: &Approved<…>`"),
-            ),
         }
     }
 
-    /// Checks that every field the node reads beside the draft is shown with it or declared unsigned.
-    fn check_shown(&self, errors: &mut Errors) {
+    /// Checks that every field the node reads beside the draft is shown with it or declared unsigned. Returns the
+    /// parameters that are neither, if they are fields.
+    fn check_shown(&self, errors: &mut Errors) -> Vec<(Ident, String)> {
+        let mut unshown = Vec::new();
         if self.args.interrupt.is_none() && self.approved().next().is_some() {
             for Param { name: at, field, .. } in self.params.iter().filter(|param| param.role.is_payload()) {
                 errors.at(
@@ -163,7 +201,9 @@ impl Node {
                 );
             }
         }
-        let (Some(interrupt), Some((signed, _))) = (&self.args.interrupt, &self.signed) else { return };
+        let (Some(interrupt), Some((signed, _))) = (&self.args.interrupt, &self.signed) else {
+            return unshown;
+        };
         let (name, Interrupt { covers, show, unsigned, .. }) = (&self.name, interrupt);
         let names = |list: &[Ident], field: &str| list.iter().any(|ident| names::plain(ident) == field);
         // A `Rejection` or a `Question` is what a person said, and is not signed.
@@ -207,28 +247,40 @@ impl Node {
                 );
                 continue;
             }
-            errors.at(
-                at.span(),
+            unshown.push((
+                at.clone(),
                 format!(
                     "node `{name}` reads `{field}`, but its review does not show it: add `show = ({field})` to `#[interrupt_before]`, take it as `{field}: &Approved<…>`, signed in a review of its own, or add `unsigned({field})` if it needs no signature"
                 ),
-            );
+            ));
         }
+        unshown
     }
 
     /// Checks the rules for effects.
-    fn check_effect(&self, errors: &mut Errors) {
+    fn check_effect(&mut self, errors: &mut Errors) {
         let (name, args) = (&self.name, &self.args);
         let reviewed = args.interrupt.is_some();
+        let mut reported = false;
         if let (Some(effect), None, false) =
             (args.effect, args.low_risk, reviewed || self.approved().next().is_some())
         {
+            let plain: Vec<_> = self.plain().collect();
+            let signed = match (plain.iter().find(|param| param.field == "draft"), plain.as_slice()) {
+                (Some(param), _) | (None, [param]) => format!("`{}`", param.as_signed()),
+                (None, [first, ..]) => format!(
+                    "the field that a person signs as `&Approved<…>`, for instance `{}`",
+                    first.as_signed()
+                ),
+                (None, []) => "the field that a person signs as `&Approved<…>`".to_owned(),
+            };
             errors.at(
                 effect,
                 format!(
-                    "effect node `{name}` can be reached with no review: take a signed field, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node, or declare `risk = low`"
+                    "effect node `{name}` can be reached with no review: take {signed}, with `#[interrupt_before]` here or on an earlier node, or declare `risk = low`"
                 ),
             );
+            reported = true;
         }
         if reviewed && args.effect.is_none() {
             // Without `effect`, a crash could repeat an action that was signed once.
@@ -246,6 +298,7 @@ impl Node {
                     field = param.field
                 ),
             );
+            reported = true;
         }
         if let (None, Some(span)) = (args.effect, args.low_risk) {
             errors.at(span, format!("node `{name}` has `risk = low`, but is not an effect: remove `risk = low`, or add `effect`"));
@@ -264,6 +317,7 @@ impl Node {
                 ),
             );
         }
+        self.is_reported_unsigned = reported;
     }
 }
 
@@ -355,15 +409,8 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
             // Not treated as a field from here on, so that this mistake causes no other message.
             Role::Cx
         }
-        ("Option", Some(inner)) if referent(inner).is_some() => match runtime_type(referent(inner)) {
-            Some(RuntimeType::Rejection) => Role::Rejection { required: false },
-            Some(RuntimeType::Question) => Role::Question { required: false },
-            Some(RuntimeType::Cx) => {
-                errors.on(ty, "a node always has a `Cx`: take `&Cx`");
-                Role::Cx
-            }
-            None => Role::Optional,
-        },
+        ("Option", Some(inner)) if is_runtime_type(inner) => optional_runtime_type(ty, inner, errors),
+        ("Option", Some(inner)) if referent(inner).is_some() => Role::Optional,
         _ => match runtime_type(Some(ty)) {
             Some(RuntimeType::Rejection) => {
                 errors.on(ty, "a node borrows the rejection: take `&Rejection`");
@@ -393,11 +440,51 @@ fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
     let Some(segment) = last_segment(inner) else { return Role::Required };
     match (segment.ident.to_string().as_str(), type_argument(segment)) {
         ("Approved", Some(signed)) => Role::Approved(signed.clone()),
+        // A reference to the whole `Option`.
+        ("Option", Some(inner)) if is_runtime_type(inner) => optional_runtime_type(ty, inner, errors),
         ("Deps", Some(part)) => {
             errors.on(ty, format!("`Deps` is a shared pointer: take `{}` by value", names::text(inner)));
             Role::Deps(part.clone())
         }
         _ => Role::Required,
+    }
+}
+
+/// Returns whether the `T` of an `Option<T>` is a type of the runtime, or a reference to one.
+fn is_runtime_type(inner: &Type) -> bool {
+    let bare = referent(inner).unwrap_or(inner);
+    runtime_type(Some(bare)).is_some() || last_segment(bare).is_some_and(|segment| segment.ident == "Deps")
+}
+
+/// Returns the role of an optional type of the runtime. `ty` is all of the parameter's type.
+fn optional_runtime_type(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
+    let bare = referent(inner).unwrap_or(inner);
+    let is_borrowed = referent(inner).is_some() && referent(ty).is_none();
+    let mut check_borrowed = |what: &str| {
+        if !is_borrowed {
+            errors.on(ty, format!("a node borrows the {what}: take `Option<&{}>`", names::text(bare)));
+        }
+    };
+    match runtime_type(Some(bare)) {
+        Some(RuntimeType::Rejection) => {
+            check_borrowed("rejection");
+            Role::Rejection { required: false }
+        }
+        Some(RuntimeType::Question) => {
+            check_borrowed("question");
+            Role::Question { required: false }
+        }
+        Some(RuntimeType::Cx) => {
+            errors.on(ty, "a node always has a `Cx`: take `&Cx`");
+            Role::Cx
+        }
+        None => {
+            errors.on(ty, format!("a node always has its dependencies: take `{}`", names::text(bare)));
+            match last_segment(bare).and_then(type_argument) {
+                Some(part) => Role::Deps(part.clone()),
+                None => Role::Cx,
+            }
+        }
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let view = format_ident!("{name}View");
     let view_fields =
         fields.iter().map(|Field { vis, name, ty, .. }| quote!(#vis #name: &'a ::core::option::Option<#ty>));
+    // Only if no field uses the lifetime: rustc lists the fields if a parameter names none of them.
+    let lives = fields.is_empty().then(|| quote!(__lives: ::core::marker::PhantomData<&'a ()>));
+    let lived = fields.is_empty().then(|| quote!(__lives: ::core::marker::PhantomData));
     let tables = fields.iter().map(table);
     let numbered = || fields.iter().map(|field| spans::hide_from_editors(&field.name)).zip(0_usize..);
     let got = numbered().map(|(name, number)| quote!(#name: slots.get(#number)?));
@@ -81,14 +84,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
-        #vis struct #view<'a> { #(#view_fields,)* __lives: ::core::marker::PhantomData<&'a ()> }
-
-        #(#cfgs)*
-        #[doc = #input_docs]
-        #[derive(::hitl::__private::serde::Serialize, ::hitl::__private::serde::Deserialize)]
-        #[serde(crate = "::hitl::__private::serde", deny_unknown_fields)]
-        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
-        #vis struct #input { #(#input_fields),* }
+        #vis struct #view<'a> { #(#view_fields,)* #lives }
 
         #(#cfgs)*
         const _: () = {
@@ -118,7 +114,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
 
                 #[allow(unused_variables)]
                 fn view(slots: &__h::Slots) -> ::core::result::Result<Self::View<'_>, __h::FieldError> {
-                    ::core::result::Result::Ok(#view { #(#got,)* __lives: ::core::marker::PhantomData })
+                    ::core::result::Result::Ok(#view { #(#got,)* #lived })
                 }
 
                 #[allow(unused_mut)]
@@ -139,6 +135,14 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                 }
             }
         };
+
+        // Last, so that the first error about a type that serde does not know is that of the table above.
+        #(#cfgs)*
+        #[doc = #input_docs]
+        #[derive(::hitl::__private::serde::Serialize, ::hitl::__private::serde::Deserialize)]
+        #[serde(crate = "::hitl::__private::serde", deny_unknown_fields)]
+        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+        #vis struct #input { #(#input_fields),* }
     }
 }
 
@@ -147,8 +151,7 @@ fn table(field: &Field) -> TokenStream {
     let Field { text, ty, .. } = field;
     // An error about a type that is not `Deserialize` or `Serialize` points at the field's type.
     let span = spans::at(spans::first(ty));
-    let decode = quote_spanned!(span=> __h::decode_erased::<#ty>);
-    let encode = quote_spanned!(span=> __h::encode_erased::<#ty>);
+    let new = quote_spanned!(span=> __h::FieldTable::new::<#ty>);
     let reduce = match &field.reduce {
         None => quote!(::core::option::Option::None),
         Some(reducer) => {
@@ -164,17 +167,12 @@ fn table(field: &Field) -> TokenStream {
         }
     };
     quote! {
-        __h::FieldTable {
-            decode: #decode,
-            encode: #encode,
-            reduce: #reduce,
-            check_round_trip: |field, value, json| {
-                #[allow(unused_imports)]
-                use __h::{DraftRoundTrip as _, OtherRoundTrip as _};
-                #[allow(clippy::needless_borrow)]
-                (&__h::RoundTrip::<#ty>::MARKER).check_round_trip(field, value, json)
-            },
-        }
+        #new(#reduce, |field, value, json| {
+            #[allow(unused_imports)]
+            use __h::{DraftRoundTrip as _, OtherRoundTrip as _};
+            #[allow(clippy::needless_borrow)]
+            (&__h::RoundTrip::<#ty>::MARKER).check_round_trip(field, value, json)
+        })
     }
 }
 

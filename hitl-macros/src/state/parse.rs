@@ -9,6 +9,9 @@ use crate::{diagnostics::Errors, names};
 /// The maximum number of fields: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
 const MAX_FIELDS: usize = 256;
 
+/// The attributes of a field.
+const FIELD: [&str; 3] = ["input", "output", "reduce"];
+
 /// A struct with `#[state]`.
 pub(crate) struct State {
     /// The item as written, without the attributes of `#[state]` on its fields.
@@ -111,13 +114,19 @@ fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Fiel
     };
     field.attrs.retain(|attr| {
         let path = attr.path();
-        if path.is_ident("input") {
+        let word = path.get_ident().map(names::plain).unwrap_or_default();
+        // A near miss is reported and then treated as the attribute that it is similar to.
+        let known = names::near(&word, FIELD);
+        if let Some(known) = known.filter(|known| *known != word) {
+            errors.on(path, format!("a field of a state has no attribute `#[{word}]`; did you mean `#[{known}]`?"));
+        }
+        if known == Some("input") {
             set_flag(attr, &mut out.input, &out.text, errors);
-        } else if path.is_ident("output") {
+        } else if known == Some("output") {
             set_flag(attr, &mut out.output, &out.text, errors);
-        } else if path.is_ident("reduce") {
+        } else if known == Some("reduce") {
             parse_reducer(attr, &mut out, errors);
-        } else if path.is_ident("cfg") {
+        } else if word == "cfg" {
             errors.on(
                 attr,
                 format!("field `{}` has a `#[cfg]`, but every build must have the fields that a journal was written with: put the `#[cfg]` on the whole state", out.text),
@@ -226,6 +235,28 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn similar_attributes_are_suggested() {
+        let (state, errors) = parsed(quote! {
+            struct Ticket {
+                #[inputs] a: u8,
+                #[outputs] b: u8,
+                #[reducer(append)] c: Vec<u8>,
+                #[serde(default)] #[allow(unused)] #[deprecated] #[must_use] d: u8,
+            }
+        });
+        for (error, words) in errors.iter().zip([
+            "did you mean `#[input]`?",
+            "did you mean `#[output]`?",
+            "did you mean `#[reduce]`?",
+        ]) {
+            assert!(error.contains(words), "{errors:#?}");
+        }
+        assert_eq!(errors.len(), 3, "{errors:#?}");
+        assert!(state.fields[0].input && state.fields[1].output && state.fields[2].appends());
+        assert_eq!(state.item.fields.iter().map(|field| field.attrs.len()).collect::<Vec<_>>(), [0, 0, 0, 4]);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::{fmt, marker::PhantomData};
 
 use futures_util::future::BoxFuture;
 use garde::Validate;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Agent, Asks, CanEdit, Edits, Graph, NoAsk};
@@ -14,7 +13,7 @@ use crate::{
         Incompatibility, ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with,
     },
     review::{Draft, check_round_trip, encode},
-    state::decode,
+    state::other_type,
     user_code,
 };
 
@@ -34,10 +33,12 @@ impl<G: Graph> AnyReview<G> {
     ///
     /// # Errors
     /// If the draft is not of that type.
-    pub fn open<D: DeserializeOwned, A, E>(self) -> Result<Review<G, D, A, E>, Error> {
-        let draft = decode(&self.turn.found.open.field, self.turn.draft_json()?);
+    pub fn open<D: 'static, A, E>(self) -> Result<Review<G, D, A, E>, Error> {
+        let field = &self.turn.found.open.field;
+        let draft = (self.turn.found.reviewed.decode)(field, self.turn.draft_json()?);
+        let draft = draft.and_then(|draft| draft.downcast().map_err(|_| other_type(field)));
         let draft = draft.map_err(|error| self.turn.draft_error(error))?;
-        Ok(Review { open: self, draft, takes: PhantomData })
+        Ok(Review { open: self, draft: *draft, takes: PhantomData })
     }
 
     /// Returns the error for a review that the graph's turn type has no variant for.

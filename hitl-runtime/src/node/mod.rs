@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 
 mod context;
+pub(crate) mod conversion;
 mod error;
 pub(crate) mod reporter;
 mod table;
@@ -254,7 +255,8 @@ impl<T: ?Sized> Deref for Deps<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not provide `{T}`",
     label = "a node takes `Deps<{T}>`, and the graph's dependencies are `{Self}`",
-    note = "implement `hitl::Provides<{T}>` for `{Self}`"
+    note = "the second type of a graph is what its nodes get as `Deps<…>`: write `graph! {{ Agent<State, {T}> {{ … }} }}`",
+    note = "if the nodes take several, make that type a struct of yours, and implement `hitl::Provides<{T}>` for it"
 )]
 pub trait Provides<T: ?Sized> {
     /// Returns the part.

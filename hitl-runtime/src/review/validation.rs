@@ -1,12 +1,17 @@
 //! The checks of a draft by its type, its JSON Schema, and the violations that the checks report.
 
+use std::any::Any;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Draft, draft::Names, json_path::json_path, round_trip};
-use crate::user_code::{self, UserCodeError};
+use crate::{
+    state::{FieldError, decode},
+    user_code::{self, UserCodeError},
+};
 
 // The trait has only the one method that is needed and no supertrait, so that rustc names this trait, with our message,
 // and not `garde::Validate` behind it.
@@ -15,7 +20,9 @@ use crate::user_code::{self, UserCodeError};
 /// it and when a store loads it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is signed by a person, so it must derive `Validate`",
-    label = "add `#[derive(garde::Validate)]` to `{Self}`",
+    label = "`{Self}` has no checked invariants",
+    note = "add `#[derive(garde::Validate)]` to `{Self}`, and a rule or `#[garde(skip)]` to each of its fields",
+    note = "if it derives `Validate` already, the derive has failed: another error says at which field",
     note = "its invariants are checked when a node returns it, when an operator edits it and when a store loads it"
 )]
 pub trait DerivesValidate {
@@ -68,6 +75,9 @@ impl From<UserCodeError> for Violation {
 /// A draft, and its JSON text that the journal keeps.
 pub type DraftJson = (Value, String);
 
+/// A draft of the type of its field.
+pub type AnyDraft = Box<dyn Any + Send + Sync>;
+
 /// The functions that check and describe the draft before a node, independent of its type.
 #[derive(Clone, Copy)]
 pub struct DraftVtable {
@@ -77,6 +87,8 @@ pub struct DraftVtable {
     pub write: fn(&str) -> Result<DraftJson, Vec<Violation>>,
     /// The JSON Schema of the draft's type.
     pub schema: fn() -> Value,
+    /// Decodes the draft in a field into its own type.
+    pub decode: fn(&str, &str) -> Result<AnyDraft, FieldError>,
 }
 
 impl DraftVtable {
@@ -85,7 +97,15 @@ impl DraftVtable {
     where
         T: Draft + DerivesValidate + Send + Sync + 'static,
     {
-        Self { check: check::<T>, write: write::<T>, schema: schema::<T> }
+        Self { check: check::<T>, write: write::<T>, schema: schema::<T>, decode: decode_draft::<T> }
+    }
+
+    /// Creates the functions for the drafts in a field of the view `V`, which `_field` returns.
+    pub const fn of<V, T>(_field: fn(V) -> &'static Option<T>) -> Self
+    where
+        T: Draft + DerivesValidate + Send + Sync + 'static,
+    {
+        Self::new::<T>()
     }
 
     /// Returns the JSON Schema of the draft in a field.
@@ -114,6 +134,13 @@ fn write<T: Draft + DerivesValidate>(json: &str) -> Result<DraftJson, Vec<Violat
     let written = catch_draft_panic("serializer", || round_trip::to_signable_json(&draft, json))?;
     catch_draft_panic("destructor", || drop(draft))?;
     written.map_err(one)
+}
+
+fn decode_draft<T>(field: &str, json: &str) -> Result<AnyDraft, FieldError>
+where
+    T: Draft + Send + Sync + 'static,
+{
+    decode::<T>(field, json).map(|draft| Box::new(draft) as _)
 }
 
 fn schema<T: JsonSchema>() -> Value {

@@ -17,8 +17,10 @@ use crate::{
 
 pub(crate) use slots::ReadBack;
 pub use slots::Slots;
-pub(crate) use table::decode;
-pub use table::{Erased, FieldTable, StateTable, decode_erased, encode_erased, reduce_erased, unmigrated};
+pub use table::{
+    CheckRoundTrip, Erased, FieldTable, FieldType, Reduce, StateTable, reduce_erased, unmigrated,
+};
+pub(crate) use table::{decode, other_type};
 
 /// A struct with the attribute `#[state]`. Its fields are never `Option`: the graph proves when each is set.
 #[diagnostic::on_unimplemented(

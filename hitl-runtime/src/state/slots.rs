@@ -431,7 +431,7 @@ mod tests {
     use super::*;
     use crate::{
         graph::{FieldSpec, StateSpec},
-        state::{decode_erased, encode_erased, reduce_erased, unmigrated},
+        state::{reduce_erased, unmigrated},
     };
 
     thread_local! {
@@ -456,18 +456,11 @@ mod tests {
     static STATE: StateTable = StateTable {
         spec: StateSpec { name: "State", version: 1, fields: &[field("count", false), field("log", true)] },
         fields: &[
-            FieldTable {
-                decode: decode_erased::<Counted>,
-                encode: encode_erased::<Counted>,
-                reduce: None,
-                check_round_trip: |_, _, _| Ok(()),
-            },
-            FieldTable {
-                decode: decode_erased::<Vec<u32>>,
-                encode: encode_erased::<Vec<u32>>,
-                reduce: Some(|old, new| reduce_erased::<Vec<u32>>("log", crate::state::append, old, new)),
-                check_round_trip: |_, _, _| Ok(()),
-            },
+            FieldTable::new::<Counted>(None, |_, _, _| Ok(())),
+            FieldTable::new::<Vec<u32>>(
+                Some(|old, new| reduce_erased::<Vec<u32>>("log", crate::state::append, old, new)),
+                |_, _, _| Ok(()),
+            ),
         ],
         migrate: unmigrated,
     };

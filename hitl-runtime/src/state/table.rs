@@ -4,9 +4,15 @@
 use std::any::Any;
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use super::{FieldError, describe_code, reduce};
-use crate::{graph::StateSpec, journal::finite, review::Violation, user_code::catch_panic};
+use crate::{
+    graph::StateSpec,
+    journal::finite,
+    review::{Violation, encode_raw},
+    user_code::catch_panic,
+};
 
 /// A state's description and functions. `#[state]` makes one, which is a constant.
 pub struct StateTable {
@@ -53,14 +59,70 @@ pub struct FieldTable {
     pub decode: fn(&'static str, &str) -> Result<Erased, FieldError>,
     /// Encodes a value.
     pub encode: fn(&'static str, &(dyn Any + Send + Sync)) -> Result<String, FieldError>,
+    /// Encodes a value that a node has returned, without an `Option` around it.
+    pub write: fn(&'static str, &dyn Any) -> Result<Box<RawValue>, FieldError>,
     /// Combines the field's value with a new one. `None` if a new value replaces the old one.
     pub reduce: Option<Reduce>,
     /// Checks that a value that a program has made is the one that its JSON decodes to, if the type is a draft.
-    pub check_round_trip: fn(&str, &dyn Any, &str) -> Result<(), FieldError>,
+    pub check_round_trip: CheckRoundTrip,
 }
 
 /// A field's reducer: the old value and the new one.
 pub type Reduce = fn(Erased, Erased) -> Result<Erased, FieldError>;
+
+/// The comparison of a field's value with the one that its JSON decodes to.
+pub type CheckRoundTrip = fn(&str, &dyn Any, &str) -> Result<(), FieldError>;
+
+impl FieldTable {
+    /// Creates the functions of a field of type `T`. No other code of a graph requires that `T` is a [`FieldType`], so
+    /// that rustc reports a type that is none only once.
+    pub const fn new<T>(reduce: Option<Reduce>, check_round_trip: CheckRoundTrip) -> Self
+    where
+        T: FieldType + Send + Sync + 'static,
+    {
+        Self {
+            decode: decode_erased::<T>,
+            encode: encode_erased::<T>,
+            write: write_erased::<T>,
+            reduce,
+            check_round_trip,
+        }
+    }
+}
+
+// The trait has only the methods that are needed and no supertrait, so that rustc names this trait, with our message,
+// and not those of serde behind it.
+
+/// A type that a field of a state can have: serde converts its values to JSON and back.
+#[diagnostic::on_unimplemented(
+    message = "a field of a state cannot be of type `{Self}`, because the journal cannot keep its value as JSON",
+    label = "not both `Serialize` and `Deserialize`",
+    note = "if a person signs the value, put `#[hitl::draft]` on your type",
+    note = "if not, put `#[derive(serde::Serialize, serde::Deserialize)]` on it"
+)]
+pub trait FieldType: Sized {
+    #[doc(hidden)]
+    fn decode(field: &str, json: &str) -> Result<Self, FieldError>;
+    #[doc(hidden)]
+    fn encode(&self, field: &str) -> Result<String, FieldError>;
+    #[doc(hidden)]
+    fn encode_raw(&self) -> Result<Box<RawValue>, Violation>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> FieldType for T {
+    fn decode(field: &str, json: &str) -> Result<Self, FieldError> {
+        decode(field, json)
+    }
+
+    fn encode(&self, field: &str) -> Result<String, FieldError> {
+        encode(field, self)
+    }
+
+    fn encode_raw(&self) -> Result<Box<RawValue>, Violation> {
+        encode_raw(self)
+    }
+}
 
 /// Deserializes the value of a field from JSON.
 ///
@@ -98,25 +160,37 @@ pub(crate) fn encode<T: Serialize>(field: &str, value: &T) -> Result<String, Fie
 ///
 /// # Errors
 /// If the JSON is not of the type, or the type's deserializer panics.
-pub fn decode_erased<T>(field: &'static str, json: &str) -> Result<Erased, FieldError>
+fn decode_erased<T>(field: &'static str, json: &str) -> Result<Erased, FieldError>
 where
-    T: DeserializeOwned + Send + Sync + 'static,
+    T: FieldType + Send + Sync + 'static,
 {
-    decode::<T>(field, json).map(erased)
+    T::decode(field, json).map(erased)
 }
 
 /// Encodes a value of the type `T`.
 ///
 /// # Errors
 /// If the type's serializer fails or panics, or the value has no JSON.
-pub fn encode_erased<T>(field: &'static str, value: &(dyn Any + Send + Sync)) -> Result<String, FieldError>
+fn encode_erased<T>(field: &'static str, value: &(dyn Any + Send + Sync)) -> Result<String, FieldError>
 where
-    T: Serialize + 'static,
+    T: FieldType + 'static,
 {
     match value.downcast_ref::<Option<T>>() {
-        Some(Some(value)) => encode(field, value),
+        Some(Some(value)) => value.encode(field),
         _ => Err(other_type(field)),
     }
+}
+
+/// Encodes a value of the type `T` that a node has returned.
+///
+/// # Errors
+/// If the type's serializer fails, or the value has no JSON.
+fn write_erased<T>(field: &'static str, value: &dyn Any) -> Result<Box<RawValue>, FieldError>
+where
+    T: FieldType + 'static,
+{
+    let value = value.downcast_ref::<T>().ok_or_else(|| other_type(field))?;
+    value.encode_raw().map_err(|violation| FieldError::from_violation(field, violation))
 }
 
 /// Combines two values of the type `T`.
@@ -142,6 +216,6 @@ fn erased<T: Send + Sync + 'static>(value: T) -> Erased {
 }
 
 /// Returns the error for a value of another type than the table's, which only a hand-written table can have.
-pub(super) fn other_type(field: &str) -> FieldError {
+pub(crate) fn other_type(field: &str) -> FieldError {
     FieldError::value(field, "its value is of another type than its field")
 }

@@ -10,4 +10,26 @@ async fn summarize(mesage: &str) -> Result<String> {
     Ok(String::new())
 }
 
+#[state]
+pub struct Note {
+    #[output]
+    text: String,
+}
+
+// rustc lists the fields of the state, and no other.
+#[node(Note, writes = text)]
+async fn unlike(message: &str) -> Result<String> {
+//              ^^^^^^^ no field `message`
+//  | available field is: `text`
+    Ok(String::new())
+}
+
+// It is no field, so the review need not show it.
+#[interrupt_before]
+#[node(Ticket, writes = outcome, effect)]
+async fn pay(draft: &Approved<RefundDraft>, retries: u32) -> Result<Outcome> {
+//                                          ^^^^^^^ no field `retries`
+    Ok(Outcome)
+}
+
 fn main() {}

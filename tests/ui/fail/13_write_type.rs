@@ -4,14 +4,16 @@ mod fixture;
 use fixture::*;
 
 #[node(Ticket, writes = plan)]
+//                      ^^^^ the node returns `usize` for a field of type `String`
+//  | this field of the state is of type `String`
+//  | return `String`, name another field in `writes`, or change the type of the field
 async fn count(message: &str) -> Result<usize> {
-//                                      ^^^^^ expected `&String`, found `&usize`
     Ok(message.len())
 }
 
 #[node(Ticket, writes = (plan, risk))]
+//                             ^^^^ the node returns `String` for a field of type `Risk`
 async fn both(message: &str) -> Result<(String, String)> {
-//                                              ^^^^^^ expected `&Risk`, found `&String`
     Ok((String::new(), String::new()))
 }
 

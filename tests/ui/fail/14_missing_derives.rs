@@ -35,4 +35,26 @@ async fn bill(invoice: &Approved<Invoice>) -> Result<()> {
     Ok(())
 }
 
+#[draft]
+#[derive(Clone, Validate)]
+pub struct Payment {
+    #[garde(skip)]
+    cents: u32,
+    iban: String,
+//        ^^^^^^ field has no validation, use `#[garde(skip)]` if this is intentional
+}
+
+#[state]
+pub struct Transfer {
+    payment: Payment,
+}
+
+#[interrupt_before]
+#[node(Transfer, effect)]
+async fn pay(payment: &Approved<Payment>) -> Result<()> {
+//                              ^^^^^^^ `Payment` is signed by a person, so it must derive `Validate`
+//  | if it derives `Validate` already, the derive has failed: another error says at which field
+    Ok(())
+}
+
 fn main() {}

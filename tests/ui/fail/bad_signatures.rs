@@ -27,6 +27,19 @@ async fn owned_context(message: &str, cx: hitl::Cx) -> Result<String> {
     Ok(String::new())
 }
 
+#[node(Ticket, writes = outcome)]
+async fn owned_rejection(rejection: Option<Rejection>) -> Result<Outcome> {
+//                                  ^^^^^^^^^^^^^^^^^ a node borrows the rejection: take `Option<&Rejection>`
+    Ok(Outcome)
+}
+
+#[node(Ticket, writes = outcome)]
+async fn whole_question(question: &Option<Question>, desk: Option<Deps<Desk>>) -> Result<Outcome> {
+//                                ^^^^^^^^^^^^^^^^^ a node borrows the question: take `Option<&Question>`
+//                                                         ^^^^^^^^^^^^^^^^^^ a node always has its dependencies: take `Deps<Desk>`
+    Ok(Outcome)
+}
+
 #[node(writes = plan)]
 //     ^^^^^^ the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`
 async fn no_state(message: &str) -> Result<String> {

@@ -23,6 +23,16 @@ pub struct Reduced {
     pub sum: u32,
 }
 
+#[state]
+pub struct Misspelt {
+    #[inputs]
+//    ^^^^^^ a field of a state has no attribute `#[inputs]`; did you mean `#[input]`?
+    pub message: String,
+    #[outputs]
+//    ^^^^^^^ a field of a state has no attribute `#[outputs]`; did you mean `#[output]`?
+    pub plan: String,
+}
+
 fn plus(old: u32, new: u32) -> u64 {
     u64::from(old + new)
 }

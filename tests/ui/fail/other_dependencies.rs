@@ -15,4 +15,13 @@ graph! {
     }
 }
 
+graph! {
+    Alone<Ticket> {
+        start -> look_up -> cancel -> end;
+//               ^^^^^^^ `()` does not provide `fixture::Desk`
+//  | a node takes `Deps<fixture::Desk>`, and the graph's dependencies are `()`
+//  | write `graph! { Agent<State, fixture::Desk> { … } }`
+    }
+}
+
 fn main() {}

@@ -13,9 +13,7 @@ use crate::{
     },
     node::{Args, NodeTable, Writes},
     review::DraftVtable,
-    state::{
-        FieldError, FieldTable, Slots, State, StateTable, View, decode_erased, encode_erased, unmigrated,
-    },
+    state::{FieldError, FieldTable, Slots, State, StateTable, View, unmigrated},
 };
 
 /// The draft that a person signs.
@@ -51,12 +49,7 @@ impl View for TicketView<'_> {
 }
 
 const fn table<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> FieldTable {
-    FieldTable {
-        decode: decode_erased::<T>,
-        encode: encode_erased::<T>,
-        reduce: None,
-        check_round_trip: |_, _, _| Ok(()),
-    }
+    FieldTable::new::<T>(None, |_, _, _| Ok(()))
 }
 
 const fn field(name: &'static str, ty: &'static str, input: bool, output: bool) -> FieldSpec {
