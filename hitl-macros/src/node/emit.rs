@@ -33,7 +33,10 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
     let edits = Ident::new(if takes_edit { "CanEdit" } else { "NoEdit" }, Span::call_site());
     let run = run(node, errors, &this, &generics);
-    let unshown = node.unshown.iter().map(|(field, message)| unshown(state, field, message));
+    let unshown = node.unshown.iter().map(|(field, message)| {
+        let unshown = unshown(state, field, message);
+        quote!(#(#cfgs)* #unshown)
+    });
 
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
