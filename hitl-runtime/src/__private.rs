@@ -10,14 +10,19 @@ pub use crate::{
     agent::{AnyReview, CanAsk, CanEdit, Graph, NoAsk, NoEdit, ThreadState, several},
     graph::*,
     journal::{Map, migrate::migrated},
-    node::conversion::{
-        Conversion, Dereferenced, DereferencedTwice, OtherValue, SameType, SignedField, SignedValue, Sliced,
-        Taken, UnlikeField, UnlikeOutput, UnlikeSigned, Written,
-    },
+    node::conversion::{Conversion, SignedField, Taken, Written},
     node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
     review::{Comparison, Draft, DraftVtable},
     state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
+/// The traits by which method resolution selects a conversion.
+pub mod conversion_traits {
+    pub use crate::node::conversion::{
+        Dereferenced, DereferencedTwice, OtherValue, SameType, SignedValue, Sliced, UnlikeField,
+        UnlikeOutput, UnlikeSigned,
+    };
+}
+
 use crate::{state::describe_code, user_code::catch_panic};
 
 /// Serializes the first field that a node returns.

@@ -319,6 +319,8 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let unsigned = unsigned.filter(|name| !node.params.iter().any(|param| param.field == names::plain(name)));
     let named = shown.chain(unsigned.map(|name| quote!(let _ = #fields.#name;)));
     quote! {
+        #[allow(unused_imports)]
+        use ::hitl::__private::conversion_traits::*;
         let #fields = match ::hitl::__private::Args::fields(&#args) {
             ::core::result::Result::Ok(fields) => fields,
             ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),

@@ -63,15 +63,11 @@ pub(super) fn take(param: &Param, args: &Ident, fields: &Ident, number: usize) -
         Role::Approved(wanted) => {
             let approved = at_name("approved", name);
             let bind = quote! {
-                let #local = {
-                    #[allow(unused_imports)]
-                    use ::hitl::__private::{OtherValue as _, SignedValue as _, UnlikeSigned as _};
-                    match (&&&::hitl::__private::SignedField::<_, #wanted>::take(#fields.#name.as_ref()))
-                        .#approved(&#args, #field)
-                    {
-                        ::core::result::Result::Ok(value) => (value,),
-                        ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
-                    }
+                let #local = match (&&&::hitl::__private::SignedField::<_, #wanted>::take(#fields.#name.as_ref()))
+                    .#approved(&#args, #field)
+                {
+                    ::core::result::Result::Ok(value) => (value,),
+                    ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
                 };
             };
             // The future owns the `Approved` and lends it, so that it ends with the call.
@@ -102,13 +98,9 @@ pub(super) fn take(param: &Param, args: &Ident, fields: &Ident, number: usize) -
 /// rustc reports that under the name of the field.
 pub(super) fn returned(field: &Ident, fields: &Ident, out: &Ident) -> TokenStream {
     let convert = at_name("convert", field);
-    quote!({
-        #[allow(unused_imports)]
-        use ::hitl::__private::{
-            Dereferenced as _, DereferencedTwice as _, SameType as _, Sliced as _, UnlikeOutput as _,
-        };
+    quote! {
         (&&&&&::hitl::__private::Conversion::<_, _, ::hitl::__private::Written>::write(#fields.#field, &#out)).#convert()
-    })
+    }
 }
 
 /// Generates the conversion of a reference to a field into a reference to the type `wanted`. If the types do not fit, rustc
@@ -117,13 +109,7 @@ fn converted(name: &Ident, wanted: Option<&Type>, method: &str, value: &TokenStr
     let Some(wanted) = wanted.filter(|ty| !is_abstract(ty)) else { return value.clone() };
     let wanted = peel(wanted);
     let method = at_name(method, name);
-    quote!({
-        #[allow(unused_imports)]
-        use ::hitl::__private::{
-            Dereferenced as _, DereferencedTwice as _, SameType as _, Sliced as _, UnlikeField as _,
-        };
-        (&&&&&::hitl::__private::Conversion::<_, #wanted, ::hitl::__private::Taken>::take(#value)).#method()
-    })
+    quote!((&&&&&::hitl::__private::Conversion::<_, #wanted, ::hitl::__private::Taken>::take(#value)).#method())
 }
 
 /// Returns a name of a method at the position of a user's word.
