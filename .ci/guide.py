@@ -114,8 +114,10 @@ class Reader:
 
     def run(self, command):
         """For what the reader is not shown, too."""
-        for theirs, ours in self.here.items():
-            command = command.replace(theirs, ours)
+        # In one pass, because a port of this machine may contain one of the guide's.
+        words = "|".join(re.escape(theirs) for theirs in sorted(self.here, key=len, reverse=True))
+        if words:
+            command = re.sub(words, lambda theirs: self.here[theirs[0]], command)
         said, code = self.shell.run(command)
         if code != 0:
             raise Wrong(f"$ {command}\nexit code {code}, and said:\n{said}")
