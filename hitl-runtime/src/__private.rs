@@ -15,11 +15,13 @@ pub use crate::{
     review::{Comparison, Draft, DraftVtable},
     state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
+
 /// The traits by which method resolution selects a conversion.
 pub mod conversion_traits {
+    // Without names, so that they do not hide the user's types.
     pub use crate::node::conversion::{
-        Dereferenced, DereferencedTwice, OtherValue, SameType, SignedValue, Sliced, UnlikeField,
-        UnlikeOutput, UnlikeSigned,
+        Dereferenced as _, DereferencedTwice as _, OtherValue as _, SameType as _, SignedValue as _,
+        Sliced as _, UnlikeField as _, UnlikeOutput as _, UnlikeSigned as _,
     };
 }
 

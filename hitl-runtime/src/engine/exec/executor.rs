@@ -302,7 +302,7 @@ fn advance(
     }
     queue.begin_pass();
     while let Some(parent) = queue.pop(&writer.fold, &permits) {
-        let mut next = ROOT;
+        let (mut next, mut waits) = (ROOT, None);
         while let Some(lane) = writer.fold.lanes.next_ready(parent, next) {
             next = lane + 1;
             if busy.contains(&lane) || queue.is_started(lane) {
@@ -318,12 +318,17 @@ fn advance(
                     attempts.push(attempt);
                 }
                 Advanced::Again => next = lane,
+                // The lanes after it came out of the same lane and wait for the same permits, except for reviews.
                 Advanced::Waits(full) => {
-                    queue.wait(full, parent);
-                    // The lanes after it came out of the same lane and wait for the same permits.
-                    break;
+                    waits.get_or_insert(full);
+                    if !matches!(moved, Moved::All) {
+                        break;
+                    }
                 }
             }
+        }
+        if let Some(full) = waits {
+            queue.wait(full, parent);
         }
     }
     Ok(false)

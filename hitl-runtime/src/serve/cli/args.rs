@@ -56,10 +56,9 @@ impl Global {
         self.operator.clone().or_else(of_user).filter(|name| !name.trim().is_empty())
     }
 
-    /// Returns the options with which a further command has the same operator. A name that is not known is left open.
+    /// Returns the options with which a further command has the same operator.
     pub(super) fn operator_options(&self) -> Vec<String> {
-        let open = || self.operator_name().is_none().then(|| "…".to_owned());
-        let name = self.operator.clone().or_else(open).map(|name| ["--operator".to_owned(), name]);
+        let name = self.operator.clone().map(|name| ["--operator".to_owned(), name]);
         let roles = self.roles.iter().map(|role| ["--role".to_owned(), role.clone()]);
         name.into_iter().chain(roles).flatten().collect()
     }
