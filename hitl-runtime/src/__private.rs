@@ -15,6 +15,7 @@ pub use crate::{
     review::{Comparison, Draft, DraftVtable},
     state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
+use crate::{state::describe_code, user_code::catch_panic};
 
 /// The traits by which method resolution selects a conversion.
 pub mod conversion_traits {
@@ -24,8 +25,6 @@ pub mod conversion_traits {
         Sliced as _, UnlikeField as _, UnlikeOutput as _, UnlikeSigned as _,
     };
 }
-
-use crate::{state::describe_code, user_code::catch_panic};
 
 /// Serializes the first field that a node returns.
 ///

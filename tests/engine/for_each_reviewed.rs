@@ -53,6 +53,20 @@ graph! {
     }
 }
 
+/// Starts a thread whose 1,000 reviews have reminders and deadlines.
+async fn a_thousand_waiting() -> (Agent<Payrolls>, CountingStore, ManualClock) {
+    let (store, clock) = (CountingStore::default(), ManualClock::at_ms(1_000_000));
+    let agent = Payrolls::new(store.clone()).clock(clock.clone());
+    let payments = (0..1_000).map(|dollars| Payment { dollars }).collect();
+    let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
+    (agent, store, clock)
+}
+
+fn assert_limited_appends(store: &CountingStore) {
+    let largest = store.largest.load(Ordering::SeqCst);
+    assert!(largest <= 260, "an append has {largest} entries");
+}
+
 /// A store takes an append of a limited size.
 #[tokio::test]
 async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
@@ -64,8 +78,7 @@ async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
     };
     let digests: BTreeSet<_> = open.iter().map(|PayrollsReview::Transfer(review)| review.digest()).collect();
     assert_eq!((open.len(), digests.len()), (2_000, 2_000));
-    let largest = store.largest.load(Ordering::SeqCst);
-    assert!(largest <= 260, "an append has {largest} entries");
+    assert_limited_appends(&store);
 
     // A verdict moves one item, in two appends: its beginning with the verdict, and its result.
     let commits = store.commits.load(Ordering::SeqCst);
@@ -78,10 +91,7 @@ async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
 /// The same for reminders and deadlines, which come for all of them at once.
 #[tokio::test]
 async fn thousands_of_reviews_are_reminded_and_expire_in_appends_of_a_limited_size() {
-    let (store, clock) = (CountingStore::default(), ManualClock::at_ms(1_000_000));
-    let agent = Payrolls::new(store.clone()).clock(clock.clone());
-    let payments = (0..1_000).map(|dollars| Payment { dollars }).collect();
-    let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
+    let (agent, store, clock) = a_thousand_waiting().await;
 
     clock.advance(Duration::from_secs(4 * 3600));
     let reminded = agent.sweep().await.unwrap();
@@ -99,23 +109,18 @@ async fn thousands_of_reviews_are_reminded_and_expire_in_appends_of_a_limited_si
     let _ = agent.sweep().await.unwrap();
     let PayrollsTurn::Done(log) = agent.thread("t").await.unwrap() else { panic!() };
     assert_eq!(log.last().unwrap(), "1000 in all");
-    let largest = store.largest.load(Ordering::SeqCst);
-    assert!(largest <= 260, "an append has {largest} entries");
+    assert_limited_appends(&store);
     agent.verify(&"t".try_into().unwrap()).await.unwrap();
 }
 
 /// A resumption by hand decides them as a sweep does.
 #[tokio::test]
 async fn a_resumption_expires_thousands_of_reviews_in_appends_of_a_limited_size() {
-    let (store, clock) = (CountingStore::default(), ManualClock::at_ms(1_000_000));
-    let agent = Payrolls::new(store.clone()).clock(clock.clone());
-    let payments = (0..1_000).map(|dollars| Payment { dollars }).collect();
-    let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
+    let (agent, store, clock) = a_thousand_waiting().await;
     clock.advance(Duration::from_secs(24 * 3600));
     let PayrollsTurn::Done(log) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(log.last().unwrap(), "1000 in all");
-    let largest = store.largest.load(Ordering::SeqCst);
-    assert!(largest <= 260, "an append has {largest} entries");
+    assert_limited_appends(&store);
     agent.verify(&"t".try_into().unwrap()).await.unwrap();
 }
 

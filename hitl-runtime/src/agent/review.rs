@@ -13,7 +13,7 @@ use crate::{
         Incompatibility, ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with,
     },
     review::{Draft, check_round_trip, encode},
-    state::other_type,
+    state::FieldError,
     user_code,
 };
 
@@ -35,10 +35,11 @@ impl<G: Graph> AnyReview<G> {
     /// If the draft is not of that type.
     pub fn open<D: 'static, A, E>(self) -> Result<Review<G, D, A, E>, Error> {
         let field = &self.turn.found.open.field;
-        let draft = (self.turn.found.reviewed.decode)(field, self.turn.draft_json()?);
-        let draft = draft.and_then(|draft| draft.downcast().map_err(|_| other_type(field)));
+        let lane = self.turn.fold.lanes.get(&self.turn.found.lane);
+        let draft = lane.map_or(Ok(None), |lane| lane.fields.decode(field));
+        let draft = draft.and_then(|draft| draft.ok_or_else(|| FieldError::unwritten(field)));
         let draft = draft.map_err(|error| self.turn.draft_error(error))?;
-        Ok(Review { open: self, draft: *draft, takes: PhantomData })
+        Ok(Review { open: self, draft, takes: PhantomData })
     }
 
     /// Returns the error for a review that the graph's turn type has no variant for.

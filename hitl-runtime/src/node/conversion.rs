@@ -176,7 +176,8 @@ pub trait ApprovedAs<P> {
         Self: Sized;
 }
 
-/// A field of type `F` that a node takes as an `Approved<P>`. Generated code calls the methods on `&&SignedField`.
+/// A field of type `F` that a node takes as an `Approved<P>`. Generated code calls the methods on
+/// `&&&SignedField`.
 pub struct SignedField<'a, F, P> {
     value: Option<&'a F>,
     wanted: PhantomData<fn() -> P>,

@@ -1,17 +1,12 @@
 //! The checks of a draft by its type, its JSON Schema, and the violations that the checks report.
 
-use std::any::Any;
-
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Draft, draft::Names, json_path::json_path, round_trip};
-use crate::{
-    state::{FieldError, decode},
-    user_code::{self, UserCodeError},
-};
+use crate::user_code::{self, UserCodeError};
 
 // The trait has only the one method that is needed and no supertrait, so that rustc names this trait, with our message,
 // and not `garde::Validate` behind it.
@@ -75,9 +70,6 @@ impl From<UserCodeError> for Violation {
 /// A draft, and its JSON text that the journal keeps.
 pub type DraftJson = (Value, String);
 
-/// A draft of the type of its field.
-pub type AnyDraft = Box<dyn Any + Send + Sync>;
-
 /// The functions that check and describe the draft before a node, independent of its type.
 #[derive(Clone, Copy)]
 pub struct DraftVtable {
@@ -87,8 +79,6 @@ pub struct DraftVtable {
     pub write: fn(&str) -> Result<DraftJson, Vec<Violation>>,
     /// The JSON Schema of the draft's type.
     pub schema: fn() -> Value,
-    /// Decodes the draft in a field into its own type.
-    pub decode: fn(&str, &str) -> Result<AnyDraft, FieldError>,
 }
 
 impl DraftVtable {
@@ -97,7 +87,7 @@ impl DraftVtable {
     where
         T: Draft + DerivesValidate + Send + Sync + 'static,
     {
-        Self { check: check::<T>, write: write::<T>, schema: schema::<T>, decode: decode_draft::<T> }
+        Self { check: check::<T>, write: write::<T>, schema: schema::<T> }
     }
 
     /// Creates the functions for the drafts in a field of the view `V`, which `_field` returns.
@@ -134,13 +124,6 @@ fn write<T: Draft + DerivesValidate>(json: &str) -> Result<DraftJson, Vec<Violat
     let written = catch_draft_panic("serializer", || round_trip::to_signable_json(&draft, json))?;
     catch_draft_panic("destructor", || drop(draft))?;
     written.map_err(one)
-}
-
-fn decode_draft<T>(field: &str, json: &str) -> Result<AnyDraft, FieldError>
-where
-    T: Draft + Send + Sync + 'static,
-{
-    decode::<T>(field, json).map(|draft| Box::new(draft) as _)
 }
 
 fn schema<T: JsonSchema>() -> Value {

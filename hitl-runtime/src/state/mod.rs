@@ -20,7 +20,6 @@ pub use slots::Slots;
 pub use table::{
     CheckRoundTrip, Erased, FieldTable, FieldType, Reduce, StateTable, reduce_erased, unmigrated,
 };
-pub(crate) use table::{decode, other_type};
 
 /// A struct with the attribute `#[state]`. Its fields are never `Option`: the graph proves when each is set.
 #[diagnostic::on_unimplemented(
@@ -93,6 +92,11 @@ impl FieldError {
     /// Creates the error for a value that is not of the field's type, or has no JSON form.
     pub fn value(field: &str, problem: impl fmt::Display) -> Self {
         Self { field: field.to_owned(), path: String::new(), problem: problem.to_string(), code: None }
+    }
+
+    /// Creates the error for a field that must be written, and is not.
+    pub(crate) fn unwritten(field: &str) -> Self {
+        Self::value(field, "it is not written")
     }
 
     /// Creates the error for user code of a field that panicked or failed.

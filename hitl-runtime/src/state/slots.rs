@@ -342,6 +342,14 @@ impl Slots {
         Ok(*value)
     }
 
+    /// Decodes the value of a field for an owner of its own; `None` if it is not written.
+    ///
+    /// # Errors
+    /// If the value cannot be decoded.
+    pub(crate) fn decode<T: 'static>(&self, name: &str) -> Result<Option<T>, FieldError> {
+        self.state.number(name).map_or(Ok(None), |number| self.clone().take(number))
+    }
+
     /// Returns the JSON of the fields that the state does not have, by name.
     pub(crate) fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
         self.unknown

@@ -216,6 +216,6 @@ fn erased<T: Send + Sync + 'static>(value: T) -> Erased {
 }
 
 /// Returns the error for a value of another type than the table's, which only a hand-written table can have.
-pub(crate) fn other_type(field: &str) -> FieldError {
+pub(super) fn other_type(field: &str) -> FieldError {
     FieldError::value(field, "its value is of another type than its field")
 }

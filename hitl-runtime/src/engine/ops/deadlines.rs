@@ -1,12 +1,12 @@
 //! Deadlines and reminders of open reviews.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Error, Place, Reason,
     engine::{
         Engine, Incompatibility, routing,
-        session::{LocatedReview, incompatible, locate_review},
+        session::{LocatedReview, ThreadWriter, incompatible, locate_review},
     },
     graph::EdgeKind,
     journal::{Decision, Event, Fold, LaneId, OpenReviewState},
@@ -21,6 +21,20 @@ impl Engine {
             .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
             .map(|(lane, open)| self.expiry(fold, &locate_review(self.graph, fold, lane, open)?))
             .collect()
+    }
+
+    /// Appends expiries of which there are too many for one append, without the last ones, after which the thread runs.
+    /// Returns `None` if it did: the thread must be read again.
+    pub(super) async fn append_surplus(
+        self: &Arc<Self>,
+        writer: Box<ThreadWriter>,
+        expiries: &mut Vec<Event>,
+    ) -> Result<Option<Box<ThreadWriter>>, Error> {
+        if expiries.len() <= ThreadWriter::FULL_ENTRIES {
+            return Ok(Some(writer));
+        }
+        self.append_unclaimed(writer, expiries.drain(..ThreadWriter::FULL_ENTRIES)).await?;
+        Ok(None)
     }
 
     /// Returns the event that rejects an expired review. It follows the graph's `expire` edge or, without one, its

@@ -107,12 +107,7 @@ impl Engine {
             if events.is_empty() && !orphaned {
                 return Ok(DueThreadOutcome::NothingDue);
             }
-            if events.len() > ThreadWriter::FULL_ENTRIES {
-                // The thread runs after the append of the last ones.
-                events.truncate(ThreadWriter::FULL_ENTRIES);
-                self.append_unclaimed(writer, events).await?;
-                continue;
-            }
+            let Some(writer) = self.append_surplus(writer, &mut events).await? else { continue };
             let permit = if events.is_empty() { permits.run() } else { permits.deadline().await };
             let Some(permit) = permit else {
                 if events.is_empty() {

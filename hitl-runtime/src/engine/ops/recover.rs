@@ -8,7 +8,6 @@ use crate::{
     engine::{
         Engine,
         exec::{RunError, finish_for},
-        session::ThreadWriter,
     },
     journal::{Event, Fold, Lane, LaneState, Requester},
 };
@@ -56,12 +55,7 @@ impl Engine {
             let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
             let failed = lanes.any(|lane| is_retryable(lane));
             let mut events = self.expiries(fold)?;
-            if events.len() > ThreadWriter::FULL_ENTRIES {
-                // The thread runs after the append of the last ones.
-                events.truncate(ThreadWriter::FULL_ENTRIES);
-                self.append_unclaimed(writer, events).await?;
-                continue;
-            }
+            let Some(writer) = self.append_surplus(writer, &mut events).await? else { continue };
             match scope {
                 RetryScope::Failures if orphaned || failed => events.push(Event::Resumed { by: by.clone() }),
                 RetryScope::Orphans if orphaned => events.push(Event::Renewed {}),

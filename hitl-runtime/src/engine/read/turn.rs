@@ -9,8 +9,7 @@ use crate::{
     engine::{
         Engine, Incompatibility,
         session::{
-            EffectInDoubt, LocatedReview, draft_error, draft_json, effects_in_doubt, failure, locate_review,
-            take_draft,
+            EffectInDoubt, LocatedReview, draft_error, effects_in_doubt, failure, locate_review, take_draft,
         },
     },
     journal::{Fold, ROOT},
@@ -91,14 +90,6 @@ pub(crate) struct RunningTurn {
 }
 
 impl ReviewTurn {
-    /// Returns the JSON of the draft: that which the node will be given.
-    ///
-    /// # Errors
-    /// If the draft cannot be encoded.
-    pub(crate) fn draft_json(&self) -> Result<&str, Error> {
-        draft_json(&self.fold, self.found.lane, &self.found.open.field)
-    }
-
     /// Returns the error for a draft that is not of the type that its review has in this program.
     pub(crate) fn draft_error(&self, error: FieldError) -> Error {
         draft_error(&self.fold, error)

@@ -30,7 +30,7 @@ pub(super) use self::{
     history_entry::shown,
     lease::Sightings,
     lenient_load::{incompatibilities, load_lenient, load_strict},
-    open_review::{checked_draft, draft_error, draft_json, locate_review, take_draft, unsignable},
+    open_review::{checked_draft, draft_error, locate_review, take_draft, unsignable},
     permission::may_decide,
     projection::{due_ms, reviews},
     random_id::random_id,

@@ -44,17 +44,10 @@ pub(in crate::engine) fn checked_draft(
     field: &str,
     reviewed: DraftVtable,
 ) -> Result<Value, Error> {
-    let json = draft_json(fold, lane, field)?;
+    let json = fold.lanes.get(&lane).map_or(Ok(None), |lane| lane.fields.read(field));
+    let json = json.and_then(|json| json.ok_or_else(|| FieldError::unwritten(field)));
+    let json = json.map_err(|error| draft_error(fold, error))?;
     (reviewed.check)(json).map_err(|violations| invalid(fold, field, violations))
-}
-
-/// Returns the JSON that the draft in a lane encodes to, unchecked.
-pub(in crate::engine) fn draft_json<'a>(fold: &'a Fold, lane: LaneId, field: &str) -> Result<&'a str, Error> {
-    let json = match fold.lanes.get(&lane) {
-        Some(lane) => lane.fields.read(field).map_err(|error| draft_error(fold, error))?,
-        None => None,
-    };
-    json.ok_or_else(|| draft_error(fold, FieldError::value(field, "it is not written")))
 }
 
 /// Converts an error of the field of a draft.
