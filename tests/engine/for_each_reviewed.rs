@@ -165,3 +165,77 @@ async fn a_node_in_flight_ends_between_the_appends_of_many_reviews() {
     let places = (rang.unwrap().place, opened.unwrap().place);
     assert!(places.0 + 1_000 < places.1, "{places:?}");
 }
+
+/// Waits for the gate if its item is the first one.
+#[interrupt_before]
+#[node(Payroll, writes = log, effect)]
+async fn hold(payment: &Approved<Payment>, gate: Deps<Bell>) -> Result<Vec<String>> {
+    if payment.dollars == 0 {
+        gate.0.acquire().await?.forget();
+    }
+    Ok(vec![format!("held {}", payment.dollars)])
+}
+
+#[interrupt_before(unsigned(rejection))]
+#[node(Payroll, writes = log, effect)]
+async fn retry(payment: &Approved<Payment>, rejection: Option<&Rejection>) -> Result<Vec<String>> {
+    let why = rejection.map_or("?", |rejection| &rejection.note);
+    Ok(vec![format!("retried {}: {why}", payment.dollars)])
+}
+
+graph! {
+    Held<Payroll, Bell> {
+        start -> for payment in payments, at_most = 1 { hold } -> close -> end;
+        hold { reject -> retry }
+        retry -> close;
+        retry { reject -> skip }
+        skip -> close;
+    }
+}
+
+/// A review waits for no permit, also if the verdict that leads to it comes from another process while the items before
+/// it wait for one. The time of the runner's renewals is virtual.
+#[tokio::test(start_paused = true)]
+async fn a_review_behind_waiting_items_opens_after_a_conflict() {
+    let (store, gate) = (MemoryStore::new(), Arc::new(Semaphore::new(0)));
+    let runner = Held::new(Bell(gate.clone()), store.clone());
+    let other = Held::new(Bell(gate.clone()), store);
+    let payments = (0..3).map(|dollars| Payment { dollars }).collect();
+    let HeldTurn::Several(open) = runner.start("t", PayrollInput { payments }).await.unwrap() else {
+        panic!()
+    };
+    let digests: Vec<_> = open
+        .iter()
+        .map(|review| match review {
+            HeldReview::Hold(review) => review.digest(),
+            HeldReview::Retry(review) => panic!("{review}"),
+        })
+        .collect();
+    drop(open);
+
+    let mut events = runner.listen(&"t".try_into().unwrap());
+    let mara = Operator::new("mara");
+    let first = runner.clone();
+    let (digest, by) = (digests[0], mara.clone());
+    let running = tokio::spawn(async move { first.decide("t", digest, &by, Verdict::Approve).await });
+    let named = async |events: &mut hitl::Subscription, name: &str, node: &str| loop {
+        if let hitl::ThreadEvent::Entry(entry) = events.next().await
+            && entry.event.name() == name
+            && entry.event.node() == Some(node)
+        {
+            return;
+        }
+    };
+    named(&mut events, "began", "hold").await;
+    // The runner learns of both by a conflict.
+    let _ = other.decide("t", digests[1], &mara, Verdict::Approve).await.unwrap();
+    let reject = Verdict::Reject { reason: Reason::BadPlan, note: "again".to_owned() };
+    let _ = other.decide("t", digests[2], &mara, reject).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(120), named(&mut events, "paused", "retry")).await.unwrap();
+
+    gate.add_permits(1);
+    let HeldTurn::Retry(review) = running.await.unwrap().unwrap() else { panic!() };
+    let HeldTurn::Done(log) = review.approve(&mara).await.unwrap() else { panic!() };
+    assert_eq!(log, ["held 0", "held 1", "retried 2: again", "3 in all"]);
+    runner.verify(&"t".try_into().unwrap()).await.unwrap();
+}
