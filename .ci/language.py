@@ -5,7 +5,7 @@ import pathlib
 import re
 import sys
 
-ROOTS = ("src", "hitl-runtime", "hitl-macros", "examples", "tests", "benches", "fuzz")
+ROOTS = ("src", "hitl-cli", "hitl-core", "hitl-diagram", "hitl-macros", "hitl-runtime", "hitl-server", "hitl-testkit", "examples", "tests", "benches", "fuzz")
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "benches/README.md")
 
 # A summary is a verb in the third person or a noun phrase; it does not ask a question.

@@ -11,7 +11,6 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "hitl-runtime" / "src"
 LAYERS = [
-    "serve",
     "agent",
     "engine/ops",
     "engine/read",

@@ -133,7 +133,7 @@
 //!
 //! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and for threads that need not survive the process;
 //! `SqliteStore` (feature `sqlite`, on by default) is one file, which several processes may open at once. For a store
-//! of your own, run [`store::conformance`] on it. With the feature `kms`, `store::EncryptedStore` wraps any store and
+//! of your own, run the conformance suite of the module `testkit` on it. With the feature `kms`, `store::EncryptedStore` wraps any store and
 //! encrypts every entry under data keys of AWS KMS, or of a key service of your own.
 //!
 //! # Code changes with open threads
@@ -669,20 +669,23 @@ pub use hitl_runtime::agent::{
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Digest, Draft, Error,
-    Failed, InDoubt, Incompatibility, InvalidThreadId, ManualClock, MemoryStore, NextReview, NoAsk, NoEdit,
-    NodeError, OpenReview, Operator, Page, Place, Preview, Provides, Question, Reason, Rejection, Reproposal,
-    Review, Running, Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus, ThreadView, Verdict,
-    Violation,
+    ErrorKind, Failed, InDoubt, Incompatibility, InvalidThreadId, ManualClock, MemoryStore, NextReview,
+    NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, Place, Preview, Provides, Question, Reason,
+    Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus,
+    ThreadView, Verdict, Violation,
 };
 pub use hitl_runtime::{journal, model, store};
+#[cfg(feature = "testkit")]
+pub use hitl_testkit as testkit;
 
 #[cfg(feature = "sqlite")]
 pub use hitl_runtime::SqliteStore;
-#[cfg(feature = "agentcore")]
-pub use hitl_runtime::serve::agentcore;
-pub use hitl_runtime::serve::api;
 #[cfg(feature = "cli")]
-pub use hitl_runtime::serve::cli;
+pub mod cli;
+
+#[cfg(feature = "agentcore")]
+pub use hitl_server::agentcore;
+pub use hitl_server::api;
 
 /// The result of a node. `?` converts any error.
 ///

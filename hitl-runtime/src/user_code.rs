@@ -68,7 +68,7 @@ fn panicked_outside(thread: &ThreadId, panic: Box<dyn Any + Send>) -> Error {
 
 /// Returns the message of a panic. Its payload is a user's value, whose `Drop` may panic, too: that panic is caught,
 /// and its own payload is leaked.
-pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
+pub fn panic_message(panic: Box<dyn Any + Send>) -> String {
     let message = text::payload_message(&*panic).to_owned();
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(again);

@@ -3,8 +3,9 @@
 
 use hitl::{
     Subscription, ThreadEvent, ThreadId,
-    model::{Completion, FinishReason, MockModel, MockResponse, ModelError},
+    model::{Completion, FinishReason, ModelError},
     prelude::*,
+    testkit::{MockModel, MockResponse},
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

@@ -9,11 +9,9 @@ use std::sync::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use hitl_runtime::{
     ThreadId,
-    store::{
-        Append, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus,
-        conformance,
-    },
+    store::{Append, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus},
 };
+use hitl_testkit::conformance;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_store_conforms() {
@@ -29,7 +27,8 @@ async fn memory_store_conforms_on_one_thread() {
 
 #[cfg(feature = "sqlite")]
 mod sqlite {
-    use hitl_runtime::store::{SqliteStore, conformance};
+    use hitl_runtime::store::SqliteStore;
+    use hitl_testkit::conformance;
 
     /// Opens a new store each time, with its own connections, as another process would.
     async fn check() {

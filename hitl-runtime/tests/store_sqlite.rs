@@ -13,8 +13,9 @@ use std::{
 
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, OpenReview, Record, SqliteStore, Store as _, StoreError, ThreadStatus, conformance},
+    store::{Append, OpenReview, Record, SqliteStore, Store as _, StoreError, ThreadStatus},
 };
+use hitl_testkit::conformance;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

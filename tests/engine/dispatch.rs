@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use hitl::api::{Reply, Request};
+use hitl::api::{self, Reply, Request};
 use serde_json::{Value, json};
 
 use super::{counting_store::CountingStore, refund_agent::*};
@@ -10,7 +10,7 @@ use super::{counting_store::CountingStore, refund_agent::*};
 /// Dispatches a request as mara, and returns the response with the number of reads that it took.
 async fn dispatch(agent: &hitl::Agent<RefundAgent>, store: &CountingStore, request: Value) -> (Value, u32) {
     let before = store.reads.load(Ordering::SeqCst);
-    let reply = agent.dispatch(Request::parse(request, None).unwrap(), Some(&mara())).await.unwrap();
+    let reply = api::dispatch(&agent, Request::parse(request, None).unwrap(), Some(&mara())).await.unwrap();
     assert!(matches!(reply, Reply::Thread(_)));
     (serde_json::to_value(reply).unwrap(), store.reads.load(Ordering::SeqCst) - before)
 }
@@ -49,7 +49,7 @@ async fn a_patch_that_does_not_name_the_signed_field_is_refused() {
         let edit =
             json!({ "action": "edit", "thread_id": "ticket-1", "digest": review.digest(), "patch": patch });
         let edit = Request::parse(edit, None).unwrap();
-        let error = agent.dispatch(edit, Some(&mara())).await.unwrap_err();
+        let error = api::dispatch(&agent, edit, Some(&mara())).await.unwrap_err();
         assert_eq!(
             (error.status, error.code, &error.details["field"]),
             (422, "invalid_patch", &json!("draft"))

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hitl::{Error, api::Request, prelude::*};
+use hitl::{
+    Error,
+    api::{self, Request},
+    prelude::*,
+};
 use serde_json::{Value, json};
 
 /// The action that the model proposes.
@@ -152,7 +156,8 @@ async fn an_edit_without_a_change_is_rejected_on_every_channel() {
         assert_eq!(agent.preview("t", digest, &mara, verdict()).await.unwrap_err().code(), "unchanged");
         let request =
             json!({ "action": "edit", "thread_id": "t", "digest": digest, "patch": { "call": patch } });
-        let refusal = agent.dispatch(Request::parse(request, None).unwrap(), Some(&mara)).await.unwrap_err();
+        let refusal =
+            api::dispatch(&agent, Request::parse(request, None).unwrap(), Some(&mara)).await.unwrap_err();
         assert_eq!((refusal.status, refusal.code), (422, "unchanged"));
     }
     let CallAgentTurn::Act(review) = agent.thread("t").await.unwrap() else {
@@ -177,7 +182,7 @@ async fn a_verdict_records_whether_it_was_previewed() {
         let agent = CallAgent::new(MemoryStore::new());
         let digest = waiting(&agent).await;
         let act = async |request: serde_json::Value, name: &str| {
-            agent.dispatch(Request::parse(request, None).unwrap(), Some(&clerk(name))).await.unwrap()
+            api::dispatch(&agent, Request::parse(request, None).unwrap(), Some(&clerk(name))).await.unwrap()
         };
         if let Some(verdict) = shown {
             act(json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": verdict }), by)
@@ -231,7 +236,7 @@ async fn a_look_alike_thread_name_cannot_be_started() {
         let old = hitl::ThreadId::existing(name).unwrap();
         assert_eq!(agent.start(&old, input()).await.unwrap_err().code(), "invalid_thread_id");
         let start = json!({ "action": "start", "thread_id": name, "input": { "message": "it broke" } });
-        let refusal = agent.dispatch(Request::parse(start, None).unwrap(), None).await.unwrap_err();
+        let refusal = api::dispatch(&agent, Request::parse(start, None).unwrap(), None).await.unwrap_err();
         assert_eq!((refusal.status, refusal.code), (400, "invalid_thread_id"));
     }
     waiting(&agent).await;
@@ -267,7 +272,7 @@ async fn an_old_thread_with_a_look_alike_name_is_readable() {
     assert_eq!(agent.view(&old).await.unwrap().standing, hitl::ThreadStatus::Ended);
     assert!(matches!(agent.thread(&old).await.unwrap(), CallAgentTurn::Done(_)));
     let get = json!({ "action": "get", "thread_id": "a\u{200b}b" });
-    assert!(agent.dispatch(Request::parse(get, None).unwrap(), None).await.is_ok());
+    assert!(api::dispatch(&agent, Request::parse(get, None).unwrap(), None).await.is_ok());
     let listed = agent.store().threads(None, None, 10).await.unwrap();
     assert!(listed.items.iter().any(|(thread, _)| *thread == old));
 }

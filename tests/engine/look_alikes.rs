@@ -2,7 +2,11 @@
 
 use std::collections::HashSet;
 
-use hitl::{MemoryStore, api::Request, prelude::*};
+use hitl::{
+    MemoryStore,
+    api::{self, Request},
+    prelude::*,
+};
 use serde_json::{Value, json};
 
 #[draft]
@@ -117,7 +121,7 @@ async fn look_alike_operator_names_are_marked_in_every_output() {
     assert_eq!(told, ["look-alike letters: U+0441 like c, U+0435 like e, U+043E like o"]);
     // The JSON API's history carries the marks.
     let request = Request::parse(json!({ "action": "history", "thread_id": "t" }), None).unwrap();
-    let history = serde_json::to_value(agent.dispatch(request, None).await.unwrap()).unwrap();
+    let history = serde_json::to_value(api::dispatch(&agent, request, None).await.unwrap()).unwrap();
     let marks_of = |event: &str| -> Value {
         let entries = history["entries"].as_array().unwrap().iter();
         let mut of_event = entries.filter(|entry| !entry["event"][event].is_null());

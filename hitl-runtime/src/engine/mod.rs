@@ -18,15 +18,13 @@ mod session;
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-#[cfg(feature = "agentcore")]
-pub(crate) use self::read::may_settle;
 pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     exec::{Activity, NextReview, Preview, Reproposal},
-    ops::SweepEvent,
+    ops::{Starter, SweepEvent, VerdictInput},
     read::{
         Audit, CLOCK_SKEW_MS, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
-        JournalHead, ReviewView, ThreadView, UncheckedRange,
+        JournalHead, ReviewView, ThreadView, UncheckedRange, may_settle,
     },
     session::{HistoryEntry, Incompatibility, ReviewChange, Subscription, ThreadEvent},
 };
@@ -36,7 +34,6 @@ use self::{
     session::{Sightings, Subscribers, fingerprint},
 };
 pub(crate) use self::{
-    ops::{Starter, VerdictInput},
     read::{
         DoubtTurn, EndTurn, FailureTurn, ReviewTurn, RootFields, RunningTurn, Turn, items_of_review,
         shown_with,
@@ -51,10 +48,12 @@ use crate::{
 
 /// A graph with its dependencies, its store and its settings. Clones share everything but the settings.
 #[derive(Clone)]
-pub(crate) struct Engine {
-    pub(crate) graph: &'static GraphTable,
+pub struct Engine {
+    /// The graph.
+    pub graph: &'static GraphTable,
     pub(crate) deps: Arc<dyn Any + Send + Sync>,
-    pub(crate) store: Arc<dyn Store>,
+    /// The store of its threads.
+    pub store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The duration of a lease.
     pub(crate) lease: Duration,
@@ -62,7 +61,8 @@ pub(crate) struct Engine {
     pub(crate) step_limit: u64,
     /// The fingerprint of the graph.
     pub(crate) print: String,
-    pub(crate) keys: Option<JournalKeys>,
+    /// The keys that authenticate the journal.
+    pub keys: Option<JournalKeys>,
     subscribers: Arc<Subscribers>,
     run_counters: Arc<RunCounters>,
     /// Leases that were set by clocks ahead of this process's clock.
@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Returns the open reviews, oldest first.
-    pub(crate) async fn inbox(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, Error> {
+    pub async fn inbox(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, Error> {
         Ok(self.store.reviews(after, limit).await?)
     }
 
@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// Returns the time of the engine's clock, in milliseconds since the epoch.
-    pub(crate) fn now_ms(&self) -> u64 {
+    pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
     }
 }

@@ -1,6 +1,9 @@
 //! The error type of the public API.
 
 mod details;
+mod kind;
+
+pub use kind::ErrorKind;
 
 use crate::{
     Digest, Incompatibility, InvalidThreadId, Place, StoreError, ThreadId, Violation,

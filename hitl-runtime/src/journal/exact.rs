@@ -31,7 +31,7 @@ pub(crate) enum Integers {
 /// If the text is not JSON, names a key twice in one object, or contains a number that a [`Value`] would round. The
 /// error has the path.
 #[allow(dead_code)] // Not every front end is compiled in.
-pub(crate) fn parse(json: &str) -> Result<Value, DigestError> {
+pub fn parse(json: &str) -> Result<Value, DigestError> {
     let invalid = |error: serde_json::Error| DigestError { path: String::new(), problem: error.to_string() };
     let value: Value = serde_json::from_str(json).map_err(invalid)?;
     normal(json, Integers::Lossless).map(|_| value)

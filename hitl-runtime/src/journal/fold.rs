@@ -10,13 +10,14 @@ use super::{
 use crate::{ThreadId, state::FieldError, state::Slots, state::StateTable};
 
 /// The state of a thread after its last entry.
-pub(crate) struct Fold {
+pub struct Fold {
     pub(crate) state: &'static StateTable,
     /// The state's fields, all unwritten: strict ones, or lenient ones for a thread that may not fit the state.
     pub(super) unwritten: Arc<Slots>,
     /// The first failed migration, if the fields are lenient.
     pub(super) unmigrated: OnceLock<Unmigrated>,
-    pub(crate) thread: ThreadId,
+    /// The thread.
+    pub thread: ThreadId,
     /// The name of the graph that the thread was started on, and the fingerprint of the code that the thread last ran
     /// under.
     pub(crate) graph: String,

@@ -5,11 +5,11 @@ mod apply_decision;
 mod authentication;
 mod canonical;
 mod chain;
-mod digest;
 mod entry;
 mod entry_ref;
 mod evidence;
-pub(crate) mod exact;
+#[doc(hidden)]
+pub mod exact;
 mod feedback;
 pub(crate) mod finite;
 mod fold;
@@ -21,6 +21,7 @@ mod lanes;
 pub(crate) mod migrate;
 mod proposal;
 mod readback;
+mod review_digest;
 mod snapshot;
 mod transition;
 mod usage;
@@ -28,16 +29,16 @@ mod usage;
 pub(crate) use authentication::{Act, MacError, Position, split};
 pub use authentication::{InvalidJournalKey, JournalKey, JournalKeys, Purpose, UnusableJournalKeys};
 pub(crate) use chain::{genesis, link};
-pub(crate) use digest::Subject;
-pub use digest::{Digest, DigestError, ParseDigestError};
 pub use entry::{
     Decision, Entry, Event, Lease, NodeRenames, Origin, Settlement, Signature, Values, VoidedSignature,
 };
 pub(crate) use entry_ref::{EntryRef, EventRef, FieldWrites, NodeResultRef};
 pub use evidence::{Evidence, Requester};
 pub use feedback::{Question, Reason, Rejection, UnknownReason};
-pub(crate) use fold::Fold;
+#[doc(hidden)]
+pub use fold::Fold;
 pub(crate) use fold_error::{FoldError, Unmigrated};
+pub use hitl_core::{Digest, ParseDigestError, Place};
 pub use lane::LaneId;
 pub(crate) use lane::{BranchWrite, CheckedDraft, Lane, ROOT, shown};
 pub(crate) use lane_state::{Activation, Feedback, LaneState, OpenReviewState};
@@ -45,9 +46,8 @@ use lanes::Lanes;
 pub use migrate::Map;
 pub(crate) use proposal::{Pending, Sources};
 pub use proposal::{Proposal, Proposer, Source};
+pub use review_digest::DigestError;
+pub(crate) use review_digest::Subject;
 pub(crate) use snapshot::graph_of;
 pub use transition::{Each, ParseTransitionError, Transition};
 pub use usage::Usage;
-
-/// The place of an entry in a thread's journal, counted from 0.
-pub type Place = u64;

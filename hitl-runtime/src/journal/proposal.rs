@@ -19,13 +19,11 @@ use std::{
     str::FromStr,
 };
 
+use hitl_core::from_text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
-use super::{
-    Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Place, Subject, Transition, Values,
-    digest::from_text,
-};
+use super::{Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Place, Subject, Transition, Values};
 use crate::state::{FieldError, Slots};
 
 /// The maximum time from a runner's check of the deadline to the timestamp of a signature by an edit.

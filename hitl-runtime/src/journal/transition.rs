@@ -4,7 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::digest::from_text;
+use hitl_core::from_text;
+
 use crate::graph::EachSpec;
 
 /// The next position of a lane in its graph. The journal stores it, so that old journals keep their meaning under new

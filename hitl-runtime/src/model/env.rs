@@ -20,7 +20,7 @@ use crate::env::{NotUnicode, optional_var};
 ///
 /// ```
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use hitl::model::{MockModel, Model, from_env};
+/// use hitl::{model::{Model, from_env}, testkit::MockModel};
 /// use std::sync::Arc;
 ///
 /// let model: Arc<dyn Model> = match from_env()? {

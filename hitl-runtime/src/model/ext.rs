@@ -17,7 +17,7 @@ use super::{Model, ModelError, Request, instrument::stream_reported, structured}
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-/// use hitl::model::MockModel;
+/// use hitl::testkit::MockModel;
 /// use hitl::prelude::*;
 ///
 /// #[derive(Deserialize, JsonSchema, Validate)]

@@ -79,11 +79,12 @@ fn strip_code_fence(response: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use hitl_testkit::MockModel;
     use serde::Deserialize;
     use serde_json::json;
 
     use super::*;
-    use crate::model::{MockModel, ModelExt};
+    use crate::model::ModelExt;
 
     #[derive(Debug, Deserialize, JsonSchema, Validate)]
     struct Amount {

@@ -7,7 +7,8 @@ mod edit;
 mod json_path;
 mod operator;
 mod round_trip;
-pub(crate) mod schema;
+#[doc(hidden)]
+pub mod schema;
 mod schema_check;
 mod validation;
 mod verdict;

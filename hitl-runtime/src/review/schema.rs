@@ -14,13 +14,13 @@ const MAX_DEPTH: u32 = 16;
 
 /// A part of a schema, with the root into which its references point.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Schema<'a> {
+pub struct Schema<'a> {
     root: &'a Value,
-    pub(crate) part: &'a Value,
+    pub part: &'a Value,
 }
 
 impl<'a> Schema<'a> {
-    pub(crate) fn new(root: &'a Value) -> Self {
+    pub fn new(root: &'a Value) -> Self {
         Self { root, part: root }
     }
 
@@ -43,7 +43,7 @@ impl<'a> Schema<'a> {
     }
 
     /// Returns the part and everything that it refers to, each once: alternatives, and parts that apply together.
-    pub(crate) fn parts(self) -> Vec<Self> {
+    pub fn parts(self) -> Vec<Self> {
         all_parts([self], |alternatives| alternatives)
     }
 
@@ -152,7 +152,7 @@ impl<'a> Schema<'a> {
     }
 
     /// Returns this part's own schema for a key, named or not.
-    pub(crate) fn own_child(self, key: &str) -> Option<Self> {
+    pub fn own_child(self, key: &str) -> Option<Self> {
         self.named(key).or_else(|| {
             let rest = self.keyword("additionalProperties")?;
             (*rest != Value::Bool(false)).then(|| self.sub(rest))
@@ -160,7 +160,7 @@ impl<'a> Schema<'a> {
     }
 
     /// Returns this part's own schema for an item.
-    pub(crate) fn own_item(self, i: usize) -> Option<Self> {
+    pub fn own_item(self, i: usize) -> Option<Self> {
         let first = self.keyword("prefixItems").and_then(Value::as_array).and_then(|first| first.get(i));
         first
             .or_else(|| self.keyword("items").filter(|items| **items != Value::Bool(false)))

@@ -1,6 +1,6 @@
 //! The store conformance suite, run against the DynamoDB store.
 
-use hitl_runtime::store::conformance;
+use hitl_testkit::conformance;
 
 use crate::emulator::Emulator;
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use hitl_runtime::store::{Append, Store as _, ThreadStatus, conformance};
+use hitl_runtime::store::{Append, Store as _, ThreadStatus};
+use hitl_testkit::conformance;
 
 use crate::{
     emulator::Emulator,

@@ -12,8 +12,9 @@ use std::{
 
 use hitl_runtime::{
     ThreadId,
-    store::{Append, DynamoStore, Record, Store as _, StoreError, ThreadStatus, conformance},
+    store::{Append, DynamoStore, Record, Store as _, StoreError, ThreadStatus},
 };
+use hitl_testkit::conformance;
 
 use tokio::sync::Notify;
 

@@ -2,8 +2,9 @@
 
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, DynamoStore, OpenReview, Place, Record, Store as _, ThreadStatus, conformance},
+    store::{Append, DynamoStore, OpenReview, Place, Record, Store as _, ThreadStatus},
 };
+use hitl_testkit::conformance;
 
 /// A text that must not appear in any error.
 pub const SECRET: &str = "nobody-may-read-this";

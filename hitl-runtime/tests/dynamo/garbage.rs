@@ -5,8 +5,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, Store as _, ThreadStatus, conformance},
+    store::{Append, Store as _, ThreadStatus},
 };
+use hitl_testkit::conformance;
 
 use crate::{
     emulator::{Emulator, store},

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use hitl_runtime::{
     ThreadId,
-    store::{Append, OpenReview, Record, Store as _, StoreError, ThreadStatus, conformance},
+    store::{Append, OpenReview, Record, Store as _, StoreError, ThreadStatus},
 };
+use hitl_testkit::conformance;
 
 use crate::{
     emulator::{Emulator, store},

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hitl_runtime::store::conformance;
+use hitl_testkit::conformance;
 
 use crate::{
     emulator::{Emulator, store},

@@ -9,7 +9,8 @@ use std::{
     },
 };
 
-use hitl_runtime::store::{Append, Store as _, StoreError, conformance};
+use hitl_runtime::store::{Append, Store as _, StoreError};
+use hitl_testkit::conformance;
 use tokio::sync::Notify;
 
 use crate::{

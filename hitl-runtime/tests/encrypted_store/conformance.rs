@@ -1,9 +1,10 @@
 //! The store conformance suite, run against encrypted stores.
 
 use hitl_runtime::store::{
-    EncryptedStore, MemoryStore, SqliteStore, conformance,
+    EncryptedStore, MemoryStore, SqliteStore,
     encrypted::{Bounds, Keyring},
 };
+use hitl_testkit::conformance;
 
 use crate::vault::Vault;
 

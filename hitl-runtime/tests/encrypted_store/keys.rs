@@ -76,8 +76,7 @@ async fn concurrent_callers_share_one_failed_call() {
     let names: Vec<_> = (0..50).map(|i| thread(&format!("{i}"))).collect();
     let write = |name| store.append(append(name, None, vec![record(0, b"a secret")]));
     let read = || async { store.tail(&thread("a")).await.map(drop) };
-    let is_down =
-        |error: &Result<(), StoreError>| matches!(error, Err(StoreError::Key(error)) if error.is_transient());
+    let is_down = |error: &Result<(), StoreError>| matches!(error, Err(error) if KeyError::of(error).is_some_and(KeyError::is_transient));
 
     vault.fail_with(KeyError::Throttled { key: "vault".into() });
     for round in 1..=2 {
@@ -131,7 +130,8 @@ async fn a_cached_data_key_expires() {
     write(&store, &thread("a"), &["0"]).await;
     store.tail(&thread("a")).await.unwrap();
     vault.fail_with(KeyError::Disabled { key: "vault".into() });
-    assert!(matches!(store.tail(&thread("a")).await, Err(StoreError::Key(KeyError::Disabled { .. }))));
+    let error = store.tail(&thread("a")).await.unwrap_err();
+    assert!(matches!(KeyError::of(&error), Some(KeyError::Disabled { .. })), "{error}");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn nothing_is_written_without_a_data_key() {
     ] {
         vault.fail_with(error.clone());
         let said = store.append(first()).await.unwrap_err();
-        assert!(matches!(said, StoreError::Key(said) if said == error));
+        assert_eq!(KeyError::of(&said), Some(&error));
         assert_eq!(inner.tail(&thread("a")).await.unwrap(), None);
     }
     vault.fail_with(None);
@@ -160,10 +160,10 @@ async fn a_context_mismatch_reports_both_contexts() {
     let (inner, vault) = (MemoryStore::new(), Vault::default());
     write(&EncryptedStore::new(inner.clone(), vault.clone()), &thread("a"), &["a secret"]).await;
     let other = EncryptedStore::new(inner, Keyring::new(vault.clone()).context("stage", "test"));
-    let StoreError::Decryption { place: 0, problem, .. } = other.tail(&thread("a")).await.unwrap_err() else {
-        panic!()
-    };
+    let error = other.tail(&thread("a")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Decryption { place: 0, .. }), "{error}");
     let (found, expected) = (r#"{\"hitl\":\"journal\"}"#, r#"{"hitl":"journal","stage":"test"}"#);
-    assert_eq!(problem, DecryptError::ContextMismatch { found: found.into(), expected: expected.into() });
+    let mismatch = DecryptError::ContextMismatch { found: found.into(), expected: expected.into() };
+    assert_eq!(DecryptError::of(&error), Some(&mismatch));
     assert_eq!(vault.calls().1, 0);
 }

@@ -43,10 +43,8 @@ pub async fn writing(keys: impl Into<Keyring>) -> Result<(), StoreError> {
 async fn error_of(status: u16, code: &str, times: usize) -> KeyError {
     let reply = || Reply::json(status, json!({ "__type": code, "message": "arn:…:user/ada is not …" }));
     let server = Server::start((0..times).map(|_| reply())).await;
-    match writing(KmsKeys::with_client(client(&server.url), "alias/hitl")).await {
-        Err(StoreError::Key(error)) => error,
-        other => panic!("{other:?}"),
-    }
+    let error = writing(KmsKeys::with_client(client(&server.url), "alias/hitl")).await.unwrap_err();
+    KeyError::of(&error).unwrap_or_else(|| panic!("{error:?}")).clone()
 }
 
 /// The shapes are the published ones; no emulator sends them.
@@ -77,8 +75,8 @@ async fn transient_kms_errors_are_retried_and_then_returned() {
 async fn an_unreachable_kms_is_an_error() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = writing(KmsKeys::with_client(client(&format!("http://{closed}")), "alias/hitl")).await;
-    let Err(StoreError::Key(error)) = error else { panic!("{error:?}") };
-    assert!(error.is_transient(), "{error}");
+    let error = error.unwrap_err();
+    assert!(KeyError::of(&error).is_some_and(KeyError::is_transient), "{error}");
     assert!(error.to_string().contains("check the network, the region and the endpoint"), "{error}");
 }
 
@@ -113,8 +111,7 @@ async fn an_impossible_wrapped_key_is_not_sent_to_kms() {
         let store = EncryptedStore::new(inner, KmsKeys::with_client(client(&server.url), "alias/hitl"));
         let error = store.tail(&thread("a")).await.unwrap_err();
         let refused = DecryptError::Key(KeyError::InvalidWrappedKey);
-        let is_entry_error =
-            matches!(&error, StoreError::Decryption { place: 0, problem, .. } if *problem == refused);
+        let is_entry_error = DecryptError::of(&error) == Some(&refused);
         assert_eq!(
             (is_entry_error, server.requests().len()),
             (!is_shown, is_shown.into()),

@@ -1,12 +1,9 @@
 //! ministack's KMS, which refuses keys that are disabled or scheduled for deletion. (It unwraps a data key with any key
 //! that is named, so it cannot test which key a data key belongs to.)
 
-use hitl_runtime::{
-    StoreError,
-    store::{
-        EncryptedStore, MemoryStore, Store,
-        encrypted::{KeyError, KmsKeys},
-    },
+use hitl_runtime::store::{
+    EncryptedStore, MemoryStore, Store,
+    encrypted::{KeyError, KmsKeys},
 };
 
 use crate::{
@@ -28,13 +25,13 @@ async fn ministack_refuses_disabled_and_deleted_keys() {
 
     client.disable_key().key_id(&key).send().await.unwrap();
     for error in [writing(keys()).await.unwrap_err(), open().tail(&thread("a")).await.unwrap_err()] {
-        let StoreError::Key(KeyError::Disabled { key: of }) = error else { panic!("{error:?}") };
-        assert_eq!(of, key);
+        let Some(KeyError::Disabled { key: of }) = KeyError::of(&error) else { panic!("{error:?}") };
+        assert_eq!(*of, key);
     }
     client.enable_key().key_id(&key).send().await.unwrap();
     assert!(open().tail(&thread("a")).await.is_ok(), "no entry was lost");
 
     client.schedule_key_deletion().key_id(&key).send().await.unwrap();
     let error = open().tail(&thread("a")).await.unwrap_err();
-    assert!(matches!(error, StoreError::Key(KeyError::InvalidState { .. })), "{error}");
+    assert!(matches!(KeyError::of(&error), Some(KeyError::InvalidState { .. })), "{error}");
 }

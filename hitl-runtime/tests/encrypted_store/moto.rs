@@ -104,12 +104,11 @@ async fn reads_entries_under_a_replaced_key(client: &Client) {
 async fn names_a_missing_key(client: &Client) {
     let missing = "00000000-0000-0000-0000-000000000000";
     let error = crate::kms::writing(KmsKeys::with_client(client.clone(), missing)).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Key(KeyError::NotFound { key }) if key == missing), "{error}");
+    assert!(matches!(KeyError::of(&error), Some(KeyError::NotFound { key }) if key == missing), "{error}");
 }
 
 async fn problem(store: &impl Store) -> DecryptError {
-    match store.tail(&thread("a")).await {
-        Err(StoreError::Decryption { place: 0, problem, .. }) => problem,
-        other => panic!("{other:?}"),
-    }
+    let error = store.tail(&thread("a")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Decryption { place: 0, .. }), "{error}");
+    DecryptError::of(&error).unwrap_or_else(|| panic!("{error:?}")).clone()
 }

@@ -5,7 +5,7 @@
 
 use std::{fs, os::unix::process::ExitStatusExt as _, path::Path, sync::Arc};
 
-use hitl::{SqliteStore, ThreadId, store::conformance};
+use hitl::{SqliteStore, ThreadId, testkit::conformance};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 

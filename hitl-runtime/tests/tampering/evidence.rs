@@ -84,7 +84,7 @@ async fn an_altered_history_is_not_returned() {
     let thread = super::attacks::id("t");
     let page = async |from: u64| {
         let request = serde_json::json!({ "action": "history", "thread_id": "t", "from": from, "limit": 20 });
-        honest.dispatch(Request::parse(request, None).unwrap(), None).await
+        hitl::api::dispatch(&honest, Request::parse(request, None).unwrap(), None).await
     };
     for from in [0, 30] {
         assert!(matches!(page(from).await, Ok(Reply::History { entries, .. }) if entries.len() == 20));

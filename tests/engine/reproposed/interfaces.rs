@@ -6,7 +6,7 @@ use std::{
 };
 
 use hitl::{
-    api::{ApiError, Reply, Request},
+    api::{self, ApiError, Reply, Request},
     cli::{Cli, Exit, Io},
     prelude::*,
 };
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::by_tier::{Bank, OrderInput, Till, TillTurn, both, clerk, director};
 
 async fn act(agent: &Agent<Till>, request: Value, operator: &Operator) -> Result<Value, ApiError> {
-    let reply = agent.dispatch(Request::parse(request, None)?, Some(operator)).await?;
+    let reply = api::dispatch(&agent, Request::parse(request, None)?, Some(operator)).await?;
     assert!(matches!(reply, Reply::Thread(_) | Reply::Preview { .. }));
     Ok(serde_json::to_value(reply).unwrap())
 }

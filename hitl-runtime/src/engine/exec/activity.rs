@@ -30,7 +30,7 @@ pub struct Activity {
 
 impl Engine {
     /// Returns the number of threads that run in this process.
-    pub(crate) fn activity(&self) -> Activity {
+    pub fn activity(&self) -> Activity {
         let run_counters = &self.run_counters;
         Activity {
             running: run_counters.running.load(Ordering::SeqCst),
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// Waits until no thread runs in this process.
-    pub(crate) async fn wait_idle(&self) {
+    pub async fn wait_idle(&self) {
         loop {
             let rests = self.run_counters.rests.notified();
             if self.activity().running == 0 {

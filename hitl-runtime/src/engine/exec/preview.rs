@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::executor;
@@ -31,14 +31,14 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Preview {
     /// The draft that would be signed or proposed; `None` for a verdict that does neither.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<Value>,
     /// The new proposal, if the verdict is an edit that would not sign the open review directly.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Reproposal>,
 }
 
@@ -53,7 +53,7 @@ pub struct Preview {
 /// }
 /// assert_eq!(warning(None), "this signs it");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reproposal {
     /// The field that is proposed.
@@ -63,12 +63,12 @@ pub struct Reproposal {
     /// The step that follows with the edited draft: a node, a fork, the end. Nodes between it and the review run again.
     pub to: Transition,
     /// The review that opens there, if no node runs before it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens: Option<NextReview>,
     /// Set if nodes run before any review opens: the node whose review the edit may then sign. It is the node of the
     /// edited review, and the edit signs only if that review's deadline has not passed, its rule is met, and it shows
     /// the same fields. Any other review stays open.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs_only: Option<String>,
 }
 
@@ -80,13 +80,13 @@ pub struct Reproposal {
 ///     if opens.signs { "you" } else { opens.role.as_deref().unwrap_or("somebody") }
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NextReview {
     /// The node that waits.
     pub node: String,
     /// The role that its operator must hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// `true` if the edit would also sign this review. Otherwise the review stays open.
     pub signs: bool,

@@ -16,7 +16,7 @@ use crate::{
 
 impl Engine {
     /// Takes over a thread that was begun without journal keys, after its verification.
-    pub(crate) async fn adopt(
+    pub async fn adopt(
         self: &Arc<Self>,
         thread: &ThreadId,
         operator: &Operator,

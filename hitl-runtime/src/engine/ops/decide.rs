@@ -31,7 +31,7 @@ struct SeenReview {
 }
 
 /// A verdict, and the spelling of its edit.
-pub(crate) enum VerdictInput {
+pub enum VerdictInput {
     /// A verdict. The patch of an edit is that of the draft.
     Given(Verdict),
     /// A verdict. The patch of an edit has the field under review as its only member.
@@ -51,7 +51,7 @@ impl VerdictInput {
 
 impl Engine {
     /// Decides an open review.
-    pub(crate) async fn decide(
+    pub async fn decide(
         self: &Arc<Self>,
         thread: ThreadId,
         digest: Digest,
@@ -62,7 +62,7 @@ impl Engine {
     }
 
     /// Decides an open review, on the thread as it is stored.
-    pub(crate) async fn answer(
+    pub async fn answer(
         self: &Arc<Self>,
         thread: ThreadId,
         digest: Digest,

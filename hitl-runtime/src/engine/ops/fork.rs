@@ -18,7 +18,7 @@ use crate::{
 
 impl Engine {
     /// Starts a new thread that goes on from a place in another thread's journal.
-    pub(crate) async fn fork(
+    pub async fn fork(
         self: &Arc<Self>,
         thread: &ThreadId,
         place: Place,

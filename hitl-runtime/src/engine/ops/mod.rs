@@ -16,4 +16,4 @@ mod sweeper;
 
 pub(super) use self::previews::Previews;
 pub use self::sweep_event::SweepEvent;
-pub(crate) use self::{decide::VerdictInput, start::Starter};
+pub use self::{decide::VerdictInput, start::Starter};

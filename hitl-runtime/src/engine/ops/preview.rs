@@ -12,7 +12,7 @@ use crate::{
 
 impl Engine {
     /// Returns what a verdict would do. Nothing is written.
-    pub(crate) async fn preview(
+    pub async fn preview(
         self: &Arc<Self>,
         thread: &ThreadId,
         digest: Digest,

@@ -32,18 +32,12 @@ impl Previews {
 
 impl Engine {
     /// Records that an operator was shown the effects of exactly this verdict.
-    pub(crate) fn note_preview(
-        &self,
-        thread: &ThreadId,
-        digest: Digest,
-        operator: &Operator,
-        verdict: &Verdict,
-    ) {
+    pub fn note_preview(&self, thread: &ThreadId, digest: Digest, operator: &Operator, verdict: &Verdict) {
         self.previews.note(preview(thread, digest, operator, verdict));
     }
 
     /// Returns the operator, with evidence of the preview if they were shown the effects of exactly this verdict.
-    pub(crate) fn previewed(
+    pub fn previewed(
         &self,
         thread: &ThreadId,
         digest: Digest,

@@ -23,11 +23,7 @@ pub(super) enum RetryScope {
 
 impl Engine {
     /// Continues a thread whose runner has died, and repeats failed nodes, in the name of a person if one is given.
-    pub(crate) async fn resume(
-        self: &Arc<Self>,
-        thread: ThreadId,
-        by: Option<&Operator>,
-    ) -> Result<Fold, Error> {
+    pub async fn resume(self: &Arc<Self>, thread: ThreadId, by: Option<&Operator>) -> Result<Fold, Error> {
         let by = by.map(|by| named(&thread, by)).transpose()?;
         let (engine, name) = (Arc::clone(self), thread.clone());
         finish_for(name, async move { engine.take_up_by(&thread, RetryScope::Failures, by).await }).await

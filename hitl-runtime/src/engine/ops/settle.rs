@@ -19,7 +19,7 @@ use crate::{
 
 impl Engine {
     /// Records how an effect in doubt ended, and continues.
-    pub(crate) async fn settle(
+    pub async fn settle(
         self: &Arc<Self>,
         thread: ThreadId,
         digest: Digest,

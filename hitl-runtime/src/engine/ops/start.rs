@@ -19,7 +19,7 @@ use crate::{
 
 /// The party that starts a thread.
 #[derive(Clone, Copy)]
-pub(crate) enum Starter<'a> {
+pub enum Starter<'a> {
     /// The program itself, which owns every thread.
     Program,
     /// A caller, if their identity is known. A thread of another caller counts as an existing thread with its name.
@@ -28,7 +28,7 @@ pub(crate) enum Starter<'a> {
 
 impl Engine {
     /// Starts a thread with an input in JSON.
-    pub(crate) async fn start_json(
+    pub async fn start_json(
         self: &Arc<Self>,
         thread: ThreadId,
         input: &Value,

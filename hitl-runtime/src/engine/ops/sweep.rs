@@ -10,7 +10,7 @@ use crate::{Error, engine::Engine};
 
 impl Engine {
     /// Moves every thread that is due now.
-    pub(crate) async fn sweep(self: &Arc<Self>) -> Result<Vec<SweepEvent>, Error> {
+    pub async fn sweep(self: &Arc<Self>) -> Result<Vec<SweepEvent>, Error> {
         let mut sweeper = Sweeper::new(self);
         sweeper.look(Some(self.clock.now_ms()));
         let mut noticed = Vec::new();
@@ -27,7 +27,7 @@ impl Engine {
     }
 
     /// Moves threads as they become due, until the future is dropped.
-    pub(crate) async fn watch(
+    pub async fn watch(
         self: &Arc<Self>,
         every: Duration,
         mut tell: impl FnMut(Result<SweepEvent, Error>),

@@ -58,7 +58,7 @@ impl CompatibilityReport {
 
 impl Engine {
     /// Checks if a thread can go on with this program.
-    pub(crate) async fn check(self: &Arc<Self>, thread: &ThreadId) -> Result<CompatibilityReport, Error> {
+    pub async fn check(self: &Arc<Self>, thread: &ThreadId) -> Result<CompatibilityReport, Error> {
         let Some(tail) = self.tail(thread).await? else {
             return Err(Error::UnknownThread { thread: thread.clone() });
         };

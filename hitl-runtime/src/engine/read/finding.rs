@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Place;
+use crate::{Error, Place, ThreadId};
 
 /// A problem of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,6 +14,17 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The description of the problem, for people.
     pub problem: String,
+}
+
+impl Finding {
+    /// Returns the finding as the error of a call about `thread`: [`Error::Unauthenticated`] or [`Error::Damaged`].
+    pub fn error(&self, thread: &ThreadId) -> Error {
+        let (thread, place, problem) = (thread.clone(), self.place, self.problem.clone());
+        match self.kind {
+            FindingKind::Unauthenticated => Error::Unauthenticated { thread, place, problem },
+            _ => Error::Damaged { thread, place, problem },
+        }
+    }
 }
 
 /// The kinds of [`Finding`]s.

@@ -15,7 +15,7 @@ use crate::{
 
 impl Engine {
     /// Returns at most `limit` entries of a thread's journal, starting at a place.
-    pub(crate) async fn history(
+    pub async fn history(
         &self,
         thread: &ThreadId,
         from: Place,

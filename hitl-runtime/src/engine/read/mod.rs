@@ -12,8 +12,7 @@ mod verify;
 mod view;
 
 pub(super) use self::required_roles::RequiredRoles;
-#[cfg(feature = "agentcore")]
-pub(crate) use self::required_roles::may_settle;
+pub use self::required_roles::may_settle;
 pub use self::{
     check::CompatibilityReport,
     finding::{CLOCK_SKEW_MS, Finding, FindingKind, UncheckedRange},

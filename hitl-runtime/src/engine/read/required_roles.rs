@@ -69,8 +69,7 @@ fn roles_of(graph: &'static GraphTable, is_meant: impl Fn(usize) -> bool) -> Vec
 
 /// Returns whether an operator holds a role that a review of the graph requires, and so may settle an effect that needs
 /// no role of its own.
-#[cfg(feature = "agentcore")]
-pub(crate) fn may_settle(graph: &'static GraphTable, operator: &Operator) -> bool {
+pub fn may_settle(graph: &'static GraphTable, operator: &Operator) -> bool {
     roles_of(graph, |_| true).iter().any(|role| operator.has_role(role))
 }
 

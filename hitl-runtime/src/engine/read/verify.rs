@@ -76,20 +76,16 @@ impl Audit {
     /// # Errors
     /// [`Error::Unauthenticated`] or [`Error::Damaged`], with the first finding.
     pub fn sound(&self) -> Result<JournalHead, Error> {
-        let Some(Finding { place, kind, problem }) = self.findings.first() else {
-            return Ok(self.head.clone());
-        };
-        let (thread, place, problem) = (self.head.thread.clone(), *place, problem.clone());
-        Err(match kind {
-            FindingKind::Unauthenticated => Error::Unauthenticated { thread, place, problem },
-            _ => Error::Damaged { thread, place, problem },
-        })
+        match self.findings.first() {
+            Some(first) => Err(first.error(&self.head.thread)),
+            None => Ok(self.head.clone()),
+        }
     }
 }
 
 impl Engine {
     /// Checks the journal of a thread with the engine's keys, and against a head that was kept.
-    pub(crate) async fn audit(
+    pub async fn audit(
         self: &Arc<Self>,
         thread: &ThreadId,
         kept: Option<&JournalHead>,

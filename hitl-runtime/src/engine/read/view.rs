@@ -30,7 +30,7 @@ use crate::{
 
 impl Engine {
     /// Returns a thread for display.
-    pub(crate) async fn view(self: &Arc<Self>, thread: &ThreadId) -> Result<ThreadView, Error> {
+    pub async fn view(self: &Arc<Self>, thread: &ThreadId) -> Result<ThreadView, Error> {
         let Some(tail) = self.tail(thread).await? else {
             return Err(Error::UnknownThread { thread: thread.clone() });
         };
@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// Returns a thread for display, as a move has left it.
-    pub(crate) fn view_of(self: &Arc<Self>, fold: Fold) -> Result<ThreadView, Error> {
+    pub fn view_of(self: &Arc<Self>, fold: Fold) -> Result<ThreadView, Error> {
         let thread = fold.thread.clone();
         contain_panics_sync(&thread, || self.whole(fold))
     }

@@ -136,7 +136,7 @@ impl Subscription {
 
 impl Engine {
     /// Subscribes to a thread that runs in this process.
-    pub(crate) fn listen(&self, thread: &ThreadId) -> Subscription {
+    pub fn listen(&self, thread: &ThreadId) -> Subscription {
         self.subscribers.subscribe(thread)
     }
 }

@@ -92,8 +92,7 @@ impl JournalKeys {
     }
 
     /// Returns whether `HITL_JOURNAL_KEY` or `HITL_JOURNAL_KEY_FILE` is set, not blank, and valid Unicode.
-    #[cfg(feature = "cli")]
-    pub(crate) fn are_asked_for() -> bool {
+    pub fn are_asked_for() -> bool {
         ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
             .into_iter()
             .any(|name| optional_var(name).is_ok_and(|value| value.is_some()))

@@ -37,11 +37,7 @@ pub(super) fn from_check(
 }
 
 fn assessment(guardrail: Option<&Guardrail>, message: &str, findings: Vec<GuardrailFinding>) -> Assessment {
-    Assessment {
-        guardrail: guardrail.map(|guardrail| guardrail.id().to_owned()),
-        message: message.to_owned(),
-        findings,
-    }
+    Assessment::new(guardrail.map(|guardrail| guardrail.id().to_owned()), message, findings)
 }
 
 fn findings<'a>(

@@ -13,12 +13,13 @@ use super::{
     index::Block,
     item::Item,
     key::{self, List, SK},
-    page_token, review_row,
+    review_position::ReviewPosition,
+    review_row,
     table::{Range, Table},
 };
 use crate::{
     StoreError, ThreadId,
-    store::{OpenReview, Page},
+    store::{OpenReview, Page, page_token, position_after},
 };
 
 const LIST_DUE: &str = "list the due threads";
@@ -117,7 +118,7 @@ impl Shared {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<OpenReview>, StoreError> {
-        let after = after.map(page_token::read_review).transpose()?;
+        let after = position_after::<ReviewPosition>("reviews", after)?;
         let limit = limit.max(1);
         let whole = self.finish_index_updates().await?;
         let from = after.as_ref().map(|after| {
@@ -135,14 +136,14 @@ impl Shared {
             let is_new = |review: &OpenReview| after.as_ref().is_none_or(|after| after.is_before(review));
             found.extend(reviews.into_iter().filter(is_new));
         }
-        let mut page = page(found, limit, page_token::after_review);
+        let mut page = page(found, limit, |review| page_token("reviews", &ReviewPosition::of(review)));
         // If a thread cannot be updated, one of its reviews may be missing. The error is returned where the list would
         // end, so that all other reviews can be read before.
         if page.next.is_none()
             && let Err(missing) = whole
         {
             let last = page.items.last().ok_or(missing)?;
-            page.next = Some(page_token::after_review(last));
+            page.next = Some(page_token("reviews", &ReviewPosition::of(last)));
         }
         Ok(page)
     }
@@ -153,7 +154,7 @@ impl Shared {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<ThreadId>, StoreError> {
-        let after = after.map(page_token::read_due).transpose()?;
+        let after = position_after::<(u64, ThreadId)>("due", after)?;
         let limit = limit.max(1);
         if after.is_none() {
             self.clean_up_if_due().await;
@@ -171,7 +172,7 @@ impl Shared {
         found.extend(running);
         found.sort_unstable();
         found.truncate(wanted);
-        let Page { items, next } = page(found, limit, |(at, thread)| page_token::after_due(*at, thread));
+        let Page { items, next } = page(found, limit, |(at, thread)| page_token("due", &(at, thread)));
         Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
     }
 

@@ -11,12 +11,11 @@ use super::{
     index_query::{MergedRows, page},
     item::Item,
     key::List,
-    page_token,
     table::Range,
 };
 use crate::{
     StoreError, ThreadId,
-    store::{Page, ThreadStatus},
+    store::{Page, ThreadStatus, page_token, position_after},
 };
 
 const DOING: &str = "list the threads";
@@ -41,7 +40,7 @@ impl Shared {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<(ThreadId, ThreadStatus)>, StoreError> {
-        let after = after.map(page_token::read_thread).transpose()?;
+        let after = position_after::<ThreadId>("threads", after)?;
         let limit = limit.max(1);
         let is_short =
             matches!(wanted, Some(ThreadStatus::Running | ThreadStatus::InDoubt | ThreadStatus::Failed));
@@ -63,7 +62,7 @@ impl Shared {
             }
             running => self.in_rows(wanted, after.as_ref(), limit.saturating_add(1), &running).await?,
         };
-        Ok(page(found, limit, |(thread, _)| page_token::after_thread(thread)))
+        Ok(page(found, limit, |(thread, _)| page_token("threads", thread)))
     }
 
     /// Returns the running threads, except those that were last written in the old layout.

@@ -1,5 +1,7 @@
 //! Errors of data keys and of encrypted values.
 
+use crate::StoreError;
+
 /// The reason why no data key is available. No variant shows a key or a value.
 ///
 /// ```
@@ -99,6 +101,21 @@ pub enum KeyError {
 }
 
 impl KeyError {
+    /// Returns the error of a data key behind an error of the store.
+    ///
+    /// ```
+    /// use hitl::{StoreError, store::encrypted::KeyError};
+    ///
+    /// let disabled = KeyError::Disabled { key: "alias/hitl".into() };
+    /// assert_eq!(KeyError::of(&StoreError::Key(disabled.clone().into())), Some(&disabled));
+    /// ```
+    pub fn of(error: &StoreError) -> Option<&Self> {
+        match error {
+            StoreError::Key(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns whether the same call may succeed later without intervention.
     ///
     /// ```
@@ -152,4 +169,14 @@ pub enum DecryptError {
     /// The entry's data key cannot be unwrapped.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+impl DecryptError {
+    /// Returns the reason for which a store rejected an entry on reading.
+    pub fn of(error: &StoreError) -> Option<&Self> {
+        match error {
+            StoreError::Decryption { problem, .. } => problem.downcast_ref(),
+            _ => None,
+        }
+    }
 }

@@ -139,12 +139,14 @@ impl<S: Store> EncryptedStore<S> {
     }
 
     async fn decrypt(&self, thread: &ThreadId, record: Record) -> Result<Record, StoreError> {
-        let rejected =
-            |problem| StoreError::Decryption { thread: thread.clone(), place: record.place, problem };
+        let rejected = |problem: DecryptError| {
+            let (thread, place, problem) = (thread.clone(), record.place, problem.into());
+            StoreError::Decryption { thread, place, problem }
+        };
         match header::parse(&record.body) {
             ParsedValue::Encrypted(header, ciphertext) => {
                 let key = self.keyring.decryption_key(&header).await.map_err(|problem| match problem {
-                    DecryptError::Key(error) if !error.is_value_error() => StoreError::Key(error),
+                    DecryptError::Key(error) if !error.is_value_error() => StoreError::Key(error.into()),
                     problem => rejected(problem),
                 })?;
                 let body = cipher::decrypt(&key, &header, ciphertext, thread, &record);
@@ -175,7 +177,7 @@ impl<S: Store> Store for EncryptedStore<S> {
     fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             append.check()?;
-            let key = self.encryption_key(&append).await.map_err(StoreError::Key)?;
+            let key = self.encryption_key(&append).await.map_err(|error| StoreError::Key(error.into()))?;
             for record in &mut append.records {
                 record.body =
                     cipher::encrypt(&key, &append.thread, record).map_err(|_| StoreError::Failed {

@@ -21,7 +21,7 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use self::{file::File, reader::Readers, writer::Writer};
-use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus, page_token};
+use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus, position_after};
 use crate::ThreadId;
 
 /// The time that a write waits for a lock of another process.
@@ -148,7 +148,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
         Box::pin(async move {
-            let after = after.map(page_token::read_review).transpose()?;
+            let after = position_after("reviews", after)?;
             self.0
                 .readers
                 .read("list the open reviews", move |connection| query::reviews(connection, after, limit))
@@ -163,7 +163,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
         Box::pin(async move {
-            let after = after.map(page_token::read_thread).transpose()?;
+            let after = position_after("threads", after)?;
             let list = move |connection: &_| query::threads(connection, standing, after.as_ref(), limit);
             self.0.readers.read("list the threads", list).await
         })
@@ -176,7 +176,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
         Box::pin(async move {
-            let after = after.map(page_token::read_due).transpose()?;
+            let after = position_after("due", after)?;
             let list = move |connection: &_| query::due(connection, by_ms, after, limit);
             self.0.readers.read("list the due threads", list).await
         })

@@ -80,7 +80,7 @@ pub(super) fn reviews(
     })?;
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     let next =
-        cut(&mut rows, limit).map(|(number, review)| page_token::after_review(review.opened_ms, *number));
+        cut(&mut rows, limit).map(|(number, review)| page_token("reviews", &(review.opened_ms, number)));
     Ok(Page { items: rows.into_iter().map(|(_, review)| review).collect(), next })
 }
 
@@ -106,7 +106,7 @@ pub(super) fn threads(
             .query_map((after, one_more(limit), schema::code_of(open)), row)?
             .collect::<Result<_, _>>()?,
     };
-    let next = cut(&mut rows, limit).map(|(thread, _)| page_token::after_thread(thread));
+    let next = cut(&mut rows, limit).map(|(thread, _)| page_token("threads", thread));
     Ok(Page { items: rows, next })
 }
 
@@ -123,7 +123,7 @@ pub(super) fn due(
         Ok((thread_id(row, 1)?, unsigned(row, 2)?, unsigned(row, 0)?))
     })?;
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let next = cut(&mut rows, limit).map(|(_, due_ms, number)| page_token::after_due(*due_ms, *number));
+    let next = cut(&mut rows, limit).map(|(_, due_ms, number)| page_token("due", &(due_ms, number)));
     Ok(Page { items: rows.into_iter().map(|(thread, ..)| thread).collect(), next })
 }
 

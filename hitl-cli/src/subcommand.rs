@@ -1,0 +1,54 @@
+//! Commands that other parts of a program add to the command line of an agent.
+
+use std::{fmt, sync::Arc};
+
+use clap::{ArgMatches, Command};
+use futures_util::future::BoxFuture;
+use hitl_runtime::plumbing::Engine;
+
+use crate::exit::{CliError, Exit};
+
+pub(crate) type Run =
+    Box<dyn FnOnce(Arc<Engine>, ArgMatches) -> BoxFuture<'static, Result<(), SubcommandError>> + Send>;
+
+/// A command that another part of a program adds to the command line of an agent, such as the server's `serve`.
+pub struct Subcommand {
+    pub(crate) command: Command,
+    pub(crate) run: Run,
+}
+
+impl Subcommand {
+    /// Creates a command from its arguments and its work on the engine of the agent.
+    #[doc(hidden)]
+    pub fn new<F>(command: Command, run: impl FnOnce(Arc<Engine>, ArgMatches) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<(), SubcommandError>> + Send + 'static,
+    {
+        Self { command, run: Box::new(|engine, args| Box::pin(run(engine, args))) }
+    }
+}
+
+impl fmt::Debug for Subcommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Subcommand").field(&self.command.get_name()).finish()
+    }
+}
+
+/// The error of an added command.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum SubcommandError {
+    /// An argument or a setting is invalid.
+    Usage(String),
+    /// The system failed.
+    Io(String),
+}
+
+impl From<SubcommandError> for CliError {
+    fn from(error: SubcommandError) -> Self {
+        match error {
+            SubcommandError::Usage(problem) => Self::usage(problem),
+            SubcommandError::Io(problem) => Self::new(Exit::Io, "io", problem),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The interfaces of `hitl` that other crates implement: [`store::Store`], in which threads are kept, and
+//! [`model::Model`], which a node asks. An implementation depends on this crate alone, and on `hitl-testkit` for its
+//! tests.
+//!
+//! Programs with an agent depend on the crate `hitl`, which re-exports everything here: `hitl::store` is [`store`],
+//! `hitl::model` contains [`model`], and [`ThreadId`], [`Digest`] and [`Place`] are at its root. The examples on these
+//! pages are written for it.
+
+#![warn(missing_docs)]
+
+mod digest;
+#[doc(hidden)]
+pub mod env;
+pub mod model;
+pub mod store;
+#[doc(hidden)]
+pub mod text;
+mod thread_id;
+#[doc(hidden)]
+pub mod unicode;
+
+#[doc(hidden)]
+pub use digest::from_text;
+pub use digest::{Digest, ParseDigestError};
+pub use thread_id::{InvalidThreadId, ThreadId};
+
+/// The place of an entry in a thread's journal, counted from 0.
+pub type Place = u64;

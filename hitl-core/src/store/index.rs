@@ -1,0 +1,114 @@
+//! The index of a store: the status of each thread, the open reviews, and pages of both.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Place, ThreadId};
+
+/// The status of a thread, as the index of a store records it.
+///
+/// ```
+/// use hitl::store::ThreadStatus;
+///
+/// assert_eq!(ThreadStatus::InDoubt.as_str(), "in_doubt");
+/// assert_eq!(serde_json::to_string(&ThreadStatus::InDoubt)?, r#""in_doubt""#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThreadStatus {
+    /// A process runs the thread, or ran it when the process crashed.
+    Running,
+    /// The thread waits for a person, and for nothing else.
+    Waiting,
+    /// The outcome of an effect is unknown: it may or may not have happened.
+    InDoubt,
+    /// A node failed.
+    Failed,
+    /// The thread has ended.
+    Ended,
+}
+
+impl ThreadStatus {
+    /// Returns the name of the status in snake case, as it is serialized.
+    ///
+    /// ```
+    /// assert_eq!(hitl::store::ThreadStatus::Waiting.as_str(), "waiting");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::InDoubt => "in_doubt",
+            Self::Failed => "failed",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// An open review, as the index of a store records it.
+///
+/// ```
+/// use hitl::{Digest, ThreadId, store::OpenReview};
+///
+/// let review = OpenReview {
+///     thread: ThreadId::new("ticket-A-9133")?,
+///     graph: "RefundAgent".into(),
+///     node: "execute".into(),
+///     digest: Digest::of(b"the draft"),
+///     role: Some("refund-approver".into()),
+///     place: 3,
+///     opened_ms: 1_763_800_000_000,
+///     deadline_ms: None,
+/// };
+/// assert_eq!(review.node, "execute");
+/// # Ok::<(), hitl::InvalidThreadId>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenReview {
+    /// The thread that waits for the review.
+    pub thread: ThreadId,
+    /// The name of the thread's graph.
+    pub graph: String,
+    /// The node that runs once the draft is approved.
+    pub node: String,
+    /// The digest of the draft under review.
+    pub digest: Digest,
+    /// The role that the operator must hold, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The place of the entry that opened the review.
+    pub place: Place,
+    /// The time at which the review was opened, in milliseconds since the epoch.
+    pub opened_ms: u64,
+    /// The time at which the review expires, in milliseconds since the epoch; `None` if it has no deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+}
+
+/// One page of a list, and the token of the next one.
+///
+/// ```
+/// use hitl::store::{MemoryStore, Page, Store};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), hitl::store::StoreError> {
+/// let store = MemoryStore::new();
+/// let mut after = None;
+/// loop {
+///     let Page { items, next } = store.reviews(after.as_deref(), 50).await?;
+///     items.iter().for_each(|review| println!("{} waits at {}", review.thread, review.node));
+///     match next {
+///         Some(next) => after = Some(next),
+///         None => break,
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Page<T> {
+    /// The items of the page.
+    pub items: Vec<T>,
+    /// The token to pass as `after` for the next page; `None` on the last page.
+    pub next: Option<String>,
+}

@@ -1,0 +1,184 @@
+//! Storage of journals: the [`Store`] trait, its data and its errors, and a store in memory.
+//!
+//! A store appends entries at a place, reads a journal from its last snapshot, pages through a history, lists threads,
+//! due threads and open reviews, and deletes a thread. It does not interpret entries: to a store, an entry is a place,
+//! a hash and bytes.
+//!
+//! ```
+//! use hitl::store::{Append, MemoryStore, Record, ThreadStatus, Store, StoreError};
+//! use hitl::{Digest, ThreadId};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryStore::new();
+//! let thread = ThreadId::new("ticket-A-9133")?;
+//! let first = Append {
+//!     thread: thread.clone(),
+//!     records: vec![Record { place: 0, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: true }],
+//!     standing: ThreadStatus::Running,
+//!     reviews: vec![],
+//!     due_ms: None,
+//!     after: None,
+//! };
+//! store.append(first.clone()).await?;
+//!
+//! // A second append at the same place is a conflict, and nothing is written.
+//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: 0, .. })));
+//! assert_eq!(store.tail(&thread).await?.map(|tail| tail.records.len()), Some(1));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Run the conformance suite of `hitl-testkit` on an implementation of your own.
+
+mod append;
+mod arc;
+mod error;
+mod index;
+mod memory;
+mod page_token;
+
+pub use append::{Append, Record, Tail};
+pub use error::StoreError;
+pub use futures_util::future::BoxFuture;
+pub use index::{OpenReview, Page, ThreadStatus};
+pub use memory::MemoryStore;
+pub use page_token::{page_token, position_after};
+
+pub use crate::Place;
+use crate::ThreadId;
+
+/// Storage of journals. Run the conformance suite of `hitl-testkit` on every implementation. For an example of use, see [the
+/// module](self).
+///
+/// All methods may be called concurrently by many tasks and many processes. A read returns everything whose append was
+/// complete before the read began. If the future of an append is dropped, the append is written completely or not at
+/// all.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{Place, ThreadId, store::*, testkit::conformance};
+/// use std::{pin::Pin, sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}}};
+///
+/// type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+///
+/// /// A wrapper around another store that counts the entries written.
+/// #[derive(Clone, Default)]
+/// struct Counted {
+///     store: MemoryStore,
+///     entries: Arc<AtomicU64>,
+/// }
+///
+/// impl Store for Counted {
+///     fn append(&self, append: Append) -> StoreFuture<'_, ()> {
+///         self.entries.fetch_add(append.records.len() as u64, Relaxed);
+///         self.store.append(append)
+///     }
+///
+///     fn tail<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, Option<Tail>> {
+///         self.store.tail(thread)
+///     }
+///     // … and so on.
+/// #     fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> StoreFuture<'a, Vec<Record>> {
+/// #         self.store.entries(thread, from, limit)
+/// #     }
+/// #     fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> StoreFuture<'a, Page<OpenReview>> {
+/// #         self.store.reviews(after, limit)
+/// #     }
+/// #     fn threads<'a>(
+/// #         &'a self,
+/// #         standing: Option<ThreadStatus>,
+/// #         after: Option<&'a str>,
+/// #         limit: usize,
+/// #     ) -> StoreFuture<'a, Page<(ThreadId, ThreadStatus)>> {
+/// #         self.store.threads(standing, after, limit)
+/// #     }
+/// #     fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> StoreFuture<'a, Page<ThreadId>> {
+/// #         self.store.due(by_ms, after, limit)
+/// #     }
+/// #     fn delete<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, ()> {
+/// #         self.store.delete(thread)
+/// #     }
+/// }
+///
+/// // This checks one promise of the trait; `conformance::all` checks every one of them.
+/// let store = Counted::default();
+/// conformance::conflicts(async || store.clone()).await;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Store: Send + Sync + 'static {
+    /// Appends entries and replaces the thread's data in the index. The change is atomic, and durable when this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the first place is already occupied, or the entry before it is missing or has another
+    /// hash than `after`. [`StoreError::InvalidAppend`] if [`Append::check`] rejects the append, or if it exceeds a
+    /// limit of the store. In both cases nothing was written.
+    ///
+    /// After [`StoreError::Failed`] the outcome is unknown: the storage may have failed between the write and its
+    /// response. Retry the same append to find out. If the retry returns `Conflict`, the journal's tail shows whose
+    /// entry occupies the place.
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Returns whether the caller should retry an append for a while after [`StoreError::Failed`]. Return `false` if
+    /// the store cannot fail, or if it retries internally, because nested retries multiply. With `false`, the caller
+    /// also keeps no copy of the append.
+    fn should_retry_appends(&self) -> bool {
+        true
+    }
+
+    /// Returns the entries from the last snapshot to the head, and the hash of the entry before them; `None` if the
+    /// thread does not exist. The result is a consistent view of one moment.
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>>;
+
+    /// Returns at most `limit` entries from place `from` on; none past the head and for a thread that does not exist.
+    /// Only an empty result marks the end: a store whose own pages are small may return fewer than `limit`.
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>>;
+
+    /// Returns a page of the open reviews, oldest first. `after` is the `next` of the previous page; a `limit` of 0
+    /// counts as 1. A review that stays open from the first page to the last is returned exactly once, despite
+    /// concurrent changes.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>>;
+
+    /// Returns a page of the threads with this status, or of all threads for `None`, in the byte order of their ids.
+    /// `after` is the `next` of the previous page; a `limit` of 0 counts as 1.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
+    fn threads<'a>(
+        &'a self,
+        standing: Option<ThreadStatus>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>>;
+
+    /// Returns a page of the threads whose due time is at most `by_ms` (milliseconds since the epoch), earliest due
+    /// time first. `after` is the `next` of the previous page; a `limit` of 0 counts as 1. A thread whose due time
+    /// stays the same from the first page to the last is returned exactly once.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>>;
+
+    /// Deletes a thread with its entries and its data in the index. Succeeds if the thread does not exist.
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
+}

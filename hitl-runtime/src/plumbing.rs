@@ -1,0 +1,15 @@
+//! What the command line and the servers of hitl use of this crate. It is no part of the API, and changes in any release.
+
+use std::sync::Arc;
+
+use crate::{Agent, agent::Graph};
+pub use crate::{
+    engine::{Engine, Starter, VerdictInput, may_settle},
+    journal::Fold,
+    user_code::panic_message,
+};
+
+/// Returns the engine of an agent.
+pub fn engine<G: Graph>(agent: &Agent<G>) -> &Arc<Engine> {
+    &agent.engine
+}

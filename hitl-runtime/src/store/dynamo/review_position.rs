@@ -1,0 +1,30 @@
+//! The position of a review in its list.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Digest, ThreadId,
+    store::{OpenReview, Place},
+};
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ReviewPosition {
+    pub(super) opened_ms: u64,
+    pub(super) thread: ThreadId,
+    pub(super) place: Place,
+    digest: Digest,
+}
+
+impl ReviewPosition {
+    /// Returns the position of a review.
+    pub(super) fn of(review: &OpenReview) -> Self {
+        let OpenReview { opened_ms, thread, place, digest, .. } = review;
+        Self { opened_ms: *opened_ms, thread: thread.clone(), place: *place, digest: *digest }
+    }
+
+    /// Returns whether a review of the same row, or of a later one, follows this position.
+    pub(super) fn is_before(&self, review: &OpenReview) -> bool {
+        let same_row = review.opened_ms == self.opened_ms && review.thread == self.thread;
+        !same_row || (review.place, review.digest) > (self.place, self.digest)
+    }
+}

@@ -1,0 +1,65 @@
+//! A request together with its operator and session.
+
+use hitl_runtime::Operator;
+use serde_json::Value;
+
+use super::{
+    AppState,
+    connections::Execution,
+    session::{session_id, thread_for},
+};
+use crate::{
+    api::{ApiError, Reply, Request, dispatch_on},
+    identity::{self, Caller, Visibility},
+};
+
+/// A request that has been read and whose operator is known.
+pub(super) struct AuthenticatedRequest {
+    pub(super) request: Request,
+    /// The operator, if the request names one that is accepted or has a verified token.
+    pub(super) operator: Option<Operator>,
+    /// The session of its thread.
+    pub(super) session: String,
+    /// Counts the request among those in flight. `None` if the server has no limit.
+    _execution: Option<Execution>,
+}
+
+impl AuthenticatedRequest {
+    pub(super) fn parse(
+        state: &AppState,
+        caller: &Caller,
+        payload: Value,
+        execution: Option<Execution>,
+    ) -> Result<Self, ApiError> {
+        let session_header = caller.session.as_deref();
+        let mut request =
+            Request::parse_for_state(state.engine.graph.state, payload, session_header.and_then(thread_for))?;
+        let session = session_id(&request.thread);
+        if let Some(session_header) = session_header.filter(|session_header| *session_header != session) {
+            return Err(ApiError::new(
+                400,
+                "session_mismatch",
+                format!(
+                    "thread `{}` belongs to session `{session}`, but the request was sent in another session",
+                    request.thread
+                ),
+            )
+            .detail("thread", request.thread.as_str())
+            .detail("session", session)
+            .detail("sent", session_header.chars().take(256).collect::<String>()));
+        }
+        let operator = state.operators.operator(caller, request.claimed.take())?;
+        Ok(Self { request, operator, session, _execution: execution })
+    }
+
+    /// Checks whether the caller may make this request, and returns what the caller may see of the thread.
+    pub(super) async fn authorize(&self, state: &AppState, caller: &Caller) -> Result<Visibility, ApiError> {
+        identity::authorize(&state.operators, &state.engine, caller, &self.request).await
+    }
+
+    /// Executes the request. Call it on the runtime that executes nodes, which is not the one that
+    /// answers pings.
+    pub(super) async fn execute(self, state: &AppState) -> Result<Reply, ApiError> {
+        dispatch_on(&state.engine, self.request, self.operator.as_ref()).await.map_err(ApiError::redacted)
+    }
+}

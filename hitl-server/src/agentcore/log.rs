@@ -1,0 +1,95 @@
+//! JSON logs in the format that the service expects: one object per line.
+
+use std::io::{self, Write};
+
+use hitl_core::unicode::escape_hidden_json;
+use json_subscriber::JsonLayer;
+use tracing::Subscriber;
+use tracing_subscriber::{EnvFilter, fmt::time::SystemTime, layer::SubscriberExt as _, registry::LookupSpan};
+
+/// Installs a global `tracing` subscriber that logs to standard output as JSON: `timestamp`, `level`, `message`,
+/// `logger`, and inside a request its `requestId` and `sessionId`, the names that the service's own SDK uses.
+/// `RUST_LOG` sets the filter; the default is `info`. If the program has already set a global subscriber, nothing
+/// changes.
+///
+/// ```
+/// hitl::agentcore::log_as_json();
+/// ```
+pub fn log_as_json() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines(io::stdout));
+    // It fails if a global subscriber is already set; that one stays.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Creates the layer that writes each event as a line.
+fn lines<S, W>(output: fn() -> W) -> JsonLayer<S, impl Fn() -> EscapedLines<W>>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    W: Write + 'static,
+{
+    let mut layer = JsonLayer::new(move || EscapedLines(output()));
+    layer.with_timer("timestamp", SystemTime).with_level("level").with_target("logger");
+    layer.with_flattened_event().with_top_level_flattened_span_list();
+    layer
+}
+
+/// Writes lines of JSON in which each hidden character is an escape, because people read logs too.
+struct EscapedLines<W>(W);
+
+impl<W: Write> Write for EscapedLines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let json = String::from_utf8_lossy(line);
+        let (json, end) = json.strip_suffix('\n').map_or((&*json, ""), |json| (json, "\n"));
+        self.0.write_all(format!("{}{end}", escape_hidden_json(json)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+    struct Buffer;
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_fields_of_its_request() {
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines(|| Buffer)), || {
+            let inside = tracing::info_span!("request", requestId = "r-1", sessionId = "").entered();
+            inside.record("sessionId", "s-1");
+            tracing::warn!(status = 409_u64, "two\nlines, a \"quote\" and \u{202e}");
+        });
+        let text = String::from_utf8(WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("\\u202e") && !text.contains('\u{202e}'), "{text}");
+        let line: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["message"], "two\nlines, a \"quote\" and \u{202e}");
+        assert_eq!(
+            (&line["level"], &line["requestId"], &line["sessionId"]),
+            (&"WARN".into(), &"r-1".into(), &"s-1".into())
+        );
+        assert_eq!(line["status"], 409);
+        assert!(line["logger"].as_str().unwrap().contains("agentcore::log"), "{line}");
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+    }
+}

@@ -1,0 +1,62 @@
+//! Responses, and the headers of requests.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde::Serialize;
+
+use crate::api::ApiError;
+
+/// The header with the session that a request belongs to.
+pub(super) const SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
+/// The header with the caller's ID of the request.
+pub(super) const REQUEST: &str = "x-amzn-bedrock-agentcore-runtime-request-id";
+
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    // Serialization cannot fail: the values are our own types, whose keys are strings.
+    let body = serde_json::to_vec(value).unwrap_or_else(|_| br#"{"error":"internal"}"#.to_vec());
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+pub(super) fn error(error: &ApiError) -> Response {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, error);
+    if status == StatusCode::UNAUTHORIZED {
+        // RFC 6750, section 3.
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response.extensions_mut().insert(error.clone());
+    response
+}
+
+/// Returns a header's value if it is safe to log as an ID: ASCII letters, digits, `-`, `_`, `.` and `:`, at most 256
+/// characters, which is as long as the service's own IDs get.
+pub(super) fn id<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    const MAX_LEN: usize = 256;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    text(headers, name).filter(|id| id.len() <= MAX_LEN && id.chars().all(is_plain))
+}
+
+/// Returns a header's trimmed value if it is text and not empty.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Generates an ID for a request that came without one, as a UUID of version 4 (RFC 9562). The randomness comes from
+/// the operating system: the state of a generator in this process would repeat after the process is restored from a
+/// snapshot.
+pub(super) fn random_id() -> String {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        return "unknown".to_owned();
+    }
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}

@@ -1,0 +1,145 @@
+//! The server of the container, and its graceful shutdown.
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
+use tokio::{runtime::Handle, sync::oneshot};
+
+use super::{AgentCore, accept};
+
+/// The time to wait for running threads when the server stops. A thread that is cut off is continued by another
+/// container from its journal.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+impl AgentCore {
+    /// Serves on an address until SIGTERM or Ctrl-C, then waits at most 20 s for the requests and threads that are
+    /// running. Nodes run on the current runtime, and requests are answered on a dedicated thread, so that a node that
+    /// blocks its runtime does not delay pings.
+    ///
+    /// # Errors
+    /// If it cannot listen on the address, or if other machines reach the address and everyone could decide: see
+    /// [`let_anyone_decide`](AgentCore::let_anyone_decide).
+    pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
+        let listener = std::net::TcpListener::bind(address)?;
+        self.serve_until(listener, shutdown_signal()).await
+    }
+
+    /// Serves as [`serve`](Self::serve) does, on an open listener and until `stop` resolves.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// println!("on {}", listener.local_addr()?);
+    /// AgentCore::new(agent).serve_until(listener, async { /* a test is over */ }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`AgentCore::serve`].
+    pub async fn serve_until(
+        mut self,
+        listener: std::net::TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let address = listener.local_addr()?;
+        self.check_address(address)?;
+        listener.set_nonblocking(true)?;
+        let engine = Arc::clone(&self.state.engine);
+        self.state.workers = Some(Handle::current());
+        self.state.guard.loopback_only = is_loopback(address);
+        tracing::info!(%address, "serving {}", engine.graph.spec.name);
+        let (stopping, stopped) = oneshot::channel::<()>();
+        let (ending, ended) = oneshot::channel();
+        std::thread::Builder::new().name("agentcore".to_owned()).spawn(move || {
+            let _ = ending.send(self.answer_requests(listener, stopped));
+        })?;
+        let mut ended = ended
+            .map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked"))));
+        tokio::select! {
+            // The server has failed and no longer listens.
+            ended = &mut ended => return ended,
+            () = stop => {}
+        }
+        tracing::info!("stopping");
+        let _ = stopping.send(());
+        let drain = async {
+            let answered = ended.await;
+            engine.wait_idle().await;
+            answered
+        };
+        match tokio::time::timeout(SHUTDOWN_TIMEOUT, drain).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                tracing::warn!(
+                    "shutdown timed out while threads were running; another process continues them from their journals"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Answers requests on the current thread until `stopped` resolves, then completes the requests in flight.
+    fn answer_requests(
+        self,
+        listener: std::net::TcpListener,
+        stopped: oneshot::Receiver<()>,
+    ) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (connections, limits) = (Arc::clone(&self.state.connections), self.state.limits.clone());
+        runtime.block_on(async {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            accept::serve(listener, self.routes(), connections, &limits, stop).await
+        })
+    }
+
+    /// Rejects an address on which everyone could decide, unless that is allowed.
+    ///
+    /// # Errors
+    /// If operators are claimed, other machines reach the address, and [`let_anyone_decide`](Self::let_anyone_decide)
+    /// was not called.
+    pub(crate) fn check_address(&self, address: SocketAddr) -> io::Result<()> {
+        if !self.state.operators.lets_anyone_decide() || self.anyone_decides || is_loopback(address) {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "claimed operators are accepted, and other machines can reach {address}: everyone who reaches it could \
+                 sign in any name; listen on 127.0.0.1, verify tokens, or allow this by --let-anyone-decide, \
+                 HITL_LET_ANYONE_DECIDE=1 or `AgentCore::let_anyone_decide`"
+            ),
+        ))
+    }
+}
+
+/// Returns whether only this machine reaches an address.
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// Waits until the process receives SIGTERM or Ctrl-C.
+pub(crate) async fn shutdown_signal() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        else {
+            let _ = interrupted.await;
+            return;
+        };
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupted.await;
+}

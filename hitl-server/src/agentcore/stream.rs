@@ -1,0 +1,127 @@
+//! Responses as server-sent events: the thread's events as they happen, and finally the thread.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::response::{
+    IntoResponse, Response,
+    sse::{Event, KeepAlive, Sse},
+};
+use futures_util::{Stream, stream};
+use hitl_runtime::{
+    agent::{Subscription, ThreadEvent},
+    journal::{Event as Entry, Requester},
+};
+use serde::Serialize;
+use tokio::task::JoinHandle;
+use tracing::Instrument as _;
+
+use super::{AppState, authenticated::AuthenticatedRequest};
+use crate::{
+    api::{ApiError, Reply},
+    identity::Visibility,
+};
+
+type Execution = JoinHandle<Result<Reply, ApiError>>;
+
+/// Answers a request with events. Each is one JSON object: an `entry`, text that was `said`, the number of events that
+/// were `missed`, and finally the `thread` or an `error`. A request that is refused before its first event gets an
+/// ordinary error response.
+pub(super) async fn respond(
+    state: &Arc<AppState>,
+    request: AuthenticatedRequest,
+    visibility: Visibility,
+) -> Result<Response, ApiError> {
+    let mut events = start(state, request, visibility);
+    let first = match events.next().await {
+        Some(StreamEvent::Failed(error)) => return Err(error),
+        first => first,
+    };
+    let events = stream::unfold((first, events), |(first, mut events)| async move {
+        let event = match first {
+            Some(event) => event,
+            None => events.next().await?,
+        };
+        Some((Ok::<_, Infallible>(to_sse(&event)), (None, events)))
+    });
+    Ok(sse(events))
+}
+
+fn sse(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
+}
+
+fn to_sse(event: &StreamEvent) -> Event {
+    // Serialization cannot fail: these are our own types, whose keys are strings.
+    Event::default().data(serde_json::to_string(event).unwrap_or_default())
+}
+
+/// Subscribes to the thread and starts the request.
+pub(super) fn start(
+    state: &Arc<AppState>,
+    request: AuthenticatedRequest,
+    visibility: Visibility,
+) -> EventStream {
+    let subscription = state.engine.listen(&request.request.thread);
+    let shared = Arc::clone(state);
+    let execution = async move { request.execute(&shared).await }.in_current_span();
+    EventStream { subscription, visibility, execution: Some(state.workers().spawn(execution)), end: None }
+}
+
+/// A request in flight, with the events of its thread.
+pub(super) struct EventStream {
+    subscription: Subscription,
+    visibility: Visibility,
+    execution: Option<Execution>,
+    end: Option<StreamEvent>,
+}
+
+/// An event sent to the caller.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case", untagged)]
+pub(super) enum StreamEvent {
+    Thread(ThreadEvent),
+    Completed { thread: Box<Reply> },
+    Failed(ApiError),
+}
+
+impl EventStream {
+    /// Returns the next event; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Option<StreamEvent> {
+        while let Some(execution) = &mut self.execution {
+            tokio::select! {
+                biased;
+                event = self.subscription.next() => match self.visible(event) {
+                    Some(event) => return Some(StreamEvent::Thread(event)),
+                    None => continue,
+                },
+                end = execution => {
+                    self.execution = None;
+                    self.end = Some(match end {
+                        Ok(Ok(reply)) => StreamEvent::Completed { thread: Box::new(reply) },
+                        Ok(Err(error)) => StreamEvent::Failed(error),
+                        Err(_) => StreamEvent::Failed(ApiError::new(500, "internal", "internal error: get the status of the thread")),
+                    });
+                }
+            }
+        }
+        // Drain the events that happened before the end.
+        while let Some(event) = self.subscription.try_next() {
+            if let Some(event) = self.visible(event) {
+                return Some(StreamEvent::Thread(event));
+            }
+        }
+        self.end.take()
+    }
+
+    /// Returns the event if the caller may see it. The thread of this name may belong to another subject; a caller
+    /// without the right to read it must not see its events.
+    fn visible(&mut self, event: ThreadEvent) -> Option<ThreadEvent> {
+        if let (Visibility::OwnThread(own), ThreadEvent::Entry(entry)) = (&self.visibility, &event)
+            && let Entry::Started { requester, .. } = &entry.event
+            && requester.as_ref().and_then(Requester::owner) == own.as_deref()
+        {
+            self.visibility = Visibility::All;
+        }
+        (self.visibility == Visibility::All).then_some(event)
+    }
+}

@@ -1,0 +1,147 @@
+//! Executing requests.
+
+use std::sync::Arc;
+
+use hitl_runtime::{
+    Agent, Digest, Error, Operator, Place, Preview, Reproposal, ThreadId, ThreadView, Verdict,
+    agent::{Graph, HistoryEntry},
+    plumbing::{Engine, Fold, Starter, VerdictInput, engine},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Action, ApiError, Request};
+
+/// The response to a request.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The thread, with its status and open reviews.
+    Thread(Box<ThreadView>),
+    /// A preview of a verdict.
+    Preview {
+        /// The thread.
+        thread: ThreadId,
+        /// The digest of the review that the verdict would decide.
+        digest: Digest,
+        /// The draft that the verdict would sign at once; `None` if it signs nothing. `again.signs_only` names the review that
+        /// an edit may still sign after nodes have run.
+        signs: Option<Value>,
+        /// The value that would be proposed again, if the verdict is an edit that does not sign at this review.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        proposes: Option<Value>,
+        /// The destination of that edit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        again: Option<Box<Reproposal>>,
+    },
+    /// A page of the thread's journal.
+    History {
+        /// The thread.
+        thread: ThreadId,
+        /// The entries, oldest first.
+        entries: Vec<HistoryEntry>,
+        /// The first place of the next page; `None` after the last page.
+        next: Option<Place>,
+    },
+}
+
+/// Executes a request on behalf of an operator. A verdict without an operator is refused. A thread that an operator
+/// starts belongs to them if their name is verified. If the returned future is dropped, work that has begun continues in
+/// the background. For an example, see [the module](super).
+///
+/// # Errors
+/// Those of the method of [`Agent`] behind the action, and `operator_missing` for a verdict without an operator.
+pub async fn dispatch<G: Graph>(
+    agent: &Agent<G>,
+    request: Request,
+    operator: Option<&Operator>,
+) -> Result<Reply, ApiError> {
+    dispatch_on(engine(agent), request, operator).await
+}
+
+/// Executes a request: [`dispatch`], without the graph's type.
+pub(crate) async fn dispatch_on(
+    engine: &Arc<Engine>,
+    request: Request,
+    operator: Option<&Operator>,
+) -> Result<Reply, ApiError> {
+    let Request { thread, action, .. } = request;
+    let by = || operator.ok_or_else(|| operator_missing(&thread));
+    let (digest, verdict) = match action {
+        Action::Get => return Ok(Reply::Thread(Box::new(engine.view(&thread).await?))),
+        Action::History { from, limit } => return history_page(engine, thread, from, limit).await,
+        Action::Start { input } => {
+            let fold = engine.start_json(thread, &input, Starter::Caller(operator)).await?;
+            return seen(engine, fold).await;
+        }
+        Action::Resume => return seen(engine, engine.resume(thread, operator).await?).await,
+        Action::Settle { digest, how } => {
+            let operator = by()?;
+            return seen(engine, engine.settle(thread.clone(), digest, operator, *how).await?).await;
+        }
+        Action::Preview { digest, verdict } => {
+            return preview(engine, &thread, digest, by()?, verdict).await;
+        }
+        Action::Decide { digest, verdict } => (digest, verdict),
+    };
+    // The evidence of a verdict records if it was previewed here.
+    let operator = engine.previewed(&thread, digest, by()?, &verdict);
+    seen(engine, engine.answer(thread, digest, operator, VerdictInput::ByField(verdict)).await?).await
+}
+
+/// Returns the thread as a move has left it. It is read again only if this program cannot show all of it.
+async fn seen(engine: &Arc<Engine>, fold: Fold) -> Result<Reply, ApiError> {
+    let thread = fold.thread.clone();
+    let view = match engine.view_of(fold) {
+        Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
+            engine.view(&thread).await?
+        }
+        view => view?,
+    };
+    Ok(Reply::Thread(Box::new(view)))
+}
+
+async fn preview(
+    engine: &Arc<Engine>,
+    thread: &ThreadId,
+    digest: Digest,
+    operator: &Operator,
+    verdict: Verdict,
+) -> Result<Reply, ApiError> {
+    let Preview { draft, again, .. } =
+        engine.preview(thread, digest, operator, &VerdictInput::ByField(verdict.clone())).await?;
+    engine.note_preview(thread, digest, operator, &verdict);
+    let opens = again.as_ref().and_then(|again| again.opens.as_ref());
+    let signs = draft.clone().filter(|_| again.is_none() || opens.is_some_and(|opens| opens.signs));
+    let proposes = draft.filter(|_| again.is_some());
+    Ok(Reply::Preview { thread: thread.clone(), digest, signs, proposes, again: again.map(Box::new) })
+}
+
+async fn history_page(
+    engine: &Engine,
+    thread: ThreadId,
+    from: Place,
+    limit: usize,
+) -> Result<Reply, ApiError> {
+    let mut entries = engine.history(&thread, from, limit + 1).await?;
+    let next = entries.get(limit).map(|entry| entry.place);
+    entries.truncate(limit);
+    Ok(Reply::History { thread, entries, next })
+}
+
+fn operator_missing(thread: &ThreadId) -> ApiError {
+    ApiError::new(
+        401,
+        "operator_missing",
+        "a verdict requires an operator, but the request has none: send a verified token, or, if claimed operators are \
+         accepted, an `operator` and its `roles`",
+    )
+    .detail("thread", thread.as_str())
+}
+
+impl From<hitl_runtime::InvalidThreadId> for ApiError {
+    fn from(error: hitl_runtime::InvalidThreadId) -> Self {
+        Error::from(error).into()
+    }
+}

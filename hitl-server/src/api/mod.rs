@@ -1,0 +1,70 @@
+//! The JSON API of an agent, independent of the transport.
+//!
+//! A request names an action and a thread; the action's parameters are further members of the same object:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use hitl::api::{Reply, Request, dispatch};
+//! use serde_json::json;
+//!
+//! let agent = RefundAgent::new(MemoryStore::new());
+//! let start = json!({ "action": "start", "thread_id": "ticket-A-9133", "input": { "message": "A-9133 is broken" } });
+//! let reply = dispatch(&agent, Request::parse(start, None)?, None).await?;
+//! // A person has to act: read the draft and sign its digest.
+//! let Reply::Thread(view) = reply else { panic!("a start is answered with the thread") };
+//! let review = &view.reviews[0];
+//!
+//! let approve = json!({ "action": "approve", "thread_id": "ticket-A-9133", "digest": review.digest });
+//! let mara = mara();
+//! let Reply::Thread(view) = dispatch(&agent, Request::parse(approve, None)?, Some(&mara)).await? else { panic!() };
+//! assert_eq!(view.standing.as_str(), "ended");
+//!
+//! // A second click changes nothing, and reports who decided first.
+//! let again = json!({ "action": "approve", "thread_id": "ticket-A-9133", "digest": review_digest(&agent).await });
+//! # async fn review_digest(agent: &Agent<RefundAgent>) -> String {
+//! #     let entries = agent.history(&"ticket-A-9133".try_into().unwrap(), 0, 9).await.unwrap();
+//! #     entries.iter().find_map(|entry| match &entry.event {
+//! #         hitl::journal::Event::Paused { digest, .. } => Some(digest.to_string()),
+//! #         _ => None,
+//! #     }).unwrap()
+//! # }
+//! let error = dispatch(&agent, Request::parse(again, None)?, Some(&mara)).await.unwrap_err();
+//! assert_eq!((error.status, error.code), (409, "already_decided"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | action | members besides `thread_id` | effect |
+//! |---|---|---|
+//! | `start` | `input`, or the inputs themselves | [`Agent::start`] |
+//! | `get` | | returns the thread |
+//! | `approve` | `digest` | signs the draft as it is |
+//! | `edit` | `digest`, `patch` by field | signs a changed draft instead |
+//! | `reject` | `digest`, `reason`, `note` | rejects the draft |
+//! | `ask` | `digest`, `question` | has it drafted again |
+//! | `preview` | `digest`, `verdict`: the name of one of these four, with its members next to it, or an object with its `action` | [`Agent::preview`] |
+//! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
+//! | `resume` | | [`Agent::resume`] |
+//! | `history` | `from`, `limit` | returns a page of the journal |
+//!
+//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history` and `preview`. A request may
+//! claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.
+//!
+//! [`Agent::start`]: hitl_runtime::Agent::start
+//! [`Agent::preview`]: hitl_runtime::Agent::preview
+//! [`Agent::settle`]: hitl_runtime::Agent::settle
+//! [`Agent::resume`]: hitl_runtime::Agent::resume
+
+mod dispatch;
+mod error;
+mod request;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "agentcore")]
+pub(crate) use dispatch::dispatch_on;
+pub use dispatch::{Reply, dispatch};
+pub use error::ApiError;
+pub use request::{Action, Request};

@@ -1,0 +1,405 @@
+//! Parsing requests.
+
+use hitl_core::text::nearest;
+use hitl_runtime::{
+    Digest, Operator, Place, Reason, ThreadId, Verdict,
+    agent::Graph,
+    journal::{Settlement, Values},
+    state::StateTable,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::ApiError;
+
+/// A parsed request with all its parameters.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Request {
+    /// The thread that the action applies to.
+    pub thread: ThreadId,
+    /// The action.
+    pub action: Action,
+    /// The operator that the request claims. The claim is not verified.
+    pub claimed: Option<Operator>,
+}
+
+/// An action of a request. The names are those of [the table](crate::api).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// Starts the thread.
+    Start {
+        /// The inputs.
+        input: Value,
+    },
+    /// Returns the thread.
+    Get,
+    /// Decides a review: `approve`, `edit`, `reject` or `ask`.
+    Decide {
+        /// The digest of the draft that the operator saw.
+        digest: Digest,
+        /// The verdict. An edit's patch (RFC 7396) has the signed field as its only member.
+        verdict: Verdict,
+    },
+    /// Returns the value that a verdict would sign, without signing it.
+    Preview {
+        /// The digest of the draft that the operator saw.
+        digest: Digest,
+        /// The verdict, as in [`Action::Decide`].
+        verdict: Verdict,
+    },
+    /// Records how an effect in doubt ended.
+    Settle {
+        /// The digest of the effect in doubt.
+        digest: Digest,
+        /// The resolution.
+        how: Box<Settlement>,
+    },
+    /// Resumes the thread.
+    Resume,
+    /// Returns a page of the journal.
+    History {
+        /// The place of the first entry.
+        from: Place,
+        /// The maximum number of entries.
+        limit: usize,
+    },
+}
+
+const ACTIONS: [&str; 10] =
+    ["start", "get", "approve", "edit", "reject", "ask", "preview", "settle", "resume", "history"];
+
+/// The actions that decide a review, and that can be previewed: the names of [`Verdict`].
+const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
+
+/// The maximum number of entries in a page of a history.
+const MAX_PAGE: usize = 1000;
+
+impl Request {
+    /// Parses a request. Without an `action` it is a start. Without a `thread_id` it applies to `thread`, if there is
+    /// one.
+    ///
+    /// A start has its inputs in `input` or as members of the request itself; [`Request::parse_for`], which knows the
+    /// graph, also accepts `prompt` for a single input.
+    ///
+    /// ```
+    /// use hitl::api::{Action, Request};
+    /// use serde_json::json;
+    ///
+    /// let request = Request::parse(json!({ "action": "start", "thread_id": "t", "message": "It is broken." }), None)?;
+    /// assert!(matches!(request.action, Action::Start { input } if input == json!({ "message": "It is broken." })));
+    ///
+    /// let error = Request::parse(json!({ "action": "aprove", "thread_id": "t" }), None).unwrap_err();
+    /// assert_eq!(error.code, "unknown_action");
+    /// assert_eq!(error.message, "there is no action `aprove`; did you mean `approve`?");
+    /// # Ok::<(), hitl::api::ApiError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// With status 400, and a code for the missing or invalid member: `invalid_request`, `unknown_action`,
+    /// `invalid_thread_id`.
+    pub fn parse(payload: Value, thread: Option<ThreadId>) -> Result<Self, ApiError> {
+        let Value::Object(mut rest) = payload else {
+            return Err(invalid("the request must be a JSON object with an `action` and a `thread_id`"));
+        };
+        let action = take_text(&mut rest, "action")?;
+        let thread = match take_text(&mut rest, "thread_id")? {
+            // A name that new threads may not have is refused only when a thread is started.
+            Some(name) => {
+                ThreadId::existing(&name).map_err(|e| ApiError::from(hitl_runtime::Error::from(e)))?
+            }
+            None => thread.ok_or_else(|| invalid("`thread_id` is missing"))?,
+        };
+        let action = action.as_deref().unwrap_or("start");
+        let claimed = if action == "start" { None } else { claimed_operator(&mut rest)? };
+        let action = parse_action(action, rest).map_err(|error| error.detail("thread", thread.as_str()))?;
+        Ok(Self { thread, action, claimed })
+    }
+
+    /// Parses a request as [`Request::parse`] does. If the graph has a single input, it may also be called `prompt`, as
+    /// callers of hosted agents do.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
+    /// # fn main() -> Result<(), hitl::api::ApiError> {
+    /// use hitl::api::{Action, Request};
+    /// use serde_json::json;
+    ///
+    /// let request = Request::parse_for::<RefundAgent>(json!({ "prompt": "A-9133 is broken" }), "t".try_into().ok())?;
+    /// assert!(matches!(request.action, Action::Start { input } if input == json!({ "message": "A-9133 is broken" })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn parse_for<G: Graph>(payload: Value, thread: Option<ThreadId>) -> Result<Self, ApiError> {
+        Self::parse_for_state(G::TABLE.state, payload, thread)
+    }
+
+    /// Parses a request as [`Request::parse_for`] does, for a graph with this state.
+    pub(crate) fn parse_for_state(
+        state: &StateTable,
+        payload: Value,
+        thread: Option<ThreadId>,
+    ) -> Result<Self, ApiError> {
+        let mut request = Self::parse(payload, thread)?;
+        if let Action::Start { input: Value::Object(input) } = &mut request.action
+            && let Some(only) = only_input(state)
+            && input.len() == 1
+            && let Some(prompt) = input.remove("prompt")
+        {
+            input.insert(only.to_owned(), prompt);
+        }
+        Ok(request)
+    }
+}
+
+fn only_input(state: &StateTable) -> Option<&'static str> {
+    let mut inputs = state.spec.fields.iter().filter(|field| field.input).map(|field| field.name);
+    inputs.next().filter(|_| inputs.next().is_none())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoMembers {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DigestOnly {
+    digest: Digest,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    digest: Digest,
+    patch: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reject {
+    digest: Digest,
+    reason: Reason,
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    digest: Digest,
+    question: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settle {
+    digest: Digest,
+    how: How,
+    wrote: Option<Values>,
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum How {
+    Happened,
+    RunAgain,
+    Stop,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryMembers {
+    #[serde(default)]
+    from: Place,
+    #[serde(default = "default_limit")]
+    limit: usize,
+}
+
+fn default_limit() -> usize {
+    100
+}
+
+/// Parses an action from its name and the other members.
+fn parse_action(action: &str, rest: Map<String, Value>) -> Result<Action, ApiError> {
+    Ok(match action {
+        "start" => Action::Start { input: input(rest)? },
+        "get" => {
+            let NoMembers {} = parse_members(rest)?;
+            Action::Get
+        }
+        name if VERDICTS.contains(&name) => {
+            let (digest, verdict) = parse_verdict(name, rest)?;
+            Action::Decide { digest, verdict }
+        }
+        "preview" => preview(rest)?,
+        "settle" => {
+            let Settle { digest, how, wrote, note } = parse_members(rest)?;
+            Action::Settle { digest, how: Box::new(settlement(how, wrote, note)?) }
+        }
+        "resume" => {
+            let NoMembers {} = parse_members(rest)?;
+            Action::Resume
+        }
+        "history" => {
+            let HistoryMembers { from, limit } = parse_members(rest)?;
+            if limit == 0 || limit > MAX_PAGE {
+                return Err(invalid(format!("`limit` must be between 1 and {MAX_PAGE}")));
+            }
+            Action::History { from, limit }
+        }
+        other => return Err(unknown_action(other)),
+    })
+}
+
+/// Parses a verdict from its name and the other members. All names but those in [`VERDICTS`] are refused.
+fn parse_verdict(name: &str, rest: Map<String, Value>) -> Result<(Digest, Verdict), ApiError> {
+    Ok(match name {
+        "approve" => {
+            let DigestOnly { digest } = parse_members(rest)?;
+            (digest, Verdict::Approve)
+        }
+        "edit" => {
+            let Edit { digest, patch } = parse_members(rest)?;
+            (digest, Verdict::Edit { patch: Value::Object(patch) })
+        }
+        "reject" => {
+            let Reject { digest, reason, note } = parse_members(rest)?;
+            (digest, Verdict::Reject { reason, note })
+        }
+        "ask" => {
+            let Ask { digest, question } = parse_members(rest)?;
+            (digest, Verdict::Ask { question })
+        }
+        other => {
+            let verdicts = hitl_core::text::or_list(VERDICTS);
+            return Err(invalid(format!("`{}` is not a verdict; use {verdicts}", excerpt(other))));
+        }
+    })
+}
+
+/// Parses a preview. Its `verdict` is a name, with the parameters beside it; an object with an `action`; or an object
+/// with the parameters under the verdict's name.
+fn preview(mut rest: Map<String, Value>) -> Result<Action, ApiError> {
+    let (name, rest) = match rest.remove("verdict") {
+        None => return Err(invalid("`verdict` is missing: name the verdict to preview")),
+        Some(Value::String(name)) => (name, rest),
+        Some(Value::Object(mut verdict)) => {
+            let name = match take_text(&mut verdict, "action")? {
+                Some(name) => name,
+                None => {
+                    let mut only = verdict.into_iter();
+                    match (only.next(), only.next()) {
+                        (Some((name, Value::Object(inner))), None) => {
+                            verdict = inner;
+                            name
+                        }
+                        _ => return Err(invalid("`verdict` must be an object with an `action`")),
+                    }
+                }
+            };
+            for (key, value) in rest {
+                if verdict.insert(key.clone(), value).is_some() {
+                    return Err(invalid(format!(
+                        "`{}` is given both in `verdict` and beside it: remove one",
+                        excerpt(&key)
+                    )));
+                }
+            }
+            (name, verdict)
+        }
+        Some(_) => return Err(invalid("`verdict` must be a string or an object")),
+    };
+    let (digest, verdict) = parse_verdict(&name, rest)?;
+    Ok(Action::Preview { digest, verdict })
+}
+
+fn settlement(how: How, wrote: Option<Values>, note: String) -> Result<Settlement, ApiError> {
+    match (how, wrote) {
+        (How::Happened, Some(wrote)) if note.is_empty() => Ok(Settlement::Happened { wrote }),
+        (How::Happened, None) => {
+            Err(invalid("`wrote` is missing: give the values that the effect would have written, by field"))
+        }
+        (How::RunAgain, None) if note.is_empty() => Ok(Settlement::RunAgain),
+        (How::Stop, None) => Ok(Settlement::Stop { note }),
+        (_, Some(_)) => Err(invalid("`wrote` is allowed only with `happened`")),
+        (_, None) => Err(invalid("`note` is allowed only with `stop`")),
+    }
+}
+
+/// Returns the inputs of a start: the whole of `input`, or all other members of the request.
+fn input(mut rest: Map<String, Value>) -> Result<Value, ApiError> {
+    if !matches!(rest.get("input"), Some(Value::Object(_))) {
+        return Ok(Value::Object(rest));
+    }
+    let input = rest.remove("input").unwrap_or_default();
+    match rest.keys().next() {
+        Some(key) => {
+            Err(invalid(format!("`{}` is given beside `input`: move it into `input`", excerpt(key))))
+        }
+        None => Ok(input),
+    }
+}
+
+/// Returns the operator that the request claims.
+fn claimed_operator(rest: &mut Map<String, Value>) -> Result<Option<Operator>, ApiError> {
+    let name = take_text(rest, "operator")?;
+    let roles: Option<Vec<String>> = rest
+        .remove("roles")
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|_| invalid("`roles` must be a list of strings"))?;
+    let Some(name) = name else {
+        return match roles {
+            Some(_) => Err(invalid("`roles` requires an `operator`")),
+            None => Ok(None),
+        };
+    };
+    Ok(Some(roles.unwrap_or_default().into_iter().fold(Operator::claimed(name), Operator::role)))
+}
+
+fn take_text(rest: &mut Map<String, Value>, key: &str) -> Result<Option<String>, ApiError> {
+    match rest.remove(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(invalid(format!("`{key}` must be a string"))),
+    }
+}
+
+fn parse_members<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(Value::Object(rest)).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        match path.as_str() {
+            "." => invalid(inner.to_string()),
+            path => invalid(format!("`{}`: {inner}", excerpt(path))).detail("path", excerpt(path)),
+        }
+    })
+}
+
+fn unknown_action(action: &str) -> ApiError {
+    let near = nearest(action, ACTIONS);
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the actions are {}", hitl_core::text::or_list(ACTIONS)),
+    };
+    ApiError::malformed("unknown_action", format!("there is no action `{}`; {hint}", excerpt(action)))
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::malformed("invalid_request", message)
+}
+
+/// Shortens text from a request so that an error can quote it.
+fn excerpt(text: &str) -> String {
+    let mut short: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

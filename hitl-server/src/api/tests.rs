@@ -1,0 +1,188 @@
+//! Tests of parsing requests.
+
+use hitl_runtime::Verdict;
+use serde_json::{Value, json};
+
+use super::{Action, Request};
+
+fn error_of(payload: Value) -> (&'static str, String) {
+    let error = Request::parse(payload, None).unwrap_err();
+    assert_eq!(error.status, 400);
+    (error.code, error.message)
+}
+
+#[test]
+fn every_action_is_parsed() {
+    let digest = "ab".repeat(32);
+    for (mut payload, is_it) in [
+        (json!({ "action": "get" }), (|a| matches!(a, Action::Get)) as fn(&Action) -> bool),
+        (json!({ "action": "resume" }), |a| matches!(a, Action::Resume)),
+        (json!({ "action": "approve", "digest": digest }), |a| {
+            matches!(a, Action::Decide { verdict: Verdict::Approve, .. })
+        }),
+        (
+            json!({ "action": "edit", "digest": digest, "patch": { "draft": { "amount": 99 } } }),
+            |a| matches!(a, Action::Decide { verdict: Verdict::Edit { patch }, .. } if patch["draft"]["amount"] == 99),
+        ),
+        (
+            json!({ "action": "reject", "digest": digest, "reason": "wrong_tool" }),
+            |a| matches!(a, Action::Decide { verdict: Verdict::Reject { note, .. }, .. } if note.is_empty()),
+        ),
+        (json!({ "action": "ask", "digest": digest, "question": "Why?" }), |a| {
+            matches!(a, Action::Decide { verdict: Verdict::Ask { .. }, .. })
+        }),
+        (
+            json!({ "action": "settle", "digest": digest, "how": "run_again" }),
+            |a| matches!(a, Action::Settle { how, .. } if how.name() == "run_again"),
+        ),
+        (
+            json!({ "action": "settle", "digest": digest, "how": "stop", "note": "called" }),
+            |a| matches!(a, Action::Settle { how, .. } if how.name() == "stop"),
+        ),
+        (
+            json!({ "action": "settle", "digest": digest, "how": "happened", "wrote": { "outcome": "paid" } }),
+            |a| matches!(a, Action::Settle { how, .. } if how.name() == "happened"),
+        ),
+        (json!({ "action": "preview", "digest": digest, "verdict": "approve" }), |a| {
+            matches!(a, Action::Preview { verdict: Verdict::Approve, .. })
+        }),
+        (
+            json!({ "action": "preview", "digest": digest, "verdict": "edit", "patch": { "draft": {} } }),
+            |a| matches!(a, Action::Preview { verdict: Verdict::Edit { patch }, .. } if *patch == json!({ "draft": {} })),
+        ),
+        (
+            json!({ "action": "preview", "digest": digest, "verdict": { "action": "ask", "question": "Why?" } }),
+            |a| matches!(a, Action::Preview { verdict: Verdict::Ask { question }, .. } if question == "Why?"),
+        ),
+        (
+            json!({ "action": "preview", "digest": digest, "verdict": { "reject": { "reason": "other" } } }),
+            |a| matches!(a, Action::Preview { verdict: Verdict::Reject { .. }, .. }),
+        ),
+        (json!({ "action": "history" }), |a| matches!(a, Action::History { from: 0, limit: 100 })),
+        (
+            json!({ "action": "start", "input": { "message": "m" } }),
+            |a| matches!(a, Action::Start { input } if *input == json!({ "message": "m" })),
+        ),
+        (
+            json!({ "message": "m", "customer": 7 }),
+            |a| matches!(a, Action::Start { input } if *input == json!({ "message": "m", "customer": 7 })),
+        ),
+        // An input whose name is `input`.
+        (
+            json!({ "input": "text" }),
+            |a| matches!(a, Action::Start { input } if *input == json!({ "input": "text" })),
+        ),
+    ] {
+        payload["thread_id"] = "t".into();
+        let request = Request::parse(payload.clone(), None).unwrap_or_else(|e| panic!("{payload}: {e}"));
+        assert!(is_it(&request.action), "{payload}: {:?}", request.action);
+    }
+}
+
+#[test]
+fn an_invalid_member_is_named_in_the_error() {
+    let digest = "ab".repeat(32);
+    for (payload, code, words) in [
+        (json!([]), "invalid_request", "a JSON object"),
+        (json!(null), "invalid_request", "a JSON object"),
+        (json!({ "action": "get" }), "invalid_request", "`thread_id` is missing"),
+        (json!({ "action": 3, "thread_id": "t" }), "invalid_request", "`action` must be a string"),
+        (json!({ "action": "get", "thread_id": 3 }), "invalid_request", "`thread_id` must be a string"),
+        (json!({ "action": "get", "thread_id": "two\nlines" }), "invalid_thread_id", ""),
+        (json!({ "action": "delete", "thread_id": "t" }), "unknown_action", "the actions are `start`, `get`"),
+        (json!({ "action": "Approve", "thread_id": "t" }), "unknown_action", "did you mean `approve`?"),
+        (json!({ "action": "approve", "thread_id": "t" }), "invalid_request", "missing field `digest`"),
+        (json!({ "action": "approve", "thread_id": "t", "digest": "3b1f" }), "invalid_request", "`digest`: "),
+        (
+            json!({ "action": "approve", "thread_id": "t", "digest": digest, "ammount": 3 }),
+            "invalid_request",
+            "`ammount`",
+        ),
+        (
+            json!({ "action": "edit", "thread_id": "t", "digest": digest, "patch": [] }),
+            "invalid_request",
+            "`patch`: ",
+        ),
+        (
+            json!({ "action": "reject", "thread_id": "t", "digest": digest, "reason": "because" }),
+            "invalid_request",
+            "`reason`: ",
+        ),
+        (
+            json!({ "action": "settle", "thread_id": "t", "digest": digest, "how": "happened" }),
+            "invalid_request",
+            "`wrote` is missing",
+        ),
+        (
+            json!({ "action": "settle", "thread_id": "t", "digest": digest, "how": "stop", "wrote": {} }),
+            "invalid_request",
+            "only with `happened`",
+        ),
+        (
+            json!({ "action": "history", "thread_id": "t", "limit": 0 }),
+            "invalid_request",
+            "`limit` must be between",
+        ),
+        (json!({ "action": "preview", "thread_id": "t", "digest": digest }), "invalid_request", "`verdict`"),
+        (
+            json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": "resume" }),
+            "invalid_request",
+            "not a verdict",
+        ),
+        (
+            json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": { "action": "approve", "digest": digest } }),
+            "invalid_request",
+            "beside it",
+        ),
+        (
+            json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": "approve", "patch": {} }),
+            "invalid_request",
+            "`patch`",
+        ),
+        (
+            json!({ "action": "get", "thread_id": "t", "roles": ["a"] }),
+            "invalid_request",
+            "requires an `operator`",
+        ),
+        (
+            json!({ "action": "start", "thread_id": "t", "input": {}, "message": "m" }),
+            "invalid_request",
+            "move it into `input`",
+        ),
+    ] {
+        let (found, message) = error_of(payload.clone());
+        assert_eq!(found, code, "{payload}: {message}");
+        assert!(message.contains(words), "{payload}: {message}");
+    }
+}
+
+#[test]
+fn long_input_is_truncated_in_errors() {
+    let (_, message) = error_of(json!({ "action": "x\u{1b}[2J".repeat(10_000), "thread_id": "t" }));
+    assert!(message.len() < 300 && !message.contains('\u{1b}'), "{message}");
+}
+
+#[test]
+fn a_claimed_operator_is_unverified() {
+    let payload = json!({ "action": "get", "thread_id": "t", "operator": "mara", "roles": ["clerk"] });
+    let claimed = Request::parse(payload, None).unwrap().claimed.unwrap();
+    assert!(claimed.is_unverified() && claimed.has_role("clerk") && claimed.name() == "mara");
+}
+
+#[cfg(feature = "agentcore")]
+#[test]
+fn the_error_of_a_store_goes_to_the_log_only() {
+    use super::ApiError;
+
+    let message =
+        ApiError::new(503, "store", "User: arn:aws:sts::111122223333:assumed-role/refunds is not authorized")
+            .detail("thread", "t");
+    let redacted = message.redacted();
+    assert_eq!(
+        (redacted.status, redacted.code, &redacted.details["thread"]),
+        (503, "store", &Value::from("t"))
+    );
+    assert!(!redacted.message.contains("arn:"), "{redacted}");
+    let late = ApiError::new(409, "stale", "already decided");
+    assert_eq!(late.clone().redacted(), late);
+}

@@ -1,0 +1,186 @@
+//! Authorization: the rights of callers to threads.
+//!
+//! A thread belongs to the subject who started it. It is also accessible to those who may sign one of its reviews, and
+//! to holders of a role that has a right to all threads. For other callers it does not exist: the response is the same
+//! as for a missing thread.
+
+use std::collections::BTreeSet;
+
+use hitl_runtime::{
+    Error, Operator, ThreadId,
+    journal::{Entry, Event, Requester},
+    plumbing::{Engine, may_settle},
+};
+
+use super::{Caller, OperatorAuth};
+use crate::api::{Action, ApiError, Request};
+
+/// A right that can be granted to callers.
+///
+/// ```
+/// use hitl::agentcore::Right;
+///
+/// assert_eq!("read".parse(), Ok(Right::Read));
+/// assert!("decide".parse::<Right>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Right {
+    /// The right to start threads.
+    Start,
+    /// The right to read a thread and its history.
+    Read,
+    /// The right to resume a thread.
+    Resume,
+}
+
+impl std::str::FromStr for Right {
+    type Err = UnknownRight;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRight> {
+        match text {
+            "start" => Ok(Self::Start),
+            "read" => Ok(Self::Read),
+            "resume" => Ok(Self::Resume),
+            _ => Err(UnknownRight),
+        }
+    }
+}
+
+/// The error of parsing an unknown right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown right; the rights are `start`, `read` and `resume`")]
+pub struct UnknownRight;
+
+/// The holders of a right.
+#[derive(Clone, Default)]
+pub(super) struct Rule {
+    /// `true` if every caller has it, with or without a token.
+    open: bool,
+    roles: BTreeSet<String>,
+}
+
+impl Rule {
+    fn is_held_by(&self, operator: &Operator) -> bool {
+        self.open || self.roles.iter().any(|role| operator.has_role(role))
+    }
+}
+
+/// The holders of each right, if tokens are verified.
+#[derive(Clone, Default)]
+pub(super) struct Rules {
+    start: Rule,
+    read: Rule,
+    resume: Rule,
+}
+
+impl Rules {
+    fn rule(&mut self, right: Right) -> &mut Rule {
+        match right {
+            Right::Start => &mut self.start,
+            Right::Read => &mut self.read,
+            Right::Resume => &mut self.resume,
+        }
+    }
+
+    pub(super) fn open(&mut self, right: Right) {
+        self.rule(right).open = true;
+    }
+
+    pub(super) fn role(&mut self, right: Right, role: String) {
+        self.rule(right).roles.insert(role);
+    }
+}
+
+/// The events of a thread that a caller may see during its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Visibility {
+    /// All events.
+    All,
+    /// The events after the thread was started with this owner.
+    OwnThread(Option<String>),
+}
+
+/// Checks whether a caller may make a request, and returns the events that it may see during the request.
+///
+/// # Errors
+/// 401 without a required token; 403 for a start without a required role; for another subject's thread, the error for a
+/// missing thread.
+pub(crate) async fn authorize(
+    operators: &OperatorAuth,
+    engine: &Engine,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Visibility, ApiError> {
+    let Some(rules) = operators.rules() else { return Ok(Visibility::All) };
+    let operator = caller.subject();
+    let rule = match request.action {
+        Action::Start { .. } => &rules.start,
+        Action::Resume => &rules.resume,
+        Action::Get | Action::History { .. } => &rules.read,
+        // The role for a verdict is checked by the review itself.
+        _ => &Rule { open: false, roles: rules.read.roles.clone() },
+    };
+    let Some(operator) = operator else {
+        return match (rule.open, &request.action) {
+            (false, _) => Err(token_missing()),
+            (true, Action::Start { .. }) if !rules.read.open => Ok(Visibility::OwnThread(None)),
+            (true, _) => Ok(Visibility::All),
+        };
+    };
+    if matches!(request.action, Action::Start { .. }) {
+        if !rule.roles.is_empty() && !rule.is_held_by(operator) {
+            return Err(ApiError::new(403, "role_missing", "the token has no role that may start a thread"));
+        }
+        let all = rules.read.is_held_by(operator);
+        return Ok(if all {
+            Visibility::All
+        } else {
+            Visibility::OwnThread(Some(operator.name().to_owned()))
+        });
+    }
+    if rule.is_held_by(operator) || is_involved(engine, &request.thread, operator).await.map_err(redacted)? {
+        return Ok(Visibility::All);
+    }
+    Err(Error::UnknownThread { thread: request.thread.clone() }.into())
+}
+
+fn redacted(error: Error) -> ApiError {
+    ApiError::from(error).redacted()
+}
+
+fn token_missing() -> ApiError {
+    ApiError::new(401, "token_missing", "this request requires a token: send it as `Authorization: Bearer …`")
+}
+
+/// Returns whether an operator has a stake in a thread: they started it, hold the role of a review that it waits for or
+/// has waited for, or hold a role that may settle an effect of it that was in doubt. Those who could sign may see the
+/// result, and who decided first.
+async fn is_involved(engine: &Engine, thread: &ThreadId, operator: &Operator) -> Result<bool, Error> {
+    const PAGE: usize = 200;
+    let (mut from, mut looks) = (0, 0);
+    loop {
+        let page = engine.store.entries(thread, from, PAGE).await?;
+        looks += 1;
+        let events = page.iter().filter_map(|record| serde_json::from_slice::<Entry>(&record.body).ok());
+        let is_theirs = |event: Event| match event {
+            Event::Started { requester, .. } => {
+                requester.as_ref().and_then(Requester::owner) == Some(operator.name())
+            }
+            Event::Paused { role, .. } => role.is_some_and(|role| operator.has_role(&role)),
+            // Its starter need not be let settle it.
+            Event::InDoubt { .. } => may_settle(engine.graph, operator),
+            _ => false,
+        };
+        if events.map(|entry| entry.event).any(is_theirs) {
+            return Ok(true);
+        }
+        match page.last() {
+            Some(last) => from = last.place + 1,
+            // Nearly every thread is read by one query, and a second one finds its end. A missing thread is queried
+            // twice too, so that the response time does not reveal whether it exists.
+            None if looks == 1 => {}
+            None => return Ok(false),
+        }
+    }
+}

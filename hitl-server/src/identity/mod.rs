@@ -1,0 +1,13 @@
+//! The callers of a server: who they are, and what they may do.
+
+mod access;
+mod jwks;
+mod operator_auth;
+mod token;
+
+pub use access::{Right, UnknownRight};
+pub(crate) use access::{Visibility, authorize};
+pub use jwks::InvalidKeys;
+pub(crate) use operator_auth::Caller;
+pub use operator_auth::OperatorAuth;
+pub use token::TokenVerifier;

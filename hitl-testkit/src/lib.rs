@@ -1,0 +1,20 @@
+//! Tests of agents that are declared with `hitl`, and of crates that extend it.
+//!
+//! Programs with an agent reach it as `hitl::testkit`, with the feature `testkit` of the crate `hitl`; a crate with a
+//! store or a model of its own depends on it directly, beside `hitl-core`.
+//!
+//! | item | purpose |
+//! |---|---|
+//! | [`conformance`] | the checks that every [`Store`](hitl_core::store::Store) passes |
+//! | [`MockModel`] | a model with scripted responses |
+//! | [`Recorder`], [`Replay`] | recording of real exchanges with a model into a file, and replay from it |
+
+#![warn(missing_docs)]
+
+pub mod conformance;
+mod model;
+
+pub use model::{
+    mock::{MockModel, MockResponse},
+    record_replay::{Recorder, Replay},
+};
