@@ -20,6 +20,13 @@ LAYERS = [
     "engine/clock",
     "model",
     "node",
+    "review",
+    "journal",
+    "state",
+    "json",
+    "graph",
+    "user_code",
+    "error",
 ]
 # Modules of one file that any layer may use, and the folders that only join others.
 ANY = {"lib", "__private", "engine/mod"}

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use hitl_cli::SubcommandError;
 pub use hitl_cli::{Cli, Exit, Io, Subcommand};
 
 use crate::{Agent, Graph, NodeError};
@@ -10,7 +11,7 @@ use crate::{Agent, Graph, NodeError};
 /// commands.
 #[must_use = "the exit code is the result of the command: return it from `main`"]
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
-    with_serve(Cli::new(agent)).run().await
+    Cli::new(agent).subcommand(serve()).run().await
 }
 
 /// Runs the command line of an agent. The environment selects the store, and the dependencies are created when they are
@@ -21,21 +22,12 @@ where
     D: Future<Output = Result<G::Deps, E>> + Send + 'static,
     E: Into<NodeError> + 'static,
 {
-    with_serve(hitl_cli::open_from_env::<G, D, E>(deps)).main()
+    hitl_cli::open_from_env::<G, D, E>(deps).subcommand(serve()).main()
 }
 
-#[cfg(feature = "agentcore")]
-fn with_serve<G: Graph>(cli: Cli<G>) -> Cli<G> {
-    cli.subcommand(serve())
-}
-
-#[cfg(not(feature = "agentcore"))]
-fn with_serve<G: Graph>(cli: Cli<G>) -> Cli<G> {
-    cli
-}
-
-/// Creates the command `serve`, which serves the agent over HTTP: see [`agentcore`](crate::agentcore). [`run`] and
-/// [`entrypoint`](crate::entrypoint) add it themselves.
+/// Creates the command `serve`, which serves the agent over HTTP: see the module `agentcore`. [`run`] and
+/// [`entrypoint`](crate::entrypoint) add it themselves. Without the feature `agentcore`, the command says that it is
+/// missing.
 ///
 /// ```no_run
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
@@ -47,7 +39,6 @@ fn with_serve<G: Graph>(cli: Cli<G>) -> Cli<G> {
 #[cfg(feature = "agentcore")]
 pub fn serve() -> Subcommand {
     use clap::{Args as _, FromArgMatches as _};
-    use hitl_cli::SubcommandError;
     use hitl_server::agentcore::{ServeError, serve};
 
     /// Serve the agent over HTTP, for Amazon Bedrock AgentCore Runtime
@@ -73,5 +64,16 @@ pub fn serve() -> Subcommand {
             ServeError::Setting(problem) => SubcommandError::Usage(problem),
             error => SubcommandError::Io(error.to_string()),
         })
+    })
+}
+
+/// Creates the command `serve`, which says that the program is built without a server.
+#[cfg(not(feature = "agentcore"))]
+pub fn serve() -> Subcommand {
+    let anything = clap::Arg::new("options").num_args(..).trailing_var_arg(true).allow_hyphen_values(true);
+    Subcommand::new(clap::Command::new("serve").hide(true).arg(anything), async |_, _| {
+        let problem = "`serve` is not in this program, because it was built without the feature `agentcore` of hitl; \
+                       enable it";
+        Err(SubcommandError::Usage(problem.to_owned()))
     })
 }

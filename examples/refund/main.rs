@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use hitl::{
     Error, Store,
-    cli::Cli,
+    cli::{self, Cli},
     journal::JournalKeys,
     model::{self, Request, Role},
     prelude::*,
@@ -124,7 +124,7 @@ const GREETING: &str =
     "A refund desk. Its model is no AI but a set of rules, which read order, amount and reason.";
 
 fn main() -> ExitCode {
-    let program = Cli::open(open());
+    let program = Cli::open(open()).subcommand(cli::serve());
     match std::env::var_os("HITL_MODEL") {
         None => program.greeting(GREETING).main(),
         Some(_) => program.main(),

@@ -1,6 +1,6 @@
 //! `--set path=value`, and merge patches between two drafts.
 
-use hitl_runtime::journal::exact;
+use hitl_runtime::plumbing::exact;
 use serde_json::{Map, Value};
 
 use super::{exit::CliError, schema::Schema};

@@ -1,9 +1,6 @@
 //! `check`: the threads that are compatible with this program, before it is deployed.
 
-use hitl_runtime::{
-    Error, ThreadId, ThreadStatus,
-    agent::{CompatibilityReport, Incompatibility},
-};
+use hitl_runtime::{Error, Incompatibility, ThreadId, ThreadStatus, agent::CompatibilityReport};
 use serde_json::{Value, json};
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::Command};
 
-use hitl_runtime::{Violation, agent::ReviewView, journal::exact};
+use hitl_runtime::{Violation, agent::ReviewView, plumbing::exact};
 use serde_json::Value;
 
 use super::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hitl_runtime::{
-    Error, ThreadId, Violation, graph::FieldSpec, journal::exact, node::GraphTable, plumbing::Starter,
+    Error, ThreadId, Violation, graph::FieldSpec, node::GraphTable, plumbing::Starter, plumbing::exact,
 };
 use serde_json::{Map, Value};
 

@@ -46,10 +46,7 @@ mod verify;
 
 use std::{ffi::OsString, marker::PhantomData, process::ExitCode, sync::Arc};
 
-use clap::{
-    ArgMatches, CommandFactory, FromArgMatches,
-    error::{ContextKind, ContextValue},
-};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use futures_util::future::BoxFuture;
 use hitl_runtime::{
     Agent, Error,
@@ -226,13 +223,6 @@ fn report_parse_error(error: &clap::Error, json: bool, io: Io) -> Exit {
         let text = error.render().ansi().to_string();
         return terminal.out(&text).map_or(Exit::Io, |()| Exit::Done);
     }
-    if needs_server(error) {
-        let error = CliError::usage(
-            "`serve` is not in this program; build it with the feature `agentcore` of hitl, and add `hitl::cli::serve()` \
-             by `Cli::subcommand` if it calls `Cli::new` or `Cli::open`",
-        );
-        return report(&mut terminal, &error, json);
-    }
     // The error quotes the arguments, so their control characters are escaped. Without any, keep clap's colors.
     let plain = error.to_string();
     let escaped: Vec<_> = plain.lines().map(escape::escape_sentence).collect();
@@ -246,12 +236,6 @@ fn report_parse_error(error: &clap::Error, json: bool, io: Io) -> Exit {
         terminal.err(&error.render().ansi().to_string());
     }
     Exit::Usage
-}
-
-/// Returns whether an error in the arguments is that this program has no server.
-fn needs_server(error: &clap::Error) -> bool {
-    let command = error.get(ContextKind::InvalidSubcommand);
-    matches!(command, Some(ContextValue::String(name)) if name == "serve")
 }
 
 fn report(terminal: &mut Terminal, error: &CliError, json: bool) -> Exit {

@@ -1,15 +1,15 @@
 //! JSON Schemas as descriptions for people, and as types for `--set`.
 
-use hitl_runtime::review::schema;
+use hitl_runtime::plumbing;
 use serde_json::{Map, Value};
 
 /// A part of a schema.
 #[derive(Clone, Copy)]
-pub(super) struct Schema<'a>(schema::Schema<'a>);
+pub(super) struct Schema<'a>(plumbing::Schema<'a>);
 
 impl<'a> Schema<'a> {
     pub(super) fn new(root: &'a Value) -> Self {
-        Self(schema::Schema::new(root))
+        Self(plumbing::Schema::new(root))
     }
 
     fn part(self) -> &'a Value {

@@ -7,6 +7,7 @@ mod engine;
 mod error;
 pub mod graph;
 pub mod journal;
+mod json;
 pub mod model;
 pub mod node;
 pub mod review;
@@ -20,16 +21,15 @@ pub mod __private;
 pub mod plumbing;
 
 pub use agent::{
-    Activity, Agent, CanAsk, CanEdit, Clock, CompatibilityReport, Failed, InDoubt, Incompatibility,
-    ManualClock, NextReview, NoAsk, NoEdit, Preview, Reproposal, Review, Running, Snapshot, SystemClock,
-    ThreadView,
+    Activity, Agent, CanAsk, CanEdit, Clock, CompatibilityReport, Failed, InDoubt, ManualClock, NextReview,
+    NoAsk, NoEdit, Preview, Reproposal, Review, Running, Snapshot, SystemClock, ThreadView,
 };
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Incompatibility, Violation};
 pub use hitl_core::{InvalidThreadId, ThreadId};
 use hitl_core::{env, text, unicode};
-pub use journal::{Digest, Place, Question, Reason, Rejection};
+pub use journal::{Digest, Operator, Place, Question, Reason, Rejection};
 pub use node::{Cx, Deps, NodeError, Provides};
-pub use review::{Approved, Draft, Operator, Verdict, Violation};
+pub use review::{Approved, Draft, Verdict};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{MemoryStore, OpenReview, Page, Store, StoreError, ThreadStatus};

@@ -6,6 +6,8 @@ use crate::{Agent, agent::Graph};
 pub use crate::{
     engine::{Engine, Starter, VerdictInput, may_settle},
     journal::Fold,
+    json::exact,
+    review::schema::Schema,
     user_code::panic_message,
 };
 

@@ -26,6 +26,8 @@ mod panics;
 mod refund_agent;
 mod reproposed;
 mod routes;
+#[cfg(not(feature = "agentcore"))]
+mod serve_command;
 mod settlements;
 mod signatures;
 mod stopped_threads;

@@ -31,7 +31,7 @@ Refunds a customer once a person has signed.
 
 message › 
 ● refund-agent-XXXXXXXX waits before execute
-  for refund-approver · opened just now · expires in 24 h
+  for refund-approver · opened just now · expires in 24h
   digest {}
 
   order_id  A-9133
@@ -170,9 +170,9 @@ async fn the_inbox_and_the_history_are_tables() {
         inbox,
         format!(
             "\
-thread     waits before  opened     for              deadline        digest
-ticket-1   execute       5 min ago  refund-approver  in 23 h 55 min  {}
-ticket-10  execute       2 min ago  refund-approver  in 23 h 58 min  {}
+thread     waits before  opened  for              deadline    digest
+ticket-1   execute       5m ago  refund-approver  in 23h 55m  {}
+ticket-10  execute       2m ago  refund-approver  in 23h 58m  {}
 ",
             digests[0], digests[1]
         )

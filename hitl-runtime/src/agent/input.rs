@@ -1,6 +1,6 @@
 //! The input of a thread, in the graph's own type.
 
-use crate::{Error, journal::Values, review, state::State, user_code::catch_panic};
+use crate::{Error, journal::Values, json, state::State, user_code::catch_panic};
 
 /// Encodes the inputs for the journal. An input whose JSON does not deserialize to an equal value is rejected.
 pub(super) fn encode<S: State>(input: S::Input) -> Result<Values, Error> {
@@ -9,7 +9,7 @@ pub(super) fn encode<S: State>(input: S::Input) -> Result<Values, Error> {
 
 /// Parses an input and encodes it as [`encode`] does. An error says why the JSON is not the graph's input.
 pub(super) fn read<S: State>(input: &serde_json::Value) -> Result<Values, String> {
-    let input = catch_panic(|| "deserializer of the input".to_owned(), || review::read(&input.to_string()))
+    let input = catch_panic(|| "deserializer of the input".to_owned(), || json::read(&input.to_string()))
         .map_err(|broken| broken.to_string())?
         .map_err(|violation| violation.to_string())?;
     encoded::<S>(input)
@@ -17,7 +17,7 @@ pub(super) fn read<S: State>(input: &serde_json::Value) -> Result<Values, String
 
 fn encoded<S: State>(input: S::Input) -> Result<Values, String> {
     let encode = || {
-        let json = review::encode(&input).map_err(|e| e.to_string())?;
+        let json = json::encode(&input).map_err(|e| e.to_string())?;
         let values: Values = serde_json::from_str(&json).map_err(|e| e.to_string())?;
         for (field, value) in S::inputs(&input) {
             let Some(json) = values.get(field) else { continue };

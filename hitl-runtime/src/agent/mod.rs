@@ -19,9 +19,8 @@ pub use self::{
 };
 pub use crate::engine::{
     Activity, Audit, CLOCK_SKEW_MS, Clock, CompatibilityReport, FailureView, Finding, FindingKind,
-    HistoryEntry, InDoubtView, Incompatibility, ItemView, JournalHead, ManualClock, NextReview, Preview,
-    Reproposal, ReviewChange, ReviewView, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView,
-    UncheckedRange,
+    HistoryEntry, InDoubtView, ItemView, JournalHead, ManualClock, NextReview, Preview, Reproposal,
+    ReviewChange, ReviewView, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView, UncheckedRange,
 };
 use crate::{
     Digest, Error, OpenReview, Operator, Page, Place, Store, ThreadId, Verdict,

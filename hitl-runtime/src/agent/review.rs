@@ -8,11 +8,10 @@ use serde_json::Value;
 
 use super::{Agent, Asks, CanEdit, Edits, Graph, NoAsk};
 use crate::{
-    Digest, Error, Operator, Reason, ThreadId, Verdict, Violation,
-    engine::{
-        Incompatibility, ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with,
-    },
-    review::{Draft, check_round_trip, encode},
+    Digest, Error, Incompatibility, Operator, Reason, ThreadId, Verdict, Violation,
+    engine::{ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with},
+    json::encode,
+    review::{Draft, check_round_trip},
     state::FieldError,
     user_code,
 };

@@ -2,8 +2,8 @@
 
 use super::{Agent, AnyReview, Failed, Graph, InDoubt, Running, snapshot};
 use crate::{
-    Error,
-    engine::{EndTurn, Incompatibility, Turn, incompatible},
+    Error, Incompatibility,
+    engine::{EndTurn, Turn, incompatible},
     journal::Fold,
     state::State,
 };

@@ -26,7 +26,7 @@ pub use self::{
         Audit, CLOCK_SKEW_MS, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
         JournalHead, ReviewView, ThreadView, UncheckedRange, may_settle,
     },
-    session::{HistoryEntry, Incompatibility, ReviewChange, Subscription, ThreadEvent},
+    session::{HistoryEntry, ReviewChange, Subscription, ThreadEvent},
 };
 use self::{
     exec::RunCounters,

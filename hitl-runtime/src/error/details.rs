@@ -1,9 +1,9 @@
 //! Structured data of an [`Error`], for programs.
 
+use hitl_core::ThreadId;
 use serde_json::{Map, Value, json};
 
 use super::Error;
-use crate::ThreadId;
 
 impl Error {
     /// Returns the thread that the error is about, if there is one.

@@ -1,7 +1,8 @@
 //! Kinds of errors, by what a caller can do about them.
 
+use hitl_core::store::StoreError;
+
 use super::Error;
-use crate::StoreError;
 
 /// The kind of an [`Error`]: what a caller can do about it. The [`code`](Error::code) names the error itself.
 ///

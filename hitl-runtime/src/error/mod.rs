@@ -1,15 +1,17 @@
 //! The error type of the public API.
 
 mod details;
+mod incompatibility;
 mod kind;
+mod violation;
 
+pub use incompatibility::Incompatibility;
 pub use kind::ErrorKind;
+pub use violation::Violation;
 
-use crate::{
-    Digest, Incompatibility, InvalidThreadId, Place, StoreError, ThreadId, Violation,
-    journal::UnusableJournalKeys,
-    model::UnusableModel,
-    store::UnusableStore,
+use hitl_core::{
+    Digest, InvalidThreadId, Place, ThreadId,
+    store::StoreError,
     text::{list, or_list},
 };
 
@@ -132,7 +134,7 @@ pub enum Error {
     /// The operator's name cannot sign: it could pass for another one, or is reserved for the runtime.
     #[error(
         "operator `{}` cannot sign in thread `{thread}`: the name {problem}; sign under another name",
-        crate::unicode::escape_hidden(operator)
+        hitl_core::unicode::escape_hidden(operator)
     )]
     BadOperator {
         /// The thread.
@@ -355,27 +357,6 @@ impl Error {
             Self::NotSetUp { .. } => "not_set_up",
             Self::Store(_) => "store",
         }
-    }
-}
-
-impl From<UnusableStore> for Error {
-    fn from(error: UnusableStore) -> Self {
-        match error {
-            UnusableStore::Store(error) => Self::Store(error),
-            error => Self::NotSetUp { problem: error.to_string() },
-        }
-    }
-}
-
-impl From<UnusableJournalKeys> for Error {
-    fn from(error: UnusableJournalKeys) -> Self {
-        Self::NotSetUp { problem: error.to_string() }
-    }
-}
-
-impl From<UnusableModel> for Error {
-    fn from(error: UnusableModel) -> Self {
-        Self::NotSetUp { problem: error.to_string() }
     }
 }
 

@@ -5,18 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Transition, Usage};
-
-/// Field values as JSON, by field name.
-///
-/// ```
-/// use hitl::journal::Values;
-///
-/// let wrote: Values = serde_json::from_str(r#"{"plan": "refund it", "risk": 3}"#)?;
-/// assert_eq!(wrote["risk"].get(), "3");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub type Values = BTreeMap<String, Box<RawValue>>;
+use super::{
+    Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Transition, Usage, Values,
+};
 
 /// One entry of a thread's journal.
 ///

@@ -3,15 +3,11 @@
 mod apply;
 mod apply_decision;
 mod authentication;
-mod canonical;
 mod chain;
 mod entry;
 mod entry_ref;
 mod evidence;
-#[doc(hidden)]
-pub mod exact;
 mod feedback;
-pub(crate) mod finite;
 mod fold;
 mod fold_error;
 mod fork_join;
@@ -19,6 +15,7 @@ mod lane;
 mod lane_state;
 mod lanes;
 pub(crate) mod migrate;
+mod operator;
 mod proposal;
 mod readback;
 mod review_digest;
@@ -29,9 +26,7 @@ mod usage;
 pub(crate) use authentication::{Act, MacError, Position, split};
 pub use authentication::{InvalidJournalKey, JournalKey, JournalKeys, Purpose, UnusableJournalKeys};
 pub(crate) use chain::{genesis, link};
-pub use entry::{
-    Decision, Entry, Event, Lease, NodeRenames, Origin, Settlement, Signature, Values, VoidedSignature,
-};
+pub use entry::{Decision, Entry, Event, Lease, NodeRenames, Origin, Settlement, Signature, VoidedSignature};
 pub(crate) use entry_ref::{EntryRef, EventRef, FieldWrites, NodeResultRef};
 pub use evidence::{Evidence, Requester};
 pub use feedback::{Question, Reason, Rejection, UnknownReason};
@@ -44,10 +39,12 @@ pub(crate) use lane::{BranchWrite, CheckedDraft, Lane, ROOT, shown};
 pub(crate) use lane_state::{Activation, Feedback, LaneState, OpenReviewState};
 use lanes::Lanes;
 pub use migrate::Map;
+pub use operator::Operator;
 pub(crate) use proposal::{Pending, Sources};
 pub use proposal::{Proposal, Proposer, Source};
-pub use review_digest::DigestError;
 pub(crate) use review_digest::Subject;
 pub(crate) use snapshot::graph_of;
 pub use transition::{Each, ParseTransitionError, Transition};
 pub use usage::Usage;
+
+pub use crate::json::{DigestError, Values};

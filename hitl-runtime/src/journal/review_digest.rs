@@ -3,8 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::canonical;
-use crate::Digest;
+use crate::{
+    Digest,
+    json::{DigestError, canonical},
+};
 
 /// The content of a review that its digest covers.
 pub(crate) struct Subject<'a> {
@@ -59,23 +61,6 @@ fn member<T: Serialize + ?Sized>(name: &str, value: &T, json: &mut Vec<u8>) -> R
     canonical::plain(name, json)?;
     json.push(b':');
     canonical::plain(value, json)
-}
-
-/// The error for a draft that has no canonical JSON.
-///
-/// ```
-/// use hitl::journal::DigestError;
-///
-/// let error = DigestError { path: "cents".into(), problem: "9007199254740993 is beyond 2^53".into() };
-/// assert_eq!(error.to_string(), "cents: 9007199254740993 is beyond 2^53");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {problem}")]
-pub struct DigestError {
-    /// The path inside the draft.
-    pub path: String,
-    /// The problem at that path.
-    pub problem: String,
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::Model;
-use crate::env::{NotUnicode, optional_var};
+use crate::{
+    Error,
+    env::{NotUnicode, optional_var},
+};
 
 /// Returns the model that the environment names, or `None` if it names none.
 ///
@@ -89,6 +92,12 @@ pub enum UnusableModel {
         /// The name of the variable.
         variable: &'static str,
     },
+}
+
+impl From<UnusableModel> for Error {
+    fn from(error: UnusableModel) -> Self {
+        Self::NotSetUp { problem: error.to_string() }
+    }
 }
 
 impl From<NotUnicode> for UnusableModel {

@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{
     Violation,
-    journal::exact::{self, Integers},
-    review::{Strictness, check_schema, read, violations},
+    json::{
+        exact::{self, Integers},
+        read,
+    },
+    review::{Strictness, check_schema, violations},
     text,
 };
 

@@ -8,11 +8,8 @@ use serde_json::Value;
 use crate::{
     Place, ThreadId,
     graph::{GraphSpec, InterruptSpec, NodeSpec, ReadKind},
-    journal::{
-        Digest, DigestError, Signature, Subject,
-        exact::{Integers, normal},
-        shown,
-    },
+    journal::{Digest, DigestError, Signature, Subject, shown},
+    json::exact::{Integers, normal},
     state::Slots,
 };
 

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::journal::exact::is_same_number;
+use crate::json::exact::is_same_number;
 
 /// A type whose values a person can sign: the value that is shown, the value that the journal keeps and the value that
 /// the node gets are the same, and it cannot change after it was signed.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{DraftVtable, Strictness, Violation, check_schema, schema::SchemaSet};
-use crate::{text::nearest, user_code::catch_panic};
+use super::{DraftVtable, Strictness, check_schema, schema::SchemaSet};
+use crate::{Violation, text::nearest, user_code::catch_panic};
 
 /// The maximum number of items in a set that is compared in any order. A larger set is compared item by item.
 const MAX_SET_ITEMS: usize = 1_000;

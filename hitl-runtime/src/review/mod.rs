@@ -5,10 +5,8 @@ mod approved;
 mod draft;
 mod edit;
 mod json_path;
-mod operator;
 mod round_trip;
-#[doc(hidden)]
-pub mod schema;
+pub(crate) mod schema;
 mod schema_check;
 mod validation;
 mod verdict;
@@ -23,11 +21,10 @@ pub use draft::Draft;
 #[cfg(test)]
 pub(crate) use draft::drafts;
 pub(crate) use edit::{Edit, EditError, apply_edit};
-pub use operator::Operator;
-pub(crate) use round_trip::{check_round_trip, check_same_json, encode, encode_raw};
+pub(crate) use round_trip::{check_round_trip, check_same_json};
 pub(crate) use schema_check::{Strictness, check_schema};
+pub use validation::DerivesValidate;
 #[doc(hidden)]
 pub use validation::DraftVtable;
-pub use validation::{DerivesValidate, Violation};
-pub(crate) use validation::{draft_violations, read, violations};
+pub(crate) use validation::{draft_violations, violations};
 pub use verdict::Verdict;

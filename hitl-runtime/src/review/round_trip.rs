@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{
-    Value,
-    value::{RawValue, to_raw_value},
-};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::{Comparison, Draft, Violation, read};
-use crate::journal::{
-    DigestError,
-    exact::{Integers, normal},
-    finite::{self, NotFinite},
+use super::{Comparison, Draft};
+use crate::{
+    Violation,
+    json::{
+        encode,
+        exact::{Integers, normal},
+        json_violation, read,
+    },
 };
 
 /// The number of times that a draft with a list and a foreign field is read back. A type without an order may be
@@ -101,26 +101,6 @@ pub(crate) fn check_same_json(written: &str, back: &str) -> Result<(), Violation
     }
 }
 
-/// Serializes a value to JSON. Rejects numbers that JSON cannot represent, which are NaN and the infinities.
-///
-/// # Errors
-/// When the value has no JSON form; with the path.
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, Violation> {
-    let json = serde_json::to_string(value).map_err(|error| json_violation(&error))?;
-    finite::check(value, &json).map_err(Violation::from)?;
-    Ok(json)
-}
-
-/// Serializes a value of a journal entry, as [`encode`] does.
-///
-/// # Errors
-/// As [`encode`].
-pub(crate) fn encode_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, Violation> {
-    let json = to_raw_value(value).map_err(|error| json_violation(&error))?;
-    finite::check(value, json.get()).map_err(Violation::from)?;
-    Ok(json)
-}
-
 fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
     serde_json::from_str(json).map_err(|error| json_violation(&error))
 }
@@ -149,22 +129,6 @@ fn difference(a: &Value, b: &Value) -> Option<String> {
 
 fn round_trip_violation(path: String) -> Violation {
     Violation { path, message: format!("the value changes in a round trip through JSON: {CAUSES}") }
-}
-
-fn json_violation(error: &serde_json::Error) -> Violation {
-    Violation { path: String::new(), message: error.to_string() }
-}
-
-impl From<DigestError> for Violation {
-    fn from(DigestError { path, problem }: DigestError) -> Self {
-        Self { path, message: problem }
-    }
-}
-
-impl From<NotFinite> for Violation {
-    fn from(NotFinite { path, problem }: NotFinite) -> Self {
-        Self { path, message: problem }
-    }
 }
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ const MAX_DEPTH: u32 = 16;
 #[derive(Clone, Copy, Debug)]
 pub struct Schema<'a> {
     root: &'a Value,
+    /// The part.
     pub part: &'a Value,
 }
 
 impl<'a> Schema<'a> {
+    /// Begins at the root of a schema.
     pub fn new(root: &'a Value) -> Self {
         Self { root, part: root }
     }

@@ -6,8 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Violation;
-use crate::text::nearest;
+use crate::{Violation, text::nearest};
 
 /// The maximum depth to which references are followed. A schema that only refers to itself does not constrain anything.
 const MAX_DEPTH: usize = 64;

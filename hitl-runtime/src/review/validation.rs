@@ -2,11 +2,13 @@
 
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Draft, draft::Names, json_path::json_path, round_trip};
-use crate::user_code::{self, UserCodeError};
+use crate::{
+    Violation,
+    user_code::{self, UserCodeError},
+};
 
 // The trait has only the one method that is needed and no supertrait, so that rustc names this trait, with our message,
 // and not `garde::Validate` behind it.
@@ -29,30 +31,6 @@ pub trait DerivesValidate {
 impl<T: Validate<Context = ()>> DerivesValidate for T {
     fn check(&self) -> Result<(), garde::Report> {
         self.validate()
-    }
-}
-
-/// A violation of the type or of an invariant by a field of a draft.
-///
-/// ```
-/// let violation = hitl::Violation { path: "amount".into(), message: "greater than 10000".into() };
-/// assert_eq!(violation.to_string(), "amount: greater than 10000");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Violation {
-    /// The path to the field in the draft's JSON, as in `window.At.hour`; empty for the draft as a whole.
-    pub path: String,
-    /// The description of the violation.
-    pub message: String,
-}
-
-impl std::fmt::Display for Violation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
-        }
     }
 }
 
@@ -128,33 +106,6 @@ fn write<T: Draft + DerivesValidate>(json: &str) -> Result<DraftJson, Vec<Violat
 
 fn schema<T: JsonSchema>() -> Value {
     schemars::schema_for!(T).to_value()
-}
-
-/// Deserializes a value. The error has the path of the field that is not of its type.
-pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
-    // The path is computed only after a failure, because it costs more than the value.
-    serde_json::from_str(json).or_else(|_| read_with_path(json))
-}
-
-fn read_with_path<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| Violation {
-        path: Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_default(),
-        message: without_position(error.inner()),
-    })?;
-    deserializer
-        .end()
-        .map_err(|error| Violation { path: String::new(), message: without_position(&error) })?;
-    Ok(value)
-}
-
-/// Returns the message without the line and the column, because the text that they refer to is not shown.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((message, _)) => message.to_owned(),
-        None => text,
-    }
 }
 
 /// Converts a report of garde to violations with their paths in the value's JSON.

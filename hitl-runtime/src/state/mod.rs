@@ -10,8 +10,8 @@ use std::{any::Any, fmt};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    Violation,
     graph::StateSpec,
-    review::Violation,
     user_code::{UserCodeError, catch_panic},
 };
 

@@ -13,7 +13,7 @@ use super::{
     FieldError, describe_code,
     table::{Erased, FieldTable, StateTable, other_type},
 };
-use crate::{journal::Values, user_code::catch_panic};
+use crate::{json::Values, user_code::catch_panic};
 
 /// The values of a state's fields, each written or not. A clone shares the values.
 #[derive(Clone)]

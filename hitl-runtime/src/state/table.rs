@@ -7,12 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{FieldError, describe_code, reduce};
-use crate::{
-    graph::StateSpec,
-    journal::finite,
-    review::{Violation, encode_raw},
-    user_code::catch_panic,
-};
+use crate::{Violation, graph::StateSpec, json::encode_raw, json::finite, user_code::catch_panic};
 
 /// A state's description and functions. `#[state]` makes one, which is a constant.
 pub struct StateTable {
@@ -131,7 +126,7 @@ impl<T: Serialize + DeserializeOwned> FieldType for T {
 pub(crate) fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldError> {
     // Tracking the path inside the value costs time, so it is done only to describe an error.
     let code = || {
-        serde_json::from_str(json).map_err(|error| match crate::review::read::<T>(json) {
+        serde_json::from_str(json).map_err(|error| match crate::json::read::<T>(json) {
             Err(Violation { path, message }) => FieldError::value(field, message).at(path),
             Ok(_) => FieldError::value(field, error),
         })

@@ -3,7 +3,10 @@
 use std::{num::NonZeroU16, sync::Arc, time::Duration};
 
 use super::{MemoryStore, Store, StoreError};
-use crate::env::{NotUnicode, optional_var};
+use crate::{
+    Error,
+    env::{NotUnicode, optional_var},
+};
 
 /// Opens the store that the environment variables name; returns `None` if they name none.
 ///
@@ -93,6 +96,15 @@ pub enum UnusableStore {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<UnusableStore> for Error {
+    fn from(error: UnusableStore) -> Self {
+        match error {
+            UnusableStore::Store(error) => Self::Store(error),
+            error => Self::NotSetUp { problem: error.to_string() },
+        }
+    }
 }
 
 impl From<NotUnicode> for UnusableStore {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use futures_util::StreamExt;
-use hitl_runtime::{Violation, journal::exact};
+use hitl_runtime::{Violation, plumbing::exact};
 use serde_json::Value;
 
 use super::{connections::Connection, json_limits};

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::by_tier::{Bank, OrderInput, Till, TillTurn, both, clerk, director};
 
 async fn act(agent: &Agent<Till>, request: Value, operator: &Operator) -> Result<Value, ApiError> {
-    let reply = api::dispatch(&agent, Request::parse(request, None)?, Some(operator)).await?;
+    let reply = api::dispatch(agent, Request::parse(request, None)?, Some(operator)).await?;
     assert!(matches!(reply, Reply::Thread(_) | Reply::Preview { .. }));
     Ok(serde_json::to_value(reply).unwrap())
 }

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Error, Place, Reason,
+    Error, Incompatibility, Place, Reason,
     engine::{
-        Engine, Incompatibility, routing,
+        Engine, routing,
         session::{LocatedReview, ThreadWriter, incompatible, locate_review},
     },
     graph::EdgeKind,

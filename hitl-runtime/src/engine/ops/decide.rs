@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, value::to_raw_value};
 
 use crate::{
-    Digest, Error, Operator, Reason, ThreadId, Verdict,
+    Digest, Error, Incompatibility, Operator, Reason, ThreadId, Verdict,
     engine::{
-        Engine, Incompatibility,
+        Engine,
         exec::{EditResult, RunError, finish_for, takes_no_edit},
         read::ReviewTurn,
         routing,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::recover::RetryScope;
 use crate::{
-    Digest, Error, Operator, ThreadId, Violation,
+    Digest, Error, Incompatibility, Operator, ThreadId, Violation,
     engine::{
-        Engine, Incompatibility,
+        Engine,
         exec::{RunError, finish_for, write_checks},
         read::RequiredRoles,
         routing::{self, for_each},

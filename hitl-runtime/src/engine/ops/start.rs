@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    Error, Operator, ThreadId,
+    Error, Incompatibility, Operator, ThreadId,
     engine::{
-        Engine, Incompatibility,
+        Engine,
         exec::{RunError, execute, finish_for, write_checks},
         routing::{self, for_each},
         session::{ThreadWriter, may_decide, random_id},

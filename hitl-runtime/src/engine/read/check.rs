@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    Error, ThreadId, ThreadStatus,
+    Error, Incompatibility, ThreadId, ThreadStatus,
     engine::{
-        Engine, Incompatibility,
+        Engine,
         session::{ReviewChange, incompatibilities, load_lenient, thread_status},
     },
     journal::{LaneId, OpenReviewState},

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::item::ItemView;
-use crate::{Digest, Place, ThreadId, ThreadStatus, engine::Incompatibility};
+use crate::{Digest, Incompatibility, Place, ThreadId, ThreadStatus};
 
 /// A serializable view of a thread of any graph.
 ///

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Error, Place, ThreadId,
+    Error, Incompatibility, Place, ThreadId,
     engine::{
-        Engine, Incompatibility,
+        Engine,
         session::{
             EffectInDoubt, LocatedReview, draft_error, effects_in_doubt, failure, locate_review, take_draft,
         },

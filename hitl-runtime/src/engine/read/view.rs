@@ -13,9 +13,9 @@ use super::{
     thread_view::{FailureView, InDoubtView, ReviewView, ThreadView},
 };
 use crate::{
-    Error, ThreadId, ThreadStatus,
+    Error, Incompatibility, ThreadId, ThreadStatus,
     engine::{
-        Engine, Incompatibility,
+        Engine,
         session::{
             ThreadWriter, checked_draft, effects_in_doubt, failure, incompatibilities, load_lenient,
             locate_review, thread_status,

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::{Incompatibility, review_terms::ReviewTerms, unreadable::value_incompatibility};
+use super::{review_terms::ReviewTerms, unreadable::value_incompatibility};
 use crate::{
-    Violation,
+    Incompatibility, Violation,
     graph::{
         LaneFacts, LanePosition, Payload, Point, ReadKind, UnmetRequirement, next_review, unmet_requirements,
     },

@@ -2,12 +2,11 @@
 //! show the fields that can still be read.
 
 use super::{
-    Incompatibility,
     compatibility::check_compatibility,
     unreadable::{unreadable, value_incompatibility},
 };
 use crate::{
-    Error, ThreadId,
+    Error, Incompatibility, ThreadId,
     journal::{Fold, Unmigrated},
     node::GraphTable,
     store::Tail,

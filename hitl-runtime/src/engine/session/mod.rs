@@ -6,7 +6,6 @@ mod compatibility;
 mod doubt;
 mod fingerprint;
 mod history_entry;
-mod incompatibility;
 mod lease;
 mod lenient_load;
 mod load;
@@ -48,7 +47,6 @@ pub(crate) use self::{
 };
 pub use self::{
     history_entry::HistoryEntry,
-    incompatibility::Incompatibility,
     review_rule::ReviewChange,
     subscription::{Subscription, ThreadEvent},
 };

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Incompatibility, compatibility::gone, unreadable::incompatible};
+use super::{compatibility::gone, unreadable::incompatible};
 use crate::{
-    Error, ThreadId, Violation,
+    Error, Incompatibility, ThreadId, Violation,
     journal::{DigestError, Fold, LaneId, OpenReviewState},
     node::GraphTable,
     review::DraftVtable,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    HistoryEntry, Incompatibility, ThreadEvent,
+    HistoryEntry, ThreadEvent,
     history_entry::shown,
     projection::{due_ms, reviews, thread_status},
     random_id::random_id,
     unreadable::{incompatible, unreadable},
 };
 use crate::{
-    Error, Place, StoreError,
+    Error, Incompatibility, Place, StoreError,
     engine::{Engine, routing},
     journal::{
         Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, Lease,

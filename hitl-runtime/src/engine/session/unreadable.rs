@@ -1,8 +1,7 @@
 //! Errors for threads that this program's types cannot hold.
 
-use super::Incompatibility;
 use crate::{
-    Error, Place, ThreadId,
+    Error, Incompatibility, Place, ThreadId,
     journal::{FoldError, Unmigrated},
     node::GraphTable,
     state::FieldError,

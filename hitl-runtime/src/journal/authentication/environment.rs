@@ -5,7 +5,10 @@ use std::{fs, io};
 use zeroize::Zeroizing;
 
 use super::{InvalidJournalKey, JournalKey, JournalKeys, Purpose};
-use crate::env::{NotUnicode, optional_var};
+use crate::{
+    Error,
+    env::{NotUnicode, optional_var},
+};
 
 /// The error for environment variables that do not give usable keys. It never contains a key.
 ///
@@ -51,6 +54,12 @@ pub enum UnusableJournalKeys {
         "HITL_JOURNAL_VERDICT_KEY is set, but HITL_JOURNAL_KEY is not; set it to the key that signs all other entries"
     )]
     VerdictsAlone,
+}
+
+impl From<UnusableJournalKeys> for Error {
+    fn from(error: UnusableJournalKeys) -> Self {
+        Self::NotSetUp { problem: error.to_string() }
+    }
 }
 
 impl From<NotUnicode> for UnusableJournalKeys {

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::{
         Digest, ThreadId,
-        store::{Append, OpenReview, Record, SqliteStore, Store as _},
+        store::{Append, OpenReview, Record, SqliteStore, Store as _, position_after},
     };
 
     /// Writes a file as version 2 did: ten threads, of which each waits for a review with one of three opening times.
@@ -218,12 +218,12 @@ mod tests {
         write_version_2(&path);
         let store = SqliteStore::open(&path).await.unwrap();
 
-        // The same order and the same tokens as before.
+        // The same order and the same positions as before.
         let mut expected: Vec<_> = (1..=10).map(review).collect();
         expected.sort_by_key(|review| review.opened_ms);
         assert_eq!(store.reviews(None, 100).await.unwrap().items, expected);
         let after_third = store.reviews(None, 3).await.unwrap().next.unwrap();
-        assert_eq!(after_third, "r0-9");
+        assert_eq!(position_after("reviews", Some(&after_third)).unwrap(), Some((0_u64, 9_u64)));
         assert_eq!(store.reviews(Some(&after_third), 100).await.unwrap().items, expected[3..]);
 
         // The review of one thread stays open, that of another one is decided, and a third thread is deleted.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::DigestError;
+use super::canonical::{self, DigestError};
 
 /// The largest integer with an exact canonical form. Two neighbors beyond it share a double, and therefore would share
 /// a digest.
@@ -303,7 +303,7 @@ fn length(text: &str) -> i64 {
 /// If the number has no exact canonical form.
 pub(super) fn canonical(number: &serde_json::Number, out: &mut Vec<u8>) -> Result<(), DigestError> {
     if let Some(integer) = number.as_i64().filter(|integer| integer.unsigned_abs() <= LARGEST_INTEGER) {
-        return super::canonical::plain(&integer, out);
+        return canonical::plain(&integer, out);
     }
     // With `serde_json/arbitrary_precision` a number keeps its original text, without rounding. Otherwise its text is
     // the shortest one of its double.

@@ -3,16 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    DigestError,
-    exact::{self, inside},
-};
+use super::exact::{self, inside};
 
 /// Writes a value as canonical JSON.
 ///
 /// # Errors
 /// If the value holds a number without an exact canonical form. The error has the path to the number.
-pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError> {
+pub(crate) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError> {
     match value {
         Value::Number(number) => return exact::canonical(number, out),
         Value::Array(items) => {
@@ -47,9 +44,26 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError>
 
 /// Writes strings, `true`, `false`, `null`, and integers of at most 2^53, for which the output of `serde_json` is
 /// already canonical.
-pub(super) fn plain<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), DigestError> {
+pub(crate) fn plain<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), DigestError> {
     serde_json::to_writer(out, value)
         .map_err(|error| DigestError { path: String::new(), problem: error.to_string() })
+}
+
+/// The error for a draft that has no canonical JSON.
+///
+/// ```
+/// use hitl::journal::DigestError;
+///
+/// let error = DigestError { path: "cents".into(), problem: "9007199254740993 is beyond 2^53".into() };
+/// assert_eq!(error.to_string(), "cents: 9007199254740993 is beyond 2^53");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct DigestError {
+    /// The path inside the draft.
+    pub path: String,
+    /// The problem at that path.
+    pub problem: String,
 }
 
 #[cfg(test)]

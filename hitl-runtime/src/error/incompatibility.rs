@@ -1,8 +1,9 @@
 //! The reasons why a thread is incompatible with this program.
 
+use hitl_core::text::list;
 use serde::{Serialize, Serializer};
 
-use crate::{Violation, text::list};
+use super::Violation;
 
 /// A reason why a thread is incompatible with this program and cannot go on in it.
 ///
