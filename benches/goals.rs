@@ -19,7 +19,7 @@ use std::{
 use graphs::{Chat, ChatTurn, LedgerInput, Long, LongTurn, RefundAgent, TalkInput, suspended};
 use hitl::{Store, ThreadId, prelude::*, store::Append};
 use machine::median;
-use recording_store::RecordingStore;
+use recording_store::{Recording, RecordingStore};
 use tokio::{runtime::Builder, task::JoinSet};
 
 type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -130,14 +130,14 @@ async fn long_journal() -> Outcome<()> {
     let dir = directory()?;
     let file = dir.path().join("threads.db");
     let thread = ThreadId::new("ledger")?;
-    let memory = RecordingStore::new(MemoryStore::new());
+    let memory = RecordingStore::new(MemoryStore::new(), Recording::default());
     let agent = Long::new(memory.clone()).step_limit(200_000);
     let LongTurn::Close(_) = agent.start(&thread, LedgerInput { count: 0 }).await? else {
         return Err("it waits for no signature".into());
     };
     let store = SqliteStore::open(&file).await?;
     let (entries, appends) = {
-        let appended = memory.appended();
+        let appended = memory.layer().appended();
         (appended.iter().map(|append| append.records.len()).sum::<usize>(), merge_in_batches(&appended))
     };
     for append in appends {
@@ -145,10 +145,10 @@ async fn long_journal() -> Outcome<()> {
     }
     drop(store);
 
-    let store = RecordingStore::new(SqliteStore::open(&file).await?);
+    let store = RecordingStore::new(SqliteStore::open(&file).await?, Recording::default());
     let agent = Long::new(store.clone());
     let first = time_of_thread(&agent, &thread).await?;
-    let read = store.take_entries_read();
+    let read = store.layer().take_entries_read();
     let mut later = Vec::new();
     for _ in 0..100 {
         later.push(time_of_thread(&agent, &thread).await?);
@@ -183,13 +183,13 @@ async fn time_of_thread(agent: &Agent<Long>, thread: &ThreadId) -> Outcome<f64> 
 
 /// Measures a chat whose state contains all messages.
 async fn growing_state() -> Outcome<()> {
-    let store = RecordingStore::new(MemoryStore::new());
+    let store = RecordingStore::new(MemoryStore::new(), Recording::default());
     let agent = Chat::new(store.clone());
     let ChatTurn::Done(said) = agent.start("chat", TalkInput { said: vec![] }).await? else {
         return Err("it has not ended".into());
     };
     let bytes: Vec<usize> = {
-        let appended = store.appended();
+        let appended = store.layer().appended();
         appended.iter().flat_map(|append| &append.records).map(|record| record.body.len()).collect()
     };
     // The first entry is the start.

@@ -17,7 +17,7 @@ use hitl::{
     store::{Append, OpenReview, Record},
 };
 use machine::median;
-use recording_store::RecordingStore;
+use recording_store::{Recording, RecordingStore};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::{runtime::Builder, task::JoinSet};
 
@@ -132,10 +132,10 @@ async fn measured(dir: &Path) -> Outcome<()> {
 
 /// Returns the rows of a refund from its start to its end, by commit.
 async fn commits_of_a_refund() -> Outcome<Vec<Vec<Record>>> {
-    let store = RecordingStore::new(MemoryStore::new());
+    let store = RecordingStore::new(MemoryStore::new(), Recording::default());
     let agent = RefundAgent::new(store.clone());
     edited(suspended(&agent, "ticket-0-0".to_owned()).await, &mara()).await;
-    let commits = store.appended().iter().map(|append| append.records.clone()).collect();
+    let commits = store.layer().appended().iter().map(|append| append.records.clone()).collect();
     Ok(commits)
 }
 

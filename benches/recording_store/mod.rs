@@ -3,34 +3,27 @@
 // Each bench uses a part of this.
 #![allow(dead_code)]
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use hitl::{
-    Place, Store, StoreError, ThreadId, ThreadStatus,
-    store::{Append, OpenReview, Page, Record, Tail},
+    Place, Store, StoreError, ThreadId,
+    store::{Append, BoxFuture, LayeredStore, Record, StoreLayer, Tail},
 };
 
-type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+/// A store that records its calls.
+pub type RecordingStore<S> = LayeredStore<S, Recording>;
 
-/// A recording wrapper around another store. Clones share their records.
-#[derive(Clone)]
-pub struct RecordingStore<S> {
-    store: S,
+/// The records of the calls of a store. Clones share them.
+#[derive(Clone, Default)]
+pub struct Recording {
     appended: Arc<Mutex<Vec<Append>>>,
     entries_read: Arc<AtomicUsize>,
 }
 
-impl<S> RecordingStore<S> {
-    pub fn new(store: S) -> Self {
-        Self { store, appended: Arc::default(), entries_read: Arc::default() }
-    }
-
+impl Recording {
     /// Returns every append, in order.
     pub fn appended(&self) -> MutexGuard<'_, Vec<Append>> {
         self.appended.lock().unwrap_or_else(PoisonError::into_inner)
@@ -46,15 +39,19 @@ impl<S> RecordingStore<S> {
     }
 }
 
-impl<S: Store> Store for RecordingStore<S> {
-    fn append(&self, append: Append) -> StoreFuture<'_, ()> {
+impl StoreLayer for Recording {
+    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
         self.appended().push(append.clone());
-        self.store.append(append)
+        store.append(append)
     }
 
-    fn tail<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, Option<Tail>> {
+    fn tail<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        thread: &'a ThreadId,
+    ) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         Box::pin(async move {
-            let tail = self.store.tail(thread).await?;
+            let tail = store.tail(thread).await?;
             tail.iter().for_each(|tail| self.count(&tail.records));
             Ok(tail)
         })
@@ -62,40 +59,15 @@ impl<S: Store> Store for RecordingStore<S> {
 
     fn entries<'a>(
         &'a self,
+        store: &'a dyn Store,
         thread: &'a ThreadId,
         from: Place,
         limit: usize,
-    ) -> StoreFuture<'a, Vec<Record>> {
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         Box::pin(async move {
-            let records = self.store.entries(thread, from, limit).await?;
+            let records = store.entries(thread, from, limit).await?;
             self.count(&records);
             Ok(records)
         })
-    }
-
-    fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> StoreFuture<'a, Page<OpenReview>> {
-        self.store.reviews(after, limit)
-    }
-
-    fn threads<'a>(
-        &'a self,
-        standing: Option<ThreadStatus>,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> StoreFuture<'a, Page<(ThreadId, ThreadStatus)>> {
-        self.store.threads(standing, after, limit)
-    }
-
-    fn due<'a>(
-        &'a self,
-        by_ms: u64,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> StoreFuture<'a, Page<ThreadId>> {
-        self.store.due(by_ms, after, limit)
-    }
-
-    fn delete<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, ()> {
-        self.store.delete(thread)
     }
 }

@@ -3,6 +3,12 @@
 #![warn(missing_docs)]
 
 pub mod agent;
+#[cfg(feature = "aws")]
+#[cfg_attr(
+    not(all(feature = "bedrock", feature = "kms")),
+    allow(dead_code, reason = "no service uses all of it")
+)]
+mod aws;
 mod engine;
 mod error;
 pub mod graph;

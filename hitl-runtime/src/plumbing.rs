@@ -1,4 +1,4 @@
-//! What the command line and the servers of hitl use of this crate. It is no part of the API, and changes in any release.
+//! Items for the command line and the servers of hitl. They are no part of the API, and change in any release.
 
 use std::sync::Arc;
 

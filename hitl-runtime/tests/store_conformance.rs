@@ -9,7 +9,10 @@ use std::sync::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use hitl_runtime::{
     ThreadId,
-    store::{Append, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus},
+    store::{
+        Append, LayeredStore, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError, StoreLayer,
+        Tail, ThreadStatus,
+    },
 };
 use hitl_testkit::conformance;
 
@@ -87,10 +90,7 @@ mod sqlite {
     }
 }
 
-/// A store with one fault. The suite must find each fault.
-#[derive(Clone)]
-struct FaultyStore(MemoryStore, Fault);
-
+/// A fault of a store. The suite must find each fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
@@ -118,9 +118,9 @@ enum Fault {
     IsEmptyWhenOpenedAgain,
 }
 
-impl FaultyStore {
+impl Fault {
     fn is(&self, fault: Fault) -> bool {
-        self.1 == fault
+        *self == fault
     }
 
     fn key(&self, thread: &ThreadId) -> ThreadId {
@@ -132,26 +132,30 @@ impl FaultyStore {
     }
 }
 
-impl Store for FaultyStore {
-    fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+impl StoreLayer for Fault {
+    fn append<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        mut append: Append,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             append.thread = self.key(&append.thread);
             append.reviews.iter_mut().for_each(|review| review.thread = self.key(&review.thread));
-            let head = self.0.entries(&append.thread, 0, usize::MAX).await?.len() as Place;
-            match self.1 {
+            let head = store.entries(&append.thread, 0, usize::MAX).await?.len() as Place;
+            match self {
                 Fault::AppendsAnywhere if append.check().is_ok() => {
                     (head..).zip(&mut append.records).for_each(|(place, record)| record.place = place);
-                    let last = self.0.entries(&append.thread, head.saturating_sub(1), 1).await?;
+                    let last = store.entries(&append.thread, head.saturating_sub(1), 1).await?;
                     append.after = last.first().map(|record| record.hash);
                 }
                 Fault::AppendsAfterAnything if append.check().is_ok() && append.after.is_some() => {
-                    let last = self.0.entries(&append.thread, head.saturating_sub(1), 1).await?;
+                    let last = store.entries(&append.thread, head.saturating_sub(1), 1).await?;
                     append.after = last.first().map(|record| record.hash).or(append.after);
                 }
                 Fault::AppendsPartially if append.check().is_ok() => {
                     for record in append.records.clone() {
                         let hash = record.hash;
-                        self.0.append(Append { records: vec![record], ..append.clone() }).await?;
+                        store.append(Append { records: vec![record], ..append.clone() }).await?;
                         append.after = Some(hash);
                         tokio::task::yield_now().await;
                     }
@@ -162,14 +166,14 @@ impl Store for FaultyStore {
                 Fault::ForgetsTheDueTime if head > 0 => append.due_ms = None,
                 Fault::ForgetsReviews if head > 0 => append.reviews.truncate(1),
                 Fault::KeepsClosedReviews => {
-                    let old = self.0.reviews(None, usize::MAX).await?.items;
+                    let old = store.reviews(None, usize::MAX).await?.items;
                     append.reviews.extend(old.into_iter().filter(|review| review.thread == append.thread));
                 }
                 Fault::KeepsPartOfRejectedAppend
                     if append.records.iter().map(|record| record.body.len()).sum::<usize>() > 1_000_000 =>
                 {
                     append.records.truncate(1);
-                    self.0.append(append).await?;
+                    store.append(append).await?;
                     return Err(failed());
                 }
                 Fault::TruncatesBodies => {
@@ -177,7 +181,7 @@ impl Store for FaultyStore {
                 }
                 _ => {}
             }
-            let answer = self.0.append(append).await;
+            let answer = store.append(append).await;
             match answer {
                 Err(StoreError::Conflict { thread, .. }) if self.is(Fault::ReportsWrongPlace) => {
                     Err(StoreError::Conflict { thread, place: 0 })
@@ -187,9 +191,13 @@ impl Store for FaultyStore {
         })
     }
 
-    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+    fn tail<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        thread: &'a ThreadId,
+    ) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         Box::pin(async move {
-            let mut tail = self.0.tail(&self.key(thread)).await?;
+            let mut tail = store.tail(&self.key(thread)).await?;
             if let Some(tail) = tail.as_mut().filter(|_| self.is(Fault::CutsLongTails)) {
                 let mut room = 1_000_000;
                 tail.records.retain(|record| {
@@ -203,30 +211,32 @@ impl Store for FaultyStore {
             if !self.is(Fault::ShowsWholeTails) {
                 return Ok(tail);
             }
-            let records = self.0.entries(thread, 0, usize::MAX).await?;
+            let records = store.entries(thread, 0, usize::MAX).await?;
             Ok(tail.map(|_| Tail { before: None, records }))
         })
     }
 
     fn entries<'a>(
         &'a self,
+        store: &'a dyn Store,
         thread: &'a ThreadId,
         from: Place,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         let limit = if self.is(Fault::IgnoresTheLimit) { usize::MAX } else { limit };
-        Box::pin(async move { self.0.entries(&self.key(thread), from, limit).await })
+        Box::pin(async move { store.entries(&self.key(thread), from, limit).await })
     }
 
     fn reviews<'a>(
         &'a self,
+        store: &'a dyn Store,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
         Box::pin(async move {
-            let mut page = self.0.reviews(after, limit).await;
+            let mut page = store.reviews(after, limit).await;
             if self.is(Fault::AcceptsAnyToken) && page.is_err() {
-                page = self.0.reviews(None, limit).await;
+                page = store.reviews(None, limit).await;
             }
             let mut page = page?;
             if self.is(Fault::ListsTheNewestFirst) {
@@ -239,23 +249,15 @@ impl Store for FaultyStore {
         })
     }
 
-    fn threads<'a>(
-        &'a self,
-        standing: Option<ThreadStatus>,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
-        self.0.threads(standing, after, limit)
-    }
-
     fn due<'a>(
         &'a self,
+        store: &'a dyn Store,
         by_ms: u64,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
         Box::pin(async move {
-            let mut page = self.0.due(by_ms, after, limit).await?;
+            let mut page = store.due(by_ms, after, limit).await?;
             if self.is(Fault::ListsTheLatestDueFirst) {
                 page.items.reverse();
             }
@@ -263,9 +265,13 @@ impl Store for FaultyStore {
         })
     }
 
-    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn delete<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        thread: &'a ThreadId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            if self.is(Fault::DeletesNothing) { Ok(()) } else { self.0.delete(&self.key(thread)).await }
+            if self.is(Fault::DeletesNothing) { Ok(()) } else { store.delete(&self.key(thread)).await }
         })
     }
 }
@@ -277,8 +283,8 @@ fn the_suite_detects_every_defect() {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let store = MemoryStore::new();
             runtime.block_on(conformance::all(async || match fault {
-                Fault::IsEmptyWhenOpenedAgain => FaultyStore(MemoryStore::new(), fault),
-                _ => FaultyStore(store.clone(), fault),
+                Fault::IsEmptyWhenOpenedAgain => LayeredStore::new(MemoryStore::new(), fault),
+                _ => LayeredStore::new(store.clone(), fault),
             }));
         };
         std::thread::spawn(check).join().is_err()
@@ -316,70 +322,29 @@ fn failed() -> StoreError {
     StoreError::Failed { location: "a broken store".into(), problem: "it failed".into(), source: None }
 }
 
-/// A store whose process dies in append number `in_append`, from 0 on, with the first `with` of its entries stored.
-#[derive(Clone)]
-struct CrashingStore {
-    store: MemoryStore,
+/// The death of a process in append number `in_append`, from 0 on, with the first `with` of its entries stored.
+struct CrashIn {
     in_append: u64,
     with: usize,
     appends: Arc<AtomicU64>,
 }
 
-impl Store for CrashingStore {
-    fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+impl StoreLayer for CrashIn {
+    fn append<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        mut append: Append,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             if self.appends.fetch_add(1, SeqCst) < self.in_append {
-                return self.store.append(append).await;
+                return store.append(append).await;
             }
             append.records.truncate(self.with);
             if !append.records.is_empty() {
-                self.store.append(append).await?;
+                store.append(append).await?;
             }
             Err(failed())
         })
-    }
-
-    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
-        self.store.tail(thread)
-    }
-
-    fn entries<'a>(
-        &'a self,
-        thread: &'a ThreadId,
-        from: Place,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        self.store.entries(thread, from, limit)
-    }
-
-    fn reviews<'a>(
-        &'a self,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
-        self.store.reviews(after, limit)
-    }
-
-    fn threads<'a>(
-        &'a self,
-        standing: Option<ThreadStatus>,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
-        self.store.threads(standing, after, limit)
-    }
-
-    fn due<'a>(
-        &'a self,
-        by_ms: u64,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        self.store.due(by_ms, after, limit)
-    }
-
-    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.delete(thread)
     }
 }
 
@@ -388,13 +353,14 @@ impl Store for CrashingStore {
 fn is_sound_after(in_append: u64, with: usize) -> bool {
     let check = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let store = CrashingStore { store: MemoryStore::new(), in_append, with, appends: Arc::default() };
+        let store =
+            LayeredStore::new(MemoryStore::new(), CrashIn { in_append, with, appends: Arc::default() });
         let thread = ThreadId::new("killed").unwrap();
         runtime.block_on(async {
             let mut last = None;
             let error = conformance::append_until_killed(&store, &thread, |place| last = Some(place)).await;
             assert!(matches!(error, StoreError::Failed { .. }), "{error}");
-            conformance::after_crash(&store.store, &thread, last).await;
+            conformance::after_crash(store.inner(), &thread, last).await;
         });
     };
     std::thread::spawn(check).join().is_ok()
@@ -419,10 +385,11 @@ fn the_crash_check_detects_partial_appends() {
 #[test]
 fn the_crash_check_detects_lost_appends() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let store = CrashingStore { store: MemoryStore::new(), in_append: 3, with: 0, appends: Arc::default() };
+    let store =
+        LayeredStore::new(MemoryStore::new(), CrashIn { in_append: 3, with: 0, appends: Arc::default() });
     let thread = ThreadId::new("forgotten").unwrap();
     let mut last = None;
     runtime.block_on(conformance::append_until_killed(&store, &thread, |place| last = Some(place + 3)));
-    let check = std::panic::AssertUnwindSafe(conformance::after_crash(&store.store, &thread, last));
+    let check = std::panic::AssertUnwindSafe(conformance::after_crash(store.inner(), &thread, last));
     assert!(runtime.block_on(check.catch_unwind()).is_err());
 }

@@ -6,14 +6,19 @@
 //! | item | purpose |
 //! |---|---|
 //! | [`conformance`] | the checks that every [`Store`](hitl_core::store::Store) passes |
+//! | [`FailingStore`] | a store with scripted failures |
+//! | [`child`] | the test binary, started again as a child process that a test can kill |
 //! | [`MockModel`] | a model with scripted responses |
 //! | [`Recorder`], [`Replay`] | recording of real exchanges with a model into a file, and replay from it |
 
 #![warn(missing_docs)]
 
+pub mod child;
 pub mod conformance;
+mod faults;
 mod model;
 
+pub use faults::{CallOutcome, FailingStore, Faults};
 pub use model::{
     mock::{MockModel, MockResponse},
     record_replay::{Recorder, Replay},

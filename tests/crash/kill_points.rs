@@ -14,10 +14,9 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use hitl::{
-    OpenReview, Page, Place, Store, StoreError, ThreadId, ThreadStatus,
-    store::{Append, Record, Tail},
+    Store, StoreError,
+    store::{Append, BoxFuture, LayeredStore, StoreLayer},
 };
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
@@ -92,23 +91,25 @@ fn kill_this_process() -> ! {
     unreachable!("SIGKILL ends this process");
 }
 
-/// A store in front of the real one, which records every stored entry in a file beside it.
-pub struct KillableStore {
-    store: Arc<dyn Store>,
+/// The real store behind the kill points.
+pub type KillableStore = LayeredStore<Arc<dyn Store>, KillPoints>;
+
+/// The kill points around each append. Every stored entry is recorded in a file beside the store.
+pub struct KillPoints {
     kill_switch: Arc<KillSwitch>,
     stored: File,
     /// Set once an append has opened a review.
     opened: Arc<SetOnce<()>>,
 }
 
-impl KillableStore {
-    pub async fn open(dir: &Path, kill_switch: Arc<KillSwitch>) -> Self {
-        Self {
-            store: matrix_store::open(dir).await,
+impl KillPoints {
+    pub async fn open(dir: &Path, kill_switch: Arc<KillSwitch>) -> KillableStore {
+        let layer = Self {
             kill_switch,
             stored: OpenOptions::new().create(true).append(true).open(dir.join("stored")).unwrap(),
             opened: Arc::default(),
-        }
+        };
+        LayeredStore::new(matrix_store::open(dir).await, layer)
     }
 
     pub fn opened(&self) -> Arc<SetOnce<()>> {
@@ -125,11 +126,11 @@ impl KillableStore {
     }
 }
 
-impl Store for KillableStore {
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+impl StoreLayer for KillPoints {
+    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.kill_switch.reach(PointKind::BeforeAppend);
-            self.store.append(append.clone()).await?;
+            store.append(append.clone()).await?;
             self.record_entries(&append);
             self.kill_switch.reach(PointKind::AfterAppend);
             if !append.reviews.is_empty() {
@@ -137,48 +138,5 @@ impl Store for KillableStore {
             }
             Ok(())
         })
-    }
-
-    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
-        self.store.tail(thread)
-    }
-
-    fn entries<'a>(
-        &'a self,
-        thread: &'a ThreadId,
-        from: Place,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        self.store.entries(thread, from, limit)
-    }
-
-    fn reviews<'a>(
-        &'a self,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
-        self.store.reviews(after, limit)
-    }
-
-    fn threads<'a>(
-        &'a self,
-        standing: Option<ThreadStatus>,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
-        self.store.threads(standing, after, limit)
-    }
-
-    fn due<'a>(
-        &'a self,
-        by_ms: u64,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        self.store.due(by_ms, after, limit)
-    }
-
-    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.delete(thread)
     }
 }

@@ -6,7 +6,7 @@ use hitl::{Agent, Graph, ManualClock};
 use tokio::sync::SetOnce;
 
 use crate::{
-    kill_points::{KillSwitch, KillableStore, Point},
+    kill_points::{KillPoints, KillSwitch, Point},
     ledger::Ledger,
     operator::LEASE,
     refund_agent::{Ticket, World},
@@ -26,8 +26,8 @@ pub struct Process<G: Graph> {
 impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
     pub async fn open(dir: &Path, kill: Option<Point>) -> Self {
         let kill_switch = KillSwitch::at(kill);
-        let store = KillableStore::open(dir, Arc::clone(&kill_switch)).await;
-        let (opened, scored) = (store.opened(), Arc::new(SetOnce::new()));
+        let store = KillPoints::open(dir, Arc::clone(&kill_switch)).await;
+        let (opened, scored) = (store.layer().opened(), Arc::new(SetOnce::new()));
         let world = World {
             ledger: Ledger::in_dir(dir),
             kill_switch: Arc::clone(&kill_switch),

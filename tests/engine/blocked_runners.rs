@@ -1,7 +1,6 @@
 //! Runners that are blocked for longer than their lease.
 
 use std::{
-    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -10,9 +9,9 @@ use std::{
 };
 
 use hitl::{
-    ManualClock, OpenReview, Page, Place, Store, StoreError, ThreadId, ThreadStatus,
+    ManualClock, Store, StoreError,
     prelude::*,
-    store::{Append, Record, Tail},
+    store::{Append, BoxFuture, LayeredStore, Record, StoreLayer},
 };
 use tokio::sync::Notify;
 
@@ -114,62 +113,30 @@ fn mara() -> Operator {
     Operator::new("mara").role("clerk")
 }
 
-/// A store that takes longer than the lease for its first append of a `began` event.
+/// Takes longer than the lease for the first append of a `began` event.
 #[derive(Clone)]
-struct SlowStore {
-    store: MemoryStore,
+struct SlowBegin {
     clock: ManualClock,
     is_slow: Arc<AtomicBool>,
 }
 
-impl SlowStore {
+impl SlowBegin {
     fn new(clock: &ManualClock) -> Self {
-        Self { store: MemoryStore::new(), clock: clock.clone(), is_slow: Arc::new(AtomicBool::new(true)) }
+        Self { clock: clock.clone(), is_slow: Arc::new(AtomicBool::new(true)) }
     }
 }
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-impl Store for SlowStore {
-    fn append(&self, append: Append) -> Answer<'_, ()> {
+impl StoreLayer for SlowBegin {
+    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
         let begins = |record: &Record| record.body.windows(8).any(|part| part == br#"{"began""#);
         let begins = append.records.iter().any(begins);
         Box::pin(async move {
-            self.store.append(append).await?;
+            store.append(append).await?;
             if begins && self.is_slow.swap(false, Ordering::SeqCst) {
                 self.clock.advance(LONG);
             }
             Ok(())
         })
-    }
-
-    fn tail<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, Option<Tail>> {
-        self.store.tail(thread)
-    }
-
-    fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> Answer<'a, Vec<Record>> {
-        self.store.entries(thread, from, limit)
-    }
-
-    fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<OpenReview>> {
-        self.store.reviews(after, limit)
-    }
-
-    fn threads<'a>(
-        &'a self,
-        standing: Option<ThreadStatus>,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Page<(ThreadId, ThreadStatus)>> {
-        self.store.threads(standing, after, limit)
-    }
-
-    fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ThreadId>> {
-        self.store.due(by_ms, after, limit)
-    }
-
-    fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
-        self.store.delete(thread)
     }
 }
 
@@ -177,7 +144,7 @@ impl Store for SlowStore {
 #[tokio::test]
 async fn a_slow_append_past_the_lease_starts_no_effect() {
     let clock = ManualClock::at_ms(1_000_000);
-    let (bank, store) = (Bank::new(&clock), SlowStore::new(&clock));
+    let (bank, store) = (Bank::new(&clock), LayeredStore::new(MemoryStore::new(), SlowBegin::new(&clock)));
     let agent = Payer::new(bank.clone(), store).clock(clock);
     let PayerTurn::Pay(review) = agent.start("t", JobInput { cents: 7 }).await.unwrap() else { panic!() };
     let turn = review.approve(&mara()).await.unwrap();

@@ -9,10 +9,10 @@ use super::{counting_store::CountingStore, refund_agent::*};
 
 /// Dispatches a request as mara, and returns the response with the number of reads that it took.
 async fn dispatch(agent: &hitl::Agent<RefundAgent>, store: &CountingStore, request: Value) -> (Value, u32) {
-    let before = store.reads.load(Ordering::SeqCst);
+    let before = store.layer().reads.load(Ordering::SeqCst);
     let reply = api::dispatch(agent, Request::parse(request, None).unwrap(), Some(&mara())).await.unwrap();
     assert!(matches!(reply, Reply::Thread(_)));
-    (serde_json::to_value(reply).unwrap(), store.reads.load(Ordering::SeqCst) - before)
+    (serde_json::to_value(reply).unwrap(), store.layer().reads.load(Ordering::SeqCst) - before)
 }
 
 #[tokio::test]

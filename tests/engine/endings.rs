@@ -34,6 +34,6 @@ async fn a_large_last_result_is_stored_with_the_end() {
         let turn = agent.start("t", ReportInput { kib }).await.unwrap();
         assert!(matches!(turn, ReportsTurn::Done(text) if text.len() == kib * 1024));
         // The start with the beginning of the effect, and its result with the end.
-        assert_eq!(store.commits.load(Ordering::SeqCst), 2, "{kib}");
+        assert_eq!(store.layer().commits.load(Ordering::SeqCst), 2, "{kib}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use hitl::{ManualClock, SweepEvent, journal::Event, prelude::*};
 use tokio::sync::Semaphore;
 
-use super::counting_store::CountingStore;
+use super::counting_store::{CountingStore, Counts};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -63,7 +63,7 @@ async fn a_thousand_waiting() -> (Agent<Payrolls>, CountingStore, ManualClock) {
 }
 
 fn assert_limited_appends(store: &CountingStore) {
-    let largest = store.largest.load(Ordering::SeqCst);
+    let largest = store.layer().largest.load(Ordering::SeqCst);
     assert!(largest <= 260, "an append has {largest} entries");
 }
 
@@ -81,10 +81,10 @@ async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
     assert_limited_appends(&store);
 
     // A verdict moves one item, in two appends: its beginning with the verdict, and its result.
-    let commits = store.commits.load(Ordering::SeqCst);
+    let commits = store.layer().commits.load(Ordering::SeqCst);
     let _ =
         agent.decide("t", *digests.first().unwrap(), &Operator::new("mara"), Verdict::Approve).await.unwrap();
-    assert_eq!(store.commits.load(Ordering::SeqCst) - commits, 2);
+    assert_eq!(store.layer().commits.load(Ordering::SeqCst) - commits, 2);
     agent.verify(&"t".try_into().unwrap()).await.unwrap();
 }
 
@@ -155,7 +155,10 @@ graph! {
 #[tokio::test]
 async fn a_node_in_flight_ends_between_the_appends_of_many_reviews() {
     let gate = Arc::new(Semaphore::new(0));
-    let store = CountingStore { opens: Some((4, gate.clone())), ..CountingStore::default() };
+    let store = CountingStore::new(
+        MemoryStore::new(),
+        Counts { opens: Some((4, gate.clone())), ..Counts::default() },
+    );
     let agent = Rung::new(Bell(gate), store);
     let payments = (0..2_000).map(|dollars| Payment { dollars }).collect();
     let _ = agent.start("t", PayrollInput { payments }).await.unwrap();

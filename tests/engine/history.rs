@@ -7,7 +7,10 @@ use hitl::{
     store::{Append, Record},
 };
 
-use super::{counting_store::CountingStore, refund_agent::*};
+use super::{
+    counting_store::{CountingStore, Counts},
+    refund_agent::*,
+};
 
 fn id(name: &str) -> ThreadId {
     name.parse().unwrap()
@@ -27,8 +30,10 @@ async fn the_history_lists_every_entry_in_pages() {
 
 #[tokio::test]
 async fn small_store_pages_do_not_truncate_the_history() {
-    let agent =
-        RefundAgent::new(Desk::default(), CountingStore { page: Some(2), ..CountingStore::default() });
+    let agent = RefundAgent::new(
+        Desk::default(),
+        CountingStore::new(MemoryStore::new(), Counts { page: Some(2), ..Counts::default() }),
+    );
     done(open(&agent, "t").await.approve(&mara()).await.unwrap());
     let places = async |from, limit| -> Vec<u64> {
         agent.history(&id("t"), from, limit).await.unwrap().iter().map(|entry| entry.place).collect()

@@ -1,4 +1,4 @@
-//! What a guardrail finds, without the text in which it was found.
+//! The findings of a guardrail, without the text in which they were made.
 
 use std::fmt;
 

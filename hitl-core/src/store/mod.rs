@@ -35,6 +35,7 @@ mod append;
 mod arc;
 mod error;
 mod index;
+mod layer;
 mod memory;
 mod page_token;
 
@@ -42,6 +43,7 @@ pub use append::{Append, Record, Tail};
 pub use error::StoreError;
 pub use futures_util::future::BoxFuture;
 pub use index::{OpenReview, Page, ThreadStatus};
+pub use layer::{LayeredStore, StoreLayer};
 pub use memory::MemoryStore;
 pub use page_token::{page_token, position_after};
 
@@ -53,61 +55,8 @@ use crate::ThreadId;
 ///
 /// All methods may be called concurrently by many tasks and many processes. A read returns everything whose append was
 /// complete before the read began. If the future of an append is dropped, the append is written completely or not at
-/// all.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-/// use hitl::{Place, ThreadId, store::*, testkit::conformance};
-/// use std::{pin::Pin, sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}}};
-///
-/// type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-///
-/// /// A wrapper around another store that counts the entries written.
-/// #[derive(Clone, Default)]
-/// struct Counted {
-///     store: MemoryStore,
-///     entries: Arc<AtomicU64>,
-/// }
-///
-/// impl Store for Counted {
-///     fn append(&self, append: Append) -> StoreFuture<'_, ()> {
-///         self.entries.fetch_add(append.records.len() as u64, Relaxed);
-///         self.store.append(append)
-///     }
-///
-///     fn tail<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, Option<Tail>> {
-///         self.store.tail(thread)
-///     }
-///     // … and so on.
-/// #     fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> StoreFuture<'a, Vec<Record>> {
-/// #         self.store.entries(thread, from, limit)
-/// #     }
-/// #     fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> StoreFuture<'a, Page<OpenReview>> {
-/// #         self.store.reviews(after, limit)
-/// #     }
-/// #     fn threads<'a>(
-/// #         &'a self,
-/// #         standing: Option<ThreadStatus>,
-/// #         after: Option<&'a str>,
-/// #         limit: usize,
-/// #     ) -> StoreFuture<'a, Page<(ThreadId, ThreadStatus)>> {
-/// #         self.store.threads(standing, after, limit)
-/// #     }
-/// #     fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> StoreFuture<'a, Page<ThreadId>> {
-/// #         self.store.due(by_ms, after, limit)
-/// #     }
-/// #     fn delete<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, ()> {
-/// #         self.store.delete(thread)
-/// #     }
-/// }
-///
-/// // This checks one promise of the trait; `conformance::all` checks every one of them.
-/// let store = Counted::default();
-/// conformance::conflicts(async || store.clone()).await;
-/// # Ok(())
-/// # }
-/// ```
+/// all. For a store in front of another one, see
+/// [`StoreLayer`].
 pub trait Store: Send + Sync + 'static {
     /// Appends entries and replaces the thread's data in the index. The change is atomic, and durable when this
     /// returns.

@@ -116,10 +116,10 @@ mod tests {
     fn borrowed_entries_serialize_like_owned_ones() {
         for text in [
             r#"{"at":1,"is":{"ran":{"node":"draft","wrote":{"plan":"refund it","risk":3},"to":"pay"}}}"#,
-            r#"{"at":2,"is":{"ran":{"node":"check","lane":1,"wrote":{},"to":")"}},"lease":{"by":"5f3a","until":9}}"#,
+            r#"{"at":2,"is":{"ran":{"node":"check","lane":1,"wrote":{},"to":{"join":{}}}},"lease":{"by":"5f3a","until":9}}"#,
             r#"{"at":5,"is":{"ran":{"node":"\"é\"","lane":7,"wrote":{"plan":"\"","risk":[]},"to":"a \"b\""}}}"#,
             r#"{"at":4,"is":{"ran":{"node":"b","wrote":{},"to":"end"}},"spent":[{"model":"m","in":3,"ms":9}]}"#,
-            r#"{"at":3,"is":{"ran":{"node":"a","wrote":{},"to":"(b, c) -> end"}},"snapshot":{"lanes":{}}}"#,
+            r#"{"at":3,"is":{"ran":{"node":"a","wrote":{},"to":{"fork":{"heads":["b","c"],"join":"end"}}}},"snapshot":{"lanes":{}}}"#,
         ] {
             let entry: Entry = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&entry).unwrap(), text);

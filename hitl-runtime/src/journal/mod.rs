@@ -21,6 +21,7 @@ mod readback;
 mod review_digest;
 mod snapshot;
 mod transition;
+mod transition_text;
 mod usage;
 
 pub(crate) use authentication::{Act, MacError, Position, split};
@@ -44,7 +45,8 @@ pub(crate) use proposal::{Pending, Sources};
 pub use proposal::{Proposal, Proposer, Source};
 pub(crate) use review_digest::Subject;
 pub(crate) use snapshot::graph_of;
-pub use transition::{Each, ParseTransitionError, Transition};
+pub use transition::{Each, Transition};
+pub use transition_text::ParseTransitionError;
 pub use usage::Usage;
 
 pub use crate::json::{DigestError, Values};

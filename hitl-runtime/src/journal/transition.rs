@@ -1,11 +1,10 @@
-//! Transitions of a lane: the next position in the graph, in a text form that can be parsed.
+//! Transitions of a lane: the next position in the graph.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use hitl_core::from_text;
-
+use super::transition_text::text_or_object;
 use crate::graph::EachSpec;
 
 /// The next position of a lane in its graph. The journal stores it, so that old journals keep their meaning under new
@@ -53,62 +52,42 @@ impl fmt::Display for Transition {
     }
 }
 
-/// The error for a text that is not a position in a graph.
-///
-/// ```
-/// use hitl::journal::{ParseTransitionError, Transition};
-///
-/// assert_eq!("(fraud_check".parse::<Transition>(), Err(ParseTransitionError));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a position in a graph")]
-pub struct ParseTransitionError;
-
-impl FromStr for Transition {
-    type Err = ParseTransitionError;
-
-    fn from_str(text: &str) -> Result<Self, ParseTransitionError> {
-        Ok(match text {
-            "" => return Err(ParseTransitionError),
-            "end" => Self::End,
-            ")" => Self::Join,
-            _ if text.starts_with("for ") => Self::Each(Box::new(text.parse()?)),
-            _ => match text.strip_prefix('(') {
-                Some(rest) => {
-                    let (heads, join) = rest.split_once(") -> ").ok_or(ParseTransitionError)?;
-                    let heads = heads.split(", ").map(str::to_owned).collect();
-                    Self::Fork { heads, join: Box::new(join_target(join)?) }
-                }
-                None => Self::Node(text.to_owned()),
-            },
-        })
-    }
-}
-
-/// Parses the target of a join, which is a node or the end, never another fork.
-fn join_target(text: &str) -> Result<Transition, ParseTransitionError> {
-    match text {
-        "end" => Ok(Transition::End),
-        "" => Err(ParseTransitionError),
-        node if node.contains(['(', ')', '{', '}', ' ']) => Err(ParseTransitionError),
-        node => Ok(Transition::Node(node.to_owned())),
-    }
-}
-
+/// A node and the end are their names. Every other transition is an object with its kind as the only member:
+/// `{"fork": {"heads": ["fraud_check", "stock_check"], "join": "execute"}}`.
 impl Serialize for Transition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Node(name) => serializer.serialize_str(name),
             Self::End => serializer.serialize_str("end"),
-            Self::Join | Self::Fork { .. } | Self::Each(_) => serializer.collect_str(self),
+            Self::Fork { heads, join } => {
+                Tagged::Fork { heads: Cow::Borrowed(heads), join: Cow::Borrowed(join) }.serialize(serializer)
+            }
+            Self::Each(each) => Tagged::For(Cow::Borrowed(each)).serialize(serializer),
+            Self::Join => Tagged::Join {}.serialize(serializer),
         }
     }
 }
 
+/// Also reads the text that older versions of hitl wrote, as [`FromStr`](std::str::FromStr) does.
 impl<'de> Deserialize<'de> for Transition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer)
+        text_or_object(deserializer, |tagged| match tagged {
+            Tagged::Fork { heads, join } => {
+                Self::Fork { heads: heads.into_owned(), join: Box::new(join.into_owned()) }
+            }
+            Tagged::For(each) => Self::Each(Box::new(each.into_owned())),
+            Tagged::Join {} => Self::Join,
+        })
     }
+}
+
+/// A transition that is an object in JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Tagged<'a> {
+    Fork { heads: Cow<'a, [String]>, join: Cow<'a, Transition> },
+    For(Cow<'a, Each>),
+    Join {},
 }
 
 /// A `for` as the journal keeps it: one lane for each item, each with its own copy of the state, until all of them
@@ -126,23 +105,34 @@ impl<'de> Deserialize<'de> for Transition {
 /// assert_eq!(each.to_string(), text);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Each {
     /// The field that holds the item.
     pub item: String,
     /// The field that holds the list.
     pub list: String,
-    /// `true` if the items see the list, too; written `&orders`. Otherwise the list is not copied into each item's
+    /// `true` if the items see the list, too; `&orders` in text. Otherwise the list is not copied into each item's
     /// state, because none of their nodes reads it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keeps_list: bool,
     /// The maximum number of items that run concurrently; not written if it is 8.
+    #[serde(skip_serializing_if = "is_default_at_most")]
     pub at_most: usize,
     /// The first node that each item runs.
     pub head: String,
     /// The lists that items append to. A list that no item has appended to is empty after the join.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub into: Vec<String>,
     /// The target of the join.
     pub join: Transition,
+}
+
+fn default_at_most() -> usize {
+    EachSpec::AT_MOST
+}
+
+fn is_default_at_most(at_most: &usize) -> bool {
+    *at_most == EachSpec::AT_MOST
 }
 
 /// The syntax of `graph!`: `for order in orders { look_up } -> report`.
@@ -161,57 +151,45 @@ impl fmt::Display for Each {
     }
 }
 
-impl FromStr for Each {
-    type Err = ParseTransitionError;
-
-    fn from_str(text: &str) -> Result<Self, ParseTransitionError> {
-        let parts = || {
-            let (item, rest) = text.strip_prefix("for ")?.split_once(" in ")?;
-            let (list, rest) = rest.split_once(" { ")?;
-            let (head, rest) = rest.split_once(" }")?;
-            let (into, join) = rest.split_once(" -> ")?;
-            let (list, at_most) = match list.split_once(", at_most = ") {
-                Some((list, number)) => (list, number.parse().ok()?),
-                None => (list, EachSpec::AT_MOST),
-            };
-            let into = match into {
-                "" => Vec::new(),
-                lists => lists.strip_prefix(" into ")?.split(", ").map(str::to_owned).collect(),
-            };
-            let name = list.strip_prefix('&').unwrap_or(list);
-            Some(Self {
-                item: item.to_owned(),
-                list: name.to_owned(),
-                keeps_list: name != list,
-                at_most,
-                head: head.to_owned(),
-                into,
-                join: join_target(join).ok()?,
-            })
-        };
-        parts().ok_or(ParseTransitionError)
-    }
-}
-
-impl Serialize for Each {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
+/// Also reads the text that older versions of hitl wrote, as [`FromStr`](std::str::FromStr) does.
 impl<'de> Deserialize<'de> for Each {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer)
+        #[derive(Deserialize)]
+        #[serde(remote = "Each")]
+        struct Fields {
+            item: String,
+            list: String,
+            #[serde(default)]
+            keeps_list: bool,
+            #[serde(default = "default_at_most")]
+            at_most: usize,
+            head: String,
+            #[serde(default)]
+            into: Vec<String>,
+            join: Transition,
+        }
+
+        struct Object(Each);
+
+        impl<'de> Deserialize<'de> for Object {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Fields::deserialize(deserializer).map(Self)
+            }
+        }
+
+        text_or_object(deserializer, |Object(each)| each)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use serde_json::{from_value, json, to_value};
+
     use super::*;
 
-    #[test]
-    fn every_transition_round_trips() {
-        let plain = Each {
+    fn each() -> Each {
+        Each {
             item: "order".into(),
             list: "orders".into(),
             keeps_list: false,
@@ -219,48 +197,54 @@ mod tests {
             head: "look_up".into(),
             into: vec![],
             join: Transition::Node("report".into()),
-        };
-        let to = |each: Each| Transition::Each(Box::new(each));
-        for (place, text) in [
-            (Transition::Node("plan".into()), "plan"),
-            (Transition::Node("for".into()), "for"),
-            (Transition::End, "end"),
-            (Transition::Join, ")"),
-            (
-                Transition::Fork { heads: vec!["a".into(), "b".into()], join: Box::new(Transition::End) },
-                "(a, b) -> end",
-            ),
-            (to(plain.clone()), "for order in orders { look_up } -> report"),
-            (to(Each { join: Transition::End, ..plain.clone() }), "for order in orders { look_up } -> end"),
-            (
-                to(Each { at_most: 1, ..plain.clone() }),
-                "for order in orders, at_most = 1 { look_up } -> report",
-            ),
-            (to(Each { keeps_list: true, ..plain.clone() }), "for order in &orders { look_up } -> report"),
-            (
-                to(Each { into: vec!["log".into()], ..plain }),
-                "for order in orders { look_up } into log -> report",
-            ),
-        ] {
-            assert_eq!(place.to_string(), text);
-            assert_eq!(text.parse(), Ok(place));
         }
     }
 
     #[test]
-    fn invalid_transitions_are_rejected() {
-        for text in [
-            "",
-            "(a, b",
-            "(a, b) -> (c, d) -> e",
-            "for order",
-            "for order in orders",
-            "for order in orders { look_up }",
-            "for order in orders { look_up } log -> report",
-            "for order in orders, at_most = many { look_up } -> report",
-            "for order in orders { look_up } -> for line in lines { x } -> y",
-        ] {
-            assert_eq!(text.parse::<Transition>(), Err(ParseTransitionError), "{text}");
+    fn a_transition_is_a_name_or_an_object_with_its_kind() {
+        let heads = vec!["a".into(), "b".into()];
+        let plain = json!({ "item": "order", "list": "orders", "head": "look_up", "join": "report" });
+        let mut full = plain.clone();
+        for (name, value) in [("keeps_list", json!(true)), ("at_most", json!(1)), ("into", json!(["log"]))] {
+            full[name] = value;
         }
+        let bounded = Each { keeps_list: true, at_most: 1, into: vec!["log".into()], ..each() };
+        for (transition, written) in [
+            (Transition::Node("plan".into()), json!("plan")),
+            (Transition::End, json!("end")),
+            (Transition::Join, json!({ "join": {} })),
+            (
+                Transition::Fork { heads, join: Box::new(Transition::End) },
+                json!({ "fork": { "heads": ["a", "b"], "join": "end" } }),
+            ),
+            (Transition::Each(Box::new(each())), json!({ "for": plain })),
+            (Transition::Each(Box::new(bounded)), json!({ "for": full })),
+        ] {
+            assert_eq!(to_value(&transition).unwrap(), written);
+            assert_eq!(from_value::<Transition>(written).unwrap(), transition);
+        }
+        assert_eq!(from_value::<Each>(plain).unwrap(), each());
+    }
+
+    #[test]
+    fn other_objects_are_rejected() {
+        for wrong in [json!({}), json!({ "goto": "a" }), json!({ "fork": {} }), json!(1), json!("(a, b")] {
+            assert!(from_value::<Transition>(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    /// The text of journals that older versions of hitl wrote.
+    #[test]
+    fn the_text_of_older_versions_is_read() {
+        let heads = vec!["a".into(), "b".into()];
+        let text = "for order in orders { look_up } -> report";
+        for (text, transition) in [
+            (")", Transition::Join),
+            ("(a, b) -> end", Transition::Fork { heads, join: Box::new(Transition::End) }),
+            (text, Transition::Each(Box::new(each()))),
+        ] {
+            assert_eq!(from_value::<Transition>(json!(text)).unwrap(), transition);
+        }
+        assert_eq!(from_value::<Each>(json!(text)).unwrap(), each());
     }
 }

@@ -134,6 +134,8 @@ fn round_trip_violation(path: String) -> Violation {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use serde::Serialize;
+
     use super::*;
 
     /// Returns the JSON that the journal keeps, or the error.

@@ -50,8 +50,8 @@ pub use dynamo::DynamoStore;
 pub use encrypted::EncryptedStore;
 pub use env::{UnusableStore, from_env};
 pub use hitl_core::store::{
-    Append, BoxFuture, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus,
-    page_token, position_after,
+    Append, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError,
+    StoreLayer, Tail, ThreadStatus, page_token, position_after,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

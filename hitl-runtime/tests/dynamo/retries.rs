@@ -92,8 +92,8 @@ async fn permanent_errors_are_returned_at_once() {
     let emulator = Emulator::start().await;
     for (error, words) in [
         ("AccessDeniedException", "this role lacks a permission"),
-        ("ExpiredTokenException", "the credentials were rejected; renew them"),
-        ("UnrecognizedClientException", "the credentials were rejected; renew them"),
+        ("ExpiredTokenException", "the AWS credentials were rejected; sign in again"),
+        ("UnrecognizedClientException", "the AWS credentials were rejected; sign in again"),
         ("ValidationException", "please report this"),
         (
             "ItemCollectionSizeLimitExceededException",

@@ -6,12 +6,12 @@
 use std::{path::Path, process::Command};
 
 use hitl::SqliteStore;
+use hitl_testkit::{FailingStore, Faults};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 
 use crate::{
     child::ChildProcess,
-    failing_store::FailingStore,
     refund_agent::{Process, RefundsTurn, error_text},
 };
 
@@ -62,11 +62,12 @@ fn an_effect_whose_result_is_stored_on_retry_is_not_in_doubt() {
 }
 
 pub async fn fails_for_a_moment(dir: &Path) {
-    let store = FailingStore::new(SqliteStore::open(dir.join("threads.db")).await.unwrap());
+    let store =
+        FailingStore::new(SqliteStore::open(dir.join("threads.db")).await.unwrap(), Faults::default());
     let process = Process::with(dir, store.clone(), fill).started().await;
     let tidy_up = async {
-        store.failed().await;
-        store.failed().await;
+        store.layer().failed().await;
+        store.layer().failed().await;
         make_room();
     };
     let (turn, ()) = tokio::join!(process.approve(), tidy_up);

@@ -5,7 +5,6 @@
 
 mod child;
 mod disk;
-mod failing_store;
 mod file;
 mod lock;
 mod permissions;

@@ -4,16 +4,14 @@
 use std::time::Duration;
 
 use hitl::{Error, MemoryStore, StoreError};
+use hitl_testkit::{
+    CallOutcome::{Failure, PermanentFailure, ResponseLost, Success},
+    FailingStore, Faults,
+};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::{
-    failing_store::{
-        CallOutcome::{Failure, PermanentFailure, ResponseLost, Success},
-        FailingStore,
-    },
-    refund_agent::{Process, RefundsTurn, error_text},
-};
+use crate::refund_agent::{Process, RefundsTurn, error_text};
 
 const BEGUN: [&str; 3] = ["started", "ran", "paused"];
 const ENDED: [&str; 7] = ["started", "ran", "paused", "decided", "began", "ran", "ended"];
@@ -25,7 +23,7 @@ fn total_backoff(times: u32) -> Duration {
 
 fn process() -> (Process, FailingStore<MemoryStore>, TempDir) {
     let dir = TempDir::new().unwrap();
-    let store = FailingStore::new(MemoryStore::new());
+    let store = FailingStore::new(MemoryStore::new(), Faults::default());
     (Process::new(dir.path(), store.clone()), store, dir)
 }
 
@@ -33,11 +31,11 @@ fn process() -> (Process, FailingStore<MemoryStore>, TempDir) {
 async fn a_node_result_is_stored_within_six_attempts() {
     for failures in 1..=5 {
         let (process, store, _dir) = process();
-        store.appends([Success]);
-        store.appends(vec![Failure; failures as usize]);
+        store.layer().appends([Success]);
+        store.layer().appends(vec![Failure; failures as usize]);
         let begun = Instant::now();
         assert!(matches!(process.start().await.unwrap(), RefundsTurn::Pay(_)));
-        assert_eq!((begun.elapsed(), store.is_exhausted()), (total_backoff(failures), true));
+        assert_eq!((begun.elapsed(), store.layer().is_exhausted()), (total_backoff(failures), true));
         assert_eq!(process.history().await, BEGUN, "an entry was written twice");
     }
 }
@@ -45,11 +43,11 @@ async fn a_node_result_is_stored_within_six_attempts() {
 #[tokio::test(start_paused = true)]
 async fn the_sixth_failure_is_returned_and_changes_nothing() {
     let (process, store, _dir) = process();
-    store.appends([Success]);
-    store.appends([Failure; 6]);
+    store.layer().appends([Success]);
+    store.layer().appends([Failure; 6]);
     let begun = Instant::now();
     assert!(error_text(process.start().await).contains("try again"));
-    assert_eq!((begun.elapsed(), store.is_exhausted()), (total_backoff(5), true));
+    assert_eq!((begun.elapsed(), store.layer().is_exhausted()), (total_backoff(5), true));
     assert_eq!(process.history().await, ["started"]);
     process.assert_completes().await;
 }
@@ -59,9 +57,9 @@ async fn the_sixth_failure_is_returned_and_changes_nothing() {
 async fn a_transient_store_failure_puts_no_effect_in_doubt() {
     let (process, store, _dir) = process();
     let process = process.started().await;
-    store.appends([Success, Failure, Failure, Failure]);
+    store.layer().appends([Success, Failure, Failure, Failure]);
     assert!(matches!(process.approve().await.unwrap(), RefundsTurn::Done(_)));
-    assert_eq!((process.refunds(), store.is_exhausted()), (1, true));
+    assert_eq!((process.refunds(), store.layer().is_exhausted()), (1, true));
     assert_eq!(process.history().await, ENDED);
 }
 
@@ -69,8 +67,8 @@ async fn a_transient_store_failure_puts_no_effect_in_doubt() {
 async fn an_effect_whose_result_cannot_be_stored_is_in_doubt() {
     let (process, store, _dir) = process();
     let process = process.started().await;
-    store.appends([Success]);
-    store.appends([Failure; 6]);
+    store.layer().appends([Success]);
+    store.layer().appends([Failure; 6]);
     error_text(process.approve().await);
     assert_eq!(process.refunds(), 1);
     assert_eq!(process.history().await, ENDED[..5]);
@@ -82,11 +80,11 @@ async fn an_effect_whose_result_cannot_be_stored_is_in_doubt() {
 async fn a_failed_append_before_any_work_is_returned_at_once() {
     let begun = Instant::now();
     let (process, store, _dir) = process();
-    store.appends([Failure]);
+    store.layer().appends([Failure]);
     error_text(process.start().await);
     assert!(matches!(process.agent.view("ticket-A-9133").await, Err(Error::UnknownThread { .. })));
     let process = process.started().await;
-    store.appends([Failure]);
+    store.layer().appends([Failure]);
     error_text(process.approve().await);
     assert_eq!(process.history().await, BEGUN);
     assert_eq!(begun.elapsed(), Duration::ZERO);
@@ -98,14 +96,14 @@ async fn a_failed_append_before_any_work_is_returned_at_once() {
 async fn a_lost_append_response_is_not_taken_for_a_conflict() {
     for then in [&[][..], &[Failure], &[Failure, Failure, Failure, Failure]] {
         let (process, store, _dir) = process();
-        store.appends([Success, ResponseLost]);
-        store.appends(then.iter().copied());
+        store.layer().appends([Success, ResponseLost]);
+        store.layer().appends(then.iter().copied());
         assert!(matches!(process.start().await.unwrap(), RefundsTurn::Pay(_)));
         assert_eq!(process.history().await, BEGUN);
-        store.appends([Success, ResponseLost]);
-        store.appends(then.iter().copied());
+        store.layer().appends([Success, ResponseLost]);
+        store.layer().appends(then.iter().copied());
         assert!(matches!(process.approve().await.unwrap(), RefundsTurn::Done(_)));
-        assert_eq!((process.refunds(), store.is_exhausted()), (1, true));
+        assert_eq!((process.refunds(), store.layer().is_exhausted()), (1, true));
         assert_eq!(process.history().await, ENDED, "a node was rerun or an entry written twice");
     }
 }
@@ -116,7 +114,7 @@ async fn a_verdict_with_a_lost_response_counts_once() {
     let (process, store, _dir) = process();
     let process = process.started().await;
     let digest = process.view().await.reviews[0].digest;
-    store.appends([ResponseLost]);
+    store.layer().appends([ResponseLost]);
     error_text(process.approve().await);
     assert_eq!(process.history().await, ENDED[..5]);
     let mara = hitl::Operator::new("mara");
@@ -132,11 +130,11 @@ async fn a_verdict_with_a_lost_response_counts_once() {
 async fn an_entry_of_another_runner_is_not_taken_for_a_retry() {
     let dir = TempDir::new().unwrap();
     let memory = MemoryStore::new();
-    let store = FailingStore::new(memory.clone());
+    let store = FailingStore::new(memory.clone(), Faults::default());
     let (process, successor) = (Process::new(dir.path(), store.clone()), Process::new(dir.path(), memory));
-    store.appends([Success, Failure]);
+    store.layer().appends([Success, Failure]);
     let overtaken = async {
-        store.failed().await;
+        store.layer().failed().await;
         successor.take_over().await
     };
     let (late, first) = tokio::join!(process.start(), overtaken);
@@ -151,7 +149,7 @@ async fn an_entry_of_another_runner_is_not_taken_for_a_retry() {
 #[tokio::test(start_paused = true)]
 async fn a_permanent_store_error_is_not_retried() {
     let (process, store, _dir) = process();
-    store.appends([Success, PermanentFailure]);
+    store.layer().appends([Success, PermanentFailure]);
     let begun = Instant::now();
     let refused = process.start().await;
     assert!(matches!(refused, Err(Error::Store(StoreError::NewerSchema { .. }))));
@@ -168,12 +166,10 @@ mod concurrent_branches {
     };
 
     use hitl::prelude::*;
+    use hitl_testkit::{CallOutcome::Failure, FailingStore, Faults};
     use tokio::sync::Notify;
 
-    use crate::{
-        failing_store::{CallOutcome::Failure, FailingStore},
-        refund_agent::{Refund, error_text},
-    };
+    use crate::refund_agent::{Refund, error_text};
 
     #[state]
     pub struct Errand {
@@ -221,7 +217,7 @@ mod concurrent_branches {
     #[tokio::test(start_paused = true)]
     async fn a_running_node_finishes_when_the_store_is_unreadable() {
         let (world, memory) = (World::default(), MemoryStore::new());
-        let failing = FailingStore::new(memory.clone());
+        let failing = FailingStore::new(memory.clone(), Faults::default());
         let runner = Errands::new(world.clone(), failing.clone());
         let process = Errands::new(world.clone(), memory);
         let decide = async {
@@ -231,11 +227,11 @@ mod concurrent_branches {
                     _ => tokio::task::yield_now().await,
                 }
             };
-            failing.tails([Failure]);
+            failing.layer().tails([Failure]);
             let mara = Operator::new("mara");
             drop(process.decide("t", digest, &mara, Verdict::Approve).await.unwrap());
             // The runner's renewal of its lease has failed.
-            failing.failed().await;
+            failing.layer().failed().await;
             world.leave.notify_one();
         };
         let input = ErrandInput { wish: Refund { cents: 5 } };

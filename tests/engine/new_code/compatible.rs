@@ -25,11 +25,11 @@ async fn a_compatible_thread_continues_and_records_the_new_code() {
         matches!(agent.resume("t").await.unwrap(), rewired::RefundsTurn::Execute(review) if review.digest() == digest)
     );
     assert_eq!(journal(&store).await, before);
-    let commits = store.commits.load(Ordering::SeqCst);
+    let commits = store.layer().commits.load(Ordering::SeqCst);
     let turn = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
     assert!(matches!(turn, rewired::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
     // One commit for the verdict with `began`, and one for the end: as many as without new code.
-    assert_eq!(store.commits.load(Ordering::SeqCst) - commits, 2);
+    assert_eq!(store.layer().commits.load(Ordering::SeqCst) - commits, 2);
     let new = entries_after(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "decided", "began", "ran", "ended"]);
     assert_eq!(
@@ -74,12 +74,12 @@ async fn the_review_of_a_renamed_node_is_reopened() {
     // The view reports the stored place, not that of the pending migration.
     assert_eq!(agent.view("t").await.unwrap().place, 3);
 
-    let commits = store.commits.load(Ordering::SeqCst);
+    let commits = store.layer().commits.load(Ordering::SeqCst);
     let (digest, deadline) = (review.digest(), review.deadline_ms());
     let turn = review.approve(&mara()).await.unwrap();
     assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
     assert_eq!(
-        store.commits.load(Ordering::SeqCst) - commits,
+        store.layer().commits.load(Ordering::SeqCst) - commits,
         3,
         "expected the appends decided + began, ran, ran + ended"
     );

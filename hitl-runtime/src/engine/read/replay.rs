@@ -3,8 +3,12 @@
 //! No node runs. Each entry is checked against the thread as the entries before it left it, and, if this program wrote
 //! the entry, against this program's graph.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    str::FromStr,
+};
 
+use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use super::finding::{CLOCK_SKEW_MS, Finding, FindingKind, UncheckedRange};
@@ -18,8 +22,8 @@ use crate::{
     },
     graph::{EdgeKind, ReadKind},
     journal::{
-        Decision, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, OpenReviewState, Proposal, Reason,
-        Settlement, Transition, Unmigrated, Values,
+        Decision, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, OpenReviewState, Proposal,
+        Reason, Settlement, Transition, Unmigrated, Values,
     },
     node::NodeTable,
     review::{SignatureError, check_signature},
@@ -487,7 +491,7 @@ impl<'a> Replay<'a> {
 
     fn snapshot(&mut self, stored: &str) {
         // The counts of steps only guard against endless loops, and older versions of hitl counted in another way.
-        let json = |text: &str| serde_json::from_str::<Value>(text).ok().map(without_steps);
+        let json = |text: &str| serde_json::from_str::<Value>(text).ok().map(comparable);
         let computed = self.fold.to_snapshot().ok().and_then(|frozen| json(frozen.get()));
         let (Some(computed), Some(stored)) = (computed, json(stored)) else {
             return self.note(FindingKind::Snapshot, "its snapshot cannot be computed");
@@ -512,7 +516,7 @@ impl<'a> Replay<'a> {
         let frozen = self.fold.to_snapshot().ok()?;
         let mut again: Fold = Fold::empty(self.engine.graph.state, self.fold.thread.clone());
         again.restore(&frozen).ok()?;
-        serde_json::from_str(again.to_snapshot().ok()?.get()).ok().map(without_steps)
+        serde_json::from_str(again.to_snapshot().ok()?.get()).ok().map(comparable)
     }
 }
 
@@ -545,16 +549,32 @@ fn guarded(route: impl FnOnce() -> Result<Transition, String>) -> Option<Transit
     catch_unwind(AssertUnwindSafe(route)).ok()?.ok()
 }
 
-/// Returns a snapshot without its counts of steps.
-fn without_steps(mut snapshot: Value) -> Value {
+/// Returns a snapshot without its counts of steps, and with its positions as this version of hitl writes them: older
+/// ones wrote them as text.
+fn comparable(mut snapshot: Value) -> Value {
     if let Some(members) = snapshot.as_object_mut() {
         members.remove("steps");
     }
     let lanes = snapshot.get_mut("lanes").and_then(Value::as_object_mut);
     for lane in lanes.into_iter().flat_map(|lanes| lanes.values_mut()).filter_map(Value::as_object_mut) {
         lane.remove("steps");
+        let Some(at) = lane.get_mut("at") else { continue };
+        if let Some(join) = at.pointer_mut("/forked/join") {
+            rewrite_text::<Transition>(join);
+        }
+        if let Some(each) = at.pointer_mut("/looping/each") {
+            rewrite_text::<Each>(each);
+        }
     }
     snapshot
+}
+
+/// Replaces the text of a value of an older version by the JSON of this one.
+fn rewrite_text<T: FromStr + Serialize>(value: &mut Value) {
+    let read = value.as_str().and_then(|text| text.parse::<T>().ok());
+    if let Some(json) = read.and_then(|read| serde_json::to_value(read).ok()) {
+        *value = json;
+    }
 }
 
 /// Sorts all lists in a value, so that values can be compared without the order of lists.
@@ -567,5 +587,28 @@ fn unordered(value: Value) -> Value {
         }
         Value::Object(members) => members.into_iter().map(|(name, value)| (name, unordered(value))).collect(),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_of_an_older_version_is_comparable() {
+        let snapshot = |each: Value, join: Value| {
+            json!({ "steps": 3, "lanes": {
+                "0": { "at": { "looping": { "each": each } }, "steps": 1 },
+                "1": { "at": { "forked": { "join": join } } },
+            } })
+        };
+        let text = "for order in &orders { look_up } into log -> report";
+        let fields = json!({ "item": "order", "list": "orders", "keeps_list": true, "head": "look_up",
+            "into": ["log"], "join": "report" });
+        let older = comparable(snapshot(json!(text), json!("pay")));
+        assert_eq!(older, comparable(snapshot(fields, json!("pay"))));
+        assert_ne!(older, comparable(snapshot(json!(text.replace("&", "")), json!("pay"))));
     }
 }

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use aws_config::BehaviorVersion;
 use aws_sdk_kms::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
@@ -17,7 +16,10 @@ use aws_sdk_kms::{
 use tokio::sync::OnceCell;
 
 use super::{MAC, MacError};
-use crate::Digest;
+use crate::{
+    Digest,
+    aws::{self, Failure},
+};
 
 /// The timeouts of one attempt, and of a call with all its attempts.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -79,10 +81,9 @@ impl KmsMac {
 
     async fn client(&self) -> Result<&Client, MacError> {
         let connect = || async {
-            let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-            if config.region().is_none() {
-                return Err(self.trouble("no AWS region is set; set AWS_REGION to the region of the key"));
-            }
+            let config = aws::config().await.ok_or_else(|| {
+                self.trouble("no AWS region is set; set AWS_REGION to the region of the key")
+            })?;
             let timeouts =
                 TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build();
             let config = aws_sdk_kms::config::Builder::from(&config)
@@ -98,15 +99,22 @@ impl KmsMac {
     }
 
     /// Describes an error without the message of KMS, which may repeat the request.
-    fn unavailable<E: ProvideErrorMetadata, R>(&self, error: &SdkError<E, R>, right: &str) -> MacError {
-        self.trouble(&match error {
-            SdkError::ServiceError(said) => match said.err().code() {
-                Some("AccessDeniedException") => format!("this program's role needs `{right}` on it"),
-                Some(code) => format!("KMS returned {code}"),
-                None => "KMS returned an error without a code".to_owned(),
-            },
-            SdkError::TimeoutError(_) => "the request timed out".to_owned(),
-            _ => "KMS cannot be reached; check the network, the region and the credentials".to_owned(),
+    fn unavailable<E, R>(&self, error: &SdkError<E, R>, right: &str) -> MacError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let code = error.as_service_error().and_then(|error| error.code());
+        self.trouble(&match (Failure::of(error), code) {
+            (Failure::Denied, _) => format!("this program's role needs `{right}` on it"),
+            (Failure::NoCredentials, _) => aws::NO_CREDENTIALS.to_owned(),
+            (Failure::BadCredentials, _) => aws::CREDENTIALS_REJECTED.to_owned(),
+            (_, Some(code)) => format!("KMS returned {code}"),
+            (Failure::TimedOut, None) => "the request timed out".to_owned(),
+            (Failure::Unreachable, None) => {
+                "KMS cannot be reached; check the network, the region and the credentials".to_owned()
+            }
+            (_, None) => "KMS returned an error without a code".to_owned(),
         })
     }
 }

@@ -2,11 +2,10 @@
 
 use std::{future::Future, time::Duration};
 
-use aws_config::BehaviorVersion;
 use aws_sdk_bedrockruntime::Client;
 use tokio::sync::OnceCell;
 
-use crate::model::ModelError;
+use crate::{aws, model::ModelError};
 
 pub(super) struct Connection {
     client: OnceCell<Client>,
@@ -37,10 +36,8 @@ impl From<Client> for Connection {
 }
 
 async fn connect() -> Result<Client, ModelError> {
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    if config.region().is_none() {
-        let problem = "no AWS region is set; set AWS_REGION to a region that offers the model".into();
-        return Err(ModelError::Unconfigured { problem });
-    }
+    let config = aws::config().await.ok_or_else(|| ModelError::Unconfigured {
+        problem: "no AWS region is set; set AWS_REGION to a region that offers the model".into(),
+    })?;
     Ok(Client::new(&config))
 }

@@ -7,7 +7,11 @@ use super::{
     head::{HeadError, VERSION},
     retry::{ErrorResponse, is_connection_error},
 };
-use crate::{StoreError, ThreadId, text::causes};
+use crate::{
+    StoreError, ThreadId,
+    aws::{CREDENTIALS_REJECTED, Failure, NO_CREDENTIALS},
+    text::causes,
+};
 
 /// Returns the error of a failed call.
 pub(super) fn failed<E: ErrorResponse, R>(table: &str, doing: &str, error: &SdkError<E, R>) -> StoreError {
@@ -86,22 +90,21 @@ fn location(table: &str) -> String {
 fn describe(code: Option<&str>, message: Option<&str>) -> String {
     let code = code.unwrap_or("no code");
     let detail = message.map(|message| format!(": {message}")).unwrap_or_default();
+    let failure = Failure::of_code(code);
     match code {
         "ResourceNotFoundException" => {
             "the table does not exist in this region and account, or is still being created; create it as described in \
              the docs of `hitl::store::dynamo`"
                 .into()
         }
-        "AccessDeniedException" => {
+        _ if failure == Failure::Denied => {
             format!(
                 "this role lacks a permission; grant those that the docs of `hitl::store::dynamo` list ({code}{detail})"
             )
         }
-        "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"
-        | "MissingAuthenticationTokenException" | "IncompleteSignatureException" => {
-            format!("the credentials were rejected; renew them, and check the system clock ({code})")
-        }
-        "ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" => format!(
+        _ if failure == Failure::NoCredentials => format!("{NO_CREDENTIALS} ({code})"),
+        _ if failure == Failure::BadCredentials => format!("{CREDENTIALS_REJECTED} ({code})"),
+        _ if failure == Failure::Throttled => format!(
             "every attempt was throttled; give the table more capacity, or switch it to on-demand billing ({code})"
         ),
         "TransactionCanceledException" | "TransactionInProgressException" => {

@@ -12,6 +12,8 @@ use aws_sdk_dynamodb::{
 };
 use tokio::time::{Instant, sleep};
 
+use crate::aws::Failure;
+
 /// The maximum number of attempts for a call, and for a read that observes concurrent changes.
 pub(super) const MAX_ATTEMPTS: u32 = 10;
 
@@ -97,21 +99,11 @@ fn reasons(error: &TransactWriteItemsError) -> impl Iterator<Item = &Cancellatio
 }
 
 fn is_transient_code(code: &str) -> bool {
-    matches!(
-        code,
-        "InternalServerError"
-            | "InternalFailure"
-            | "LimitExceededException"
-            | "ProvisionedThroughputExceeded"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded"
-            | "ServiceUnavailable"
-            | "ThrottlingError"
-            | "ThrottlingException"
-            | "TransactionConflict"
-            | "TransactionConflictException"
-            | "TransactionInProgressException"
-    )
+    matches!(Failure::of_code(code), Failure::Throttled | Failure::Internal)
+        || matches!(
+            code,
+            "TransactionConflict" | "TransactionConflictException" | "TransactionInProgressException"
+        )
 }
 
 /// Returns whether the connection failed. The client reports a connection that was closed before the response as an

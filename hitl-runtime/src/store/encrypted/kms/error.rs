@@ -3,16 +3,10 @@
 
 use std::error::Error as StdError;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 
 use super::KeyError;
-
-const NO_CREDENTIALS: &str = "no usable AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-                       AWS_SECRET_ACCESS_KEY, or run the program with a role attached; with SSO, use the output of \
-                       `aws configure export-credentials`";
-const CREDENTIALS_REJECTED: &str = "the AWS credentials were rejected; sign in again, or wait until those of the role are renewed, \
-                             and check the system clock";
+use crate::aws::{CREDENTIALS_REJECTED, Failure, NO_CREDENTIALS};
 
 /// Converts the error of a call about `key`.
 pub(super) fn convert<E, R>(error: &SdkError<E, R>, key: &str) -> KeyError
@@ -20,45 +14,36 @@ where
     E: ProvideErrorMetadata + StdError + 'static,
     R: std::fmt::Debug + 'static,
 {
-    let unavailable =
-        |problem: &str| KeyError::Unavailable { key: key.to_owned(), problem: problem.to_owned() };
-    match error {
-        SdkError::ServiceError(error) => from_code(error.err().code(), error.err().message(), key),
-        SdkError::TimeoutError(_) => unavailable("no response in time"),
-        SdkError::ResponseError(_) => unavailable("its response was incomplete or not one of KMS"),
-        _ if has_no_credentials(error) => KeyError::Unconfigured { problem: NO_CREDENTIALS },
-        _ => unavailable("it could not be reached; check the network, the region and the endpoint"),
-    }
+    let service = error.as_service_error();
+    let (code, message) = (service.and_then(|error| error.code()), service.and_then(|error| error.message()));
+    from_failure(Failure::of(error), code, message, key)
 }
 
-fn from_code(code: Option<&str>, message: Option<&str>, key: &str) -> KeyError {
+fn from_failure(failure: Failure, code: Option<&str>, message: Option<&str>, key: &str) -> KeyError {
     let key = key.to_owned();
-    match code.unwrap_or("no code") {
-        "ThrottlingException"
-        | "LimitExceededException"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException" => KeyError::Throttled { key },
-        "DisabledException" => KeyError::Disabled { key },
-        "KMSInvalidStateException" => KeyError::InvalidState { key },
-        "AccessDeniedException" => KeyError::Denied { key, problem: access_denied(message) },
-        "NotFoundException" => KeyError::NotFound { key },
-        "InvalidKeyUsageException" | "UnsupportedOperationException" => KeyError::WrongKeyType { key },
-        "IncorrectKeyException" => KeyError::Untrusted { key },
-        "InvalidCiphertextException" => KeyError::InvalidWrappedKey,
-        "ExpiredTokenException"
-        | "ExpiredToken"
-        | "RequestExpired"
-        | "UnrecognizedClientException"
-        | "InvalidSignatureException"
-        | "InvalidClientTokenId"
-        | "IncompleteSignatureException" => KeyError::Unconfigured { problem: CREDENTIALS_REJECTED },
-        "MissingAuthenticationTokenException" => KeyError::Unconfigured { problem: NO_CREDENTIALS },
-        "DependencyTimeoutException"
-        | "KMSInternalException"
-        | "KeyUnavailableException"
-        | "ServiceUnavailable"
-        | "InternalFailure" => KeyError::Unavailable { key, problem: "it had an internal error".into() },
-        other => KeyError::InvalidResponse { problem: format!("for the key `{key}` it returned {other}") },
+    let unavailable = |problem: &str| KeyError::Unavailable { key: key.clone(), problem: problem.to_owned() };
+    match failure {
+        Failure::NoCredentials => KeyError::Unconfigured { problem: NO_CREDENTIALS },
+        Failure::BadCredentials => KeyError::Unconfigured { problem: CREDENTIALS_REJECTED },
+        Failure::Denied => KeyError::Denied { key, problem: access_denied(message) },
+        Failure::Throttled => KeyError::Throttled { key },
+        Failure::TimedOut => unavailable("no response in time"),
+        Failure::Unreachable => {
+            unavailable("it could not be reached; check the network, the region and the endpoint")
+        }
+        Failure::BadResponse => unavailable("its response was incomplete or not one of KMS"),
+        Failure::Internal => unavailable("it had an internal error"),
+        Failure::Other => match code.unwrap_or("no code") {
+            "DisabledException" => KeyError::Disabled { key },
+            "KMSInvalidStateException" => KeyError::InvalidState { key },
+            "NotFoundException" => KeyError::NotFound { key },
+            "InvalidKeyUsageException" | "UnsupportedOperationException" => KeyError::WrongKeyType { key },
+            "IncorrectKeyException" => KeyError::Untrusted { key },
+            "InvalidCiphertextException" => KeyError::InvalidWrappedKey,
+            other => {
+                KeyError::InvalidResponse { problem: format!("for the key `{key}` it returned {other}") }
+            }
+        },
     }
 }
 
@@ -67,17 +52,13 @@ fn access_denied(message: Option<&str>) -> String {
     format!("its role needs `kms:GenerateDataKey` to encrypt and `kms:Decrypt` to decrypt{detail}")
 }
 
-fn has_no_credentials(error: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<CredentialsError>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_transient_errors_are_retryable() {
-        let of = |code| from_code(Some(code), None, "k");
+        let of = |code| from_failure(Failure::of_code(code), Some(code), None, "k");
         assert!(of("ThrottlingException").is_transient() && of("KMSInternalException").is_transient());
         for code in ["DisabledException", "AccessDeniedException", "InvalidCiphertextException", "Whatever"] {
             assert!(!of(code).is_transient(), "{code}");
@@ -86,7 +67,12 @@ mod tests {
 
     #[test]
     fn a_kms_message_about_a_request_is_not_displayed() {
-        let error = from_code(Some("ValidationException"), Some("the value `secret` is no …"), "k");
+        let error = from_failure(
+            Failure::Other,
+            Some("ValidationException"),
+            Some("the value `secret` is no …"),
+            "k",
+        );
         assert_eq!(
             error.to_string(),
             "the vault's response cannot be used: for the key `k` it returned ValidationException"

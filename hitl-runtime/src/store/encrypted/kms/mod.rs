@@ -4,7 +4,6 @@ mod error;
 
 use std::{fmt, time::Duration};
 
-use aws_config::BehaviorVersion;
 use aws_sdk_kms::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
@@ -15,6 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::{Context, DataKey, KeyError, KeySource, NewDataKey};
+use crate::aws;
 
 /// The timeout of one attempt, and of one call with all its attempts.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -114,11 +114,8 @@ impl KmsKeys {
     }
 
     async fn connect(&self) -> Result<Client, KeyError> {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        if config.region().is_none() {
-            let problem = "no AWS region is set; set AWS_REGION to the region of the key";
-            return Err(KeyError::Unconfigured { problem });
-        }
+        let problem = "no AWS region is set; set AWS_REGION to the region of the key";
+        let config = aws::config().await.ok_or(KeyError::Unconfigured { problem })?;
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(CALL_TIMEOUT)
