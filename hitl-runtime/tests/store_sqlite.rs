@@ -5,9 +5,8 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
 };
 
@@ -15,7 +14,10 @@ use hitl_runtime::{
     Digest, ThreadId,
     store::{Append, OpenReview, Record, SqliteStore, Store as _, StoreError, ThreadStatus},
 };
-use hitl_testkit::conformance;
+use hitl_testkit::{
+    child::{ChildProcess, orders, say, wait},
+    conformance,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -88,13 +90,10 @@ fn is_consistent(path: &Path) -> bool {
 /// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
-    let Ok(role) = std::env::var("HITL_STORE_ROLE") else { return };
-    let path = PathBuf::from(std::env::var_os("HITL_STORE_PATH").unwrap());
-    let name = std::env::var("HITL_STORE_NAME").unwrap_or_default();
-    let say = |line: &dyn std::fmt::Display| println!("\n@{line}");
+    let Some((role, path, name)) = orders::<(String, PathBuf, String)>() else { return };
     let gate = || {
-        say(&"ready");
-        std::io::stdin().read_line(&mut String::new()).unwrap();
+        say("ready");
+        wait();
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -103,7 +102,7 @@ fn child() {
                 gate();
                 let store = SqliteStore::open(&path).await.unwrap();
                 for place in conformance::contend(&store, &thread("prize"), &name, 200).await {
-                    say(&place);
+                    say(place);
                 }
             }
             "open" => {
@@ -113,17 +112,14 @@ fn child() {
             }
             "die" => {
                 let store = SqliteStore::open(&path).await.unwrap();
-                panic!(
-                    "{}",
-                    conformance::append_until_killed(&store, &thread(&name), |place| say(&place)).await
-                );
+                panic!("{}", conformance::append_until_killed(&store, &thread(&name), say).await);
             }
             "read only" => match SqliteStore::open(&path).await {
-                Err(error) => say(&error),
+                Err(error) => say(error),
                 Ok(store) => {
                     assert_eq!(length(&store, "old").await, 3);
-                    say(&failure_text(store.append(append("old", 3, 10)).await));
-                    say(&failure_text(store.delete(&thread("old")).await));
+                    say(failure_text(store.append(append("old", 3, 10)).await));
+                    say(failure_text(store.delete(&thread("old")).await));
                     assert_eq!(length(&store, "old").await, 3);
                 }
             },
@@ -132,66 +128,10 @@ fn child() {
             other => panic!("unknown role of a child process: {other}"),
         }
     });
-    say(&"done");
 }
 
-struct ChildProcess {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
-
-fn child_command(role: &str, path: &Path, name: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    configure_child(&mut command, role, path, name);
-    command
-}
-
-fn configure_child(command: &mut Command, role: &str, path: &Path, name: &str) {
-    command
-        .args(["child", "--exact", "--nocapture"])
-        .env("HITL_STORE_ROLE", role)
-        .env("HITL_STORE_PATH", path)
-        .env("HITL_STORE_NAME", name)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-}
-
-impl ChildProcess {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, output }
-    }
-
-    /// Returns the next line that the child marked with `@`, or `None` at the end of its output.
-    fn line(&mut self) -> Option<String> {
-        loop {
-            let mut line = String::new();
-            if self.output.read_line(&mut line).unwrap() == 0 {
-                return None;
-            }
-            if let Some(said) = line.trim_end().strip_prefix('@') {
-                return Some(said.to_owned());
-            }
-        }
-    }
-
-    fn go(&mut self) {
-        self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
-    }
-
-    /// Returns the remaining lines, and asserts that the last one was `done`.
-    fn finish(mut self) -> Vec<String> {
-        let mut lines: Vec<_> = std::iter::from_fn(|| self.line()).collect();
-        let status = self.child.wait().unwrap();
-        assert!(status.success() && lines.pop().as_deref() == Some("done"), "{status}: {lines:?}");
-        lines
-    }
-
-    fn kill(mut self) -> ExitStatus {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap()
-    }
+fn start(role: &str, path: &Path, name: &str) -> ChildProcess {
+    ChildProcess::start("child", &(role, path, name))
 }
 
 #[tokio::test]
@@ -200,15 +140,13 @@ async fn processes_can_create_one_file_concurrently() {
     let mut children: Vec<Vec<ChildProcess>> = Vec::new();
     for round in 0..6 {
         let path = dir.path().join(format!("{round}.db"));
-        children.push(
-            (0..4).map(|i| ChildProcess::start(child_command("open", &path, &i.to_string()))).collect(),
-        );
+        children.push((0..4).map(|i| start("open", &path, &i.to_string())).collect());
         let children = children.last_mut().unwrap();
         children.iter_mut().for_each(|child| assert_eq!(child.line().as_deref(), Some("ready")));
-        children.iter_mut().for_each(ChildProcess::go);
+        children.iter_mut().for_each(|child| child.send("go"));
     }
     for (round, children) in children.into_iter().enumerate() {
-        children.into_iter().for_each(|child| assert!(child.finish().is_empty()));
+        children.into_iter().for_each(|child| assert!(child.succeed().is_empty()));
         let path = dir.path().join(format!("{round}.db"));
         let store = SqliteStore::open(&path).await.unwrap();
         assert_eq!(store.threads(None, None, 10).await.unwrap().items.len(), 4);
@@ -244,13 +182,12 @@ async fn handles_can_create_one_file_concurrently() {
 async fn one_of_several_processes_appends_at_each_place() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
-    let mut children: Vec<_> =
-        (0..6).map(|i| ChildProcess::start(child_command("contend", &path, &format!("child {i}")))).collect();
+    let mut children: Vec<_> = (0..6).map(|i| start("contend", &path, &format!("child {i}"))).collect();
     children.iter_mut().for_each(|child| assert_eq!(child.line().as_deref(), Some("ready")));
-    children.iter_mut().for_each(ChildProcess::go);
+    children.iter_mut().for_each(|child| child.send("go"));
     let mut winners = BTreeMap::new();
     for (i, child) in children.into_iter().enumerate() {
-        for place in child.finish() {
+        for place in child.succeed() {
             assert_eq!(winners.insert(place.parse::<u64>().unwrap(), i), None, "place {place} was won twice");
         }
     }
@@ -276,7 +213,7 @@ async fn acknowledged_appends_survive_a_kill() {
     let large = (0..15).map(|round| 5 + 6 * round);
     for lines in [0, 1, 2, 3, 8, 13, 40, 100, 300].into_iter().chain(large) {
         let name = format!("killed after {lines}");
-        let mut child = ChildProcess::start(child_command("die", &path, &name));
+        let mut child = start("die", &path, &name);
         let mut last = None;
         for _ in 0..lines {
             last = Some(child.line().expect("the child runs until it is killed").parse().unwrap());
@@ -297,7 +234,7 @@ async fn a_kill_does_not_disturb_another_process() {
     let store = SqliteStore::open(&path).await.unwrap();
     for round in 0..5 {
         let name = format!("killed, {round}");
-        let mut child = ChildProcess::start(child_command("die", &path, &name));
+        let mut child = start("die", &path, &name);
         let mut last = None;
         for place in 0..30 {
             store.append(append("alive", round * 30 + place, 100)).await.unwrap();
@@ -598,12 +535,11 @@ mod unix {
         assert!(copy.success(), "{copy}");
         mode(&program, 0o755);
         let mut command = Command::new(&program);
-        configure_child(&mut command, "read only", path, "");
         command.current_dir(dir);
         if is_root(path) {
             command.uid(NOBODY).gid(NOBODY);
         }
-        ChildProcess::start(command).finish()
+        ChildProcess::start_as(command, "child", &("read only", path, "")).succeed()
     }
 
     #[tokio::test]
@@ -667,8 +603,8 @@ mod unix {
         }
         let mut command = with("exec \"$@\"");
         command.arg(std::env::current_exe().unwrap());
-        configure_child(&mut command, "full disk", &mount.join("threads.db"), "");
-        let said = ChildProcess::start(command).finish();
+        let said =
+            ChildProcess::start_as(command, "child", &("full disk", &mount.join("threads.db"), "")).succeed();
         assert!(
             said.iter().all(|line| line.contains("the disk is full, so nothing was written")),
             "{said:?}"
@@ -685,8 +621,7 @@ mod unix {
         command
             .args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "bash"])
             .arg(std::env::current_exe().unwrap());
-        configure_child(&mut command, "failing disk", &path, "");
-        let said = ChildProcess::start(command).finish();
+        let said = ChildProcess::start_as(command, "child", &("failing disk", &path, "")).succeed();
         assert!(said[0].contains("the disk failed"), "{said:?}");
         let kept: u64 = said[1].parse().unwrap();
 

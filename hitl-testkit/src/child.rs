@@ -35,8 +35,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 const ORDERS: &str = "HITL_TESTKIT_ORDERS";
 
+/// The line by which a child says that it has orders.
+const HELLO: &str = "hello, this is the child process";
+
 /// The time after which a child ends itself, so that it does not outlive a parent that was killed.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Returns the orders that the parent process gives; `None` in a process that no [`ChildProcess`] started.
 ///
@@ -49,6 +52,7 @@ pub fn orders<T: DeserializeOwned>() -> Option<T> {
         eprintln!("the child process does not finish");
         std::process::abort();
     });
+    say(HELLO);
     Some(serde_json::from_str(&orders).unwrap_or_else(|error| panic!("the orders {orders}: {error}")))
 }
 
@@ -67,6 +71,8 @@ pub fn wait() -> Option<String> {
 pub struct ChildProcess {
     child: Child,
     output: BufReader<ChildStdout>,
+    /// `true` once the child has asked for its orders.
+    has_orders: bool,
 }
 
 impl ChildProcess {
@@ -89,7 +95,7 @@ impl ChildProcess {
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         match child.stdout.take() {
-            Some(output) => Self { child, output: BufReader::new(output) },
+            Some(output) => Self { child, output: BufReader::new(output), has_orders: false },
             None => unreachable!("its output is piped"),
         }
     }
@@ -98,8 +104,10 @@ impl ChildProcess {
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         while self.output.read_line(&mut line).is_ok_and(|length| length > 0) {
-            if let Some(said) = line.trim_end().strip_prefix('@') {
-                return Some(said.to_owned());
+            match line.trim_end().strip_prefix('@') {
+                Some(HELLO) => self.has_orders = true,
+                Some(said) => return Some(said.to_owned()),
+                None => {}
             }
             line.clear();
         }
@@ -122,10 +130,26 @@ impl ChildProcess {
     }
 
     /// Ends the child's input, and returns the remaining lines that it says, and its exit status.
+    ///
+    /// # Panics
+    /// If the child has never asked for its [`orders`]: the binary has no such test.
     pub fn finish(mut self) -> (Vec<String>, ExitStatus) {
         drop(self.child.stdin.take());
         let said = std::iter::from_fn(|| self.line()).collect();
-        (said, self.status())
+        let status = self.status();
+        assert!(self.has_orders, "no test of this name asks for orders; name it with its modules: {status}");
+        (said, status)
+    }
+
+    /// Returns the remaining lines of a child as [`finish`](Self::finish) does.
+    ///
+    /// # Panics
+    /// If the child has failed. Its output is above.
+    #[track_caller]
+    pub fn succeed(self) -> Vec<String> {
+        let (said, status) = self.finish();
+        assert!(status.success(), "the child process has failed, {status}: {said:?}");
+        said
     }
 
     fn status(&mut self) -> ExitStatus {

@@ -109,6 +109,11 @@ impl StoreLayer for Faults {
         })
     }
 
+    /// Returns `true`: a retry after a scripted failure may succeed.
+    fn should_retry_appends(&self, _: &dyn Store) -> bool {
+        true
+    }
+
     fn tail<'a>(
         &'a self,
         store: &'a dyn Store,

@@ -1,15 +1,9 @@
 //! The orders to a child process, and their execution.
 
-use std::{
-    env,
-    os::unix::process::ExitStatusExt as _,
-    path::PathBuf,
-    process::{self, Command},
-    thread,
-    time::Duration,
-};
+use std::{os::unix::process::ExitStatusExt as _, path::PathBuf};
 
 use hitl::{Digest, Error, Graph, Place, ThreadId, Verdict, journal::Settlement};
+use hitl_testkit::child::{ChildProcess, orders};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -66,39 +60,24 @@ pub struct Orders {
     pub kill: Option<Point>,
 }
 
-const ORDERS: &str = "HITL_CRASH_ORDERS";
-
-/// A timeout that no work reaches on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 impl Orders {
     /// Runs the child process, and returns whether it was killed before it was done.
     ///
     /// # Panics
     /// If it ended in any other way.
     pub fn is_killed(&self) -> bool {
-        let output = Command::new(env::current_exe().unwrap())
-            .args(["child", "--exact", "--nocapture"])
-            .env(ORDERS, serde_json::to_string(self).unwrap())
-            .output()
-            .unwrap();
-        match output.status.signal() {
+        let (_, status) = ChildProcess::start("child", self).finish();
+        match status.signal() {
             Some(9) => true,
-            _ if output.status.success() => false,
-            _ => panic!("{self:?}: {}{}", output.status, String::from_utf8_lossy(&output.stderr)),
+            _ if status.success() => false,
+            _ => panic!("{self:?}: {status}; its output is above"),
         }
     }
 }
 
 /// Does the work that the parent process orders. In a process without such a parent it does nothing.
 pub fn run_child() {
-    let Ok(orders) = env::var(ORDERS) else { return };
-    let orders: Orders = serde_json::from_str(&orders).unwrap();
-    thread::spawn(|| {
-        thread::sleep(PATIENCE);
-        eprintln!("the child does not finish");
-        process::abort();
-    });
+    let Some(orders) = orders::<Orders>() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         match orders.graph {

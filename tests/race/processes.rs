@@ -1,13 +1,9 @@
 //! Racers as processes.
 
-use std::{
-    env,
-    io::{BufRead, BufReader, Write as _},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-};
+use std::path::{Path, PathBuf};
 
 use hitl::{Agent, Digest, Graph};
+use hitl_testkit::child::{self, ChildProcess};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -35,12 +31,9 @@ struct Orders {
     racer: Racer,
 }
 
-const ORDERS: &str = "HITL_RACE_ORDERS";
-
 /// Races as the parent process orders. In a process without such a parent it does nothing.
 pub fn run_child() {
-    let Ok(orders) = env::var(ORDERS) else { return };
-    let orders: Orders = serde_json::from_str(&orders).unwrap();
+    let Some(orders) = child::orders::<Orders>() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         match orders.graph {
@@ -54,55 +47,31 @@ pub fn run_child() {
 async fn run<G: Graph<Deps = World>>(Orders { dir, racer, .. }: &Orders) {
     let store = matrix_store::open(dir).await;
     let agent: Agent<G> = agent(store, &World::in_dir(dir), racer.does.is_late());
-    println!("\n@ready");
-    for line in std::io::stdin().lines() {
-        let (thread, reviews): (String, Vec<Digest>) = serde_json::from_str(&line.unwrap()).unwrap();
+    child::say("ready");
+    while let Some(line) = child::wait() {
+        let (thread, reviews): (String, Vec<Digest>) = serde_json::from_str(&line).unwrap();
         let answers = racer.race(&agent, &thread, &reviews).await;
-        println!("\n@{}", serde_json::to_string(&answers).unwrap());
+        child::say(serde_json::to_string(&answers).unwrap());
     }
 }
 
 struct Process {
     racer: Racer,
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    child: ChildProcess,
 }
 
 impl Process {
     fn start(dir: &Path, graph: TestGraph, racer: Racer) -> Self {
         let orders = Orders { dir: dir.to_owned(), graph, racer };
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["child", "--exact", "--nocapture"])
-            .env(ORDERS, serde_json::to_string(&orders).unwrap())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { racer, child, input, output: BufReader::new(output) }
+        Self { racer, child: ChildProcess::start("child", &orders) }
     }
 
-    /// Returns the next line that the child marked with `@`.
     fn line(&mut self) -> String {
-        loop {
-            let mut line = String::new();
-            let length = self.output.read_line(&mut line).unwrap();
-            assert!(length > 0, "{:?} exited; its output is above", self.racer);
-            if let Some(said) = line.trim_end().strip_prefix('@') {
-                return said.to_owned();
-            }
-        }
+        self.child.line().unwrap_or_else(|| panic!("{:?} exited; its output is above", self.racer))
     }
 
     fn answers(&mut self) -> Vec<Answer> {
         serde_json::from_str(&self.line()).unwrap()
-    }
-
-    fn end(mut self) {
-        drop(self.input);
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{:?}: {status}", self.racer);
     }
 }
 
@@ -116,13 +85,13 @@ async fn race<G: Graph<Deps = World>>(dir: &Path, graph: TestGraph, moves: &[Mov
     let mut processes: Vec<_> = racers.into_iter().map(|racer| Process::start(dir, graph, racer)).collect();
     processes.iter_mut().for_each(|process| assert_eq!(process.line(), "ready"));
     for race in &mut races {
-        let go = serde_json::to_string(&(&race.thread, &race.reviews)).unwrap() + "\n";
+        let go = serde_json::to_string(&(&race.thread, &race.reviews)).unwrap();
         // In each round, another process is started first.
         processes.rotate_left(1);
-        processes.iter_mut().for_each(|process| process.input.write_all(go.as_bytes()).unwrap());
+        processes.iter_mut().for_each(|process| process.child.send(&go));
         race.answers = processes.iter_mut().map(|process| (process.racer, process.answers())).collect();
     }
-    processes.into_iter().for_each(Process::end);
+    processes.into_iter().for_each(|process| drop(process.child.succeed()));
 
     let wins = check_races(&agent, &world, &races).await;
     println!("{graph:?}, {} threads: {wins:?}", races.len());

@@ -1,13 +1,12 @@
 //! Several processes on one table, some of which are killed. The DynamoDB server is a process of its own.
 
-use std::{
-    collections::BTreeMap,
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use hitl_testkit::conformance;
+use hitl_testkit::{
+    child::{ChildProcess, orders, say, wait},
+    conformance,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     emulator::{Emulator, store},
@@ -19,80 +18,50 @@ const PLACES: u64 = 60;
 /// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
-    let Ok(role) = std::env::var("HITL_STORE_ROLE") else { return };
-    let variable = |name| std::env::var(name).unwrap();
-    let (name, table) = (variable("HITL_STORE_NAME"), variable("HITL_STORE_TABLE"));
-    let say = |line: &dyn std::fmt::Display| println!("\n@{line}");
+    let Some(Orders { role, name, table, endpoint }) = orders() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let store = store(&variable("HITL_DYNAMODB"), &table);
+    let store = store(&endpoint, &table);
     runtime.block_on(async {
         match role.as_str() {
             "contend" => {
-                say(&"ready");
-                std::io::stdin().read_line(&mut String::new()).unwrap();
+                say("ready");
+                wait();
                 for place in conformance::contend(&store, &thread("prize"), &name, PLACES).await {
-                    say(&place);
+                    say(place);
                 }
             }
             "die" => {
-                let error =
-                    conformance::append_until_killed(&store, &thread(&name), |place| say(&place)).await;
+                let error = conformance::append_until_killed(&store, &thread(&name), say).await;
                 panic!("{error}");
             }
             other => panic!("unknown role of a child process: {other}"),
         }
     });
-    say(&"done");
 }
 
-struct ChildProcess {
-    child: Child,
-    output: BufReader<ChildStdout>,
+#[derive(Serialize, Deserialize)]
+struct Orders {
+    role: String,
+    name: String,
+    table: String,
+    endpoint: String,
 }
 
-impl ChildProcess {
-    fn start(emulator: &Emulator, role: &str, name: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["processes::child", "--exact", "--nocapture"])
-            .env("HITL_STORE_ROLE", role)
-            .env("HITL_STORE_NAME", name)
-            .env("HITL_STORE_TABLE", emulator.table())
-            .env("HITL_DYNAMODB", emulator.endpoint())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, output }
-    }
-
-    /// Returns the next line that the child marked with `@`, or `None` at the end of its output.
-    fn line(&mut self) -> Option<String> {
-        loop {
-            let mut line = String::new();
-            if self.output.read_line(&mut line).unwrap() == 0 {
-                return None;
-            }
-            if let Some(said) = line.trim_end().strip_prefix('@') {
-                return Some(said.to_owned());
-            }
-        }
-    }
+fn start(emulator: &Emulator, role: &str, name: &str) -> ChildProcess {
+    let (table, endpoint) = (emulator.table().to_owned(), emulator.endpoint().to_owned());
+    let orders = Orders { role: role.to_owned(), name: name.to_owned(), table, endpoint };
+    ChildProcess::start("processes::child", &orders)
 }
 
 #[tokio::test]
 async fn one_of_several_processes_appends_at_each_place() {
     let emulator = Emulator::start().await;
-    let mut processes: Vec<_> =
-        (0..4).map(|i| ChildProcess::start(&emulator, "contend", &format!("child {i}"))).collect();
+    let mut processes: Vec<_> = (0..4).map(|i| start(&emulator, "contend", &format!("child {i}"))).collect();
     processes.iter_mut().for_each(|process| assert_eq!(process.line().as_deref(), Some("ready")));
-    processes.iter_mut().for_each(|process| process.child.stdin.take().unwrap().write_all(b"go\n").unwrap());
+    processes.iter_mut().for_each(|process| process.send("go"));
     let mut winners = BTreeMap::new();
-    for (i, mut process) in processes.into_iter().enumerate() {
-        let mut lines: Vec<_> = std::iter::from_fn(|| process.line()).collect();
-        let status = process.child.wait().unwrap();
-        assert!(status.success() && lines.pop().as_deref() == Some("done"), "{status}: {lines:?}");
-        for place in lines {
+    for (i, process) in processes.into_iter().enumerate() {
+        for place in process.succeed() {
             assert_eq!(winners.insert(place.parse::<u64>().unwrap(), i), None, "place {place} was won twice");
         }
     }
@@ -113,13 +82,12 @@ async fn acknowledged_appends_survive_a_kill() {
     // Every sixth append is a large one; a kill after 5, 11, … lines hits it.
     for lines in [0, 1, 2, 5, 8, 11, 17, 40] {
         let name = format!("killed after {lines}");
-        let mut process = ChildProcess::start(&emulator, "die", &name);
+        let mut process = start(&emulator, "die", &name);
         let mut last = None;
         for _ in 0..lines {
             last = Some(process.line().expect("the child runs until it is killed").parse().unwrap());
         }
-        process.child.kill().unwrap();
-        let status = process.child.wait().unwrap();
+        let status = process.kill();
         assert!(status.code().is_none(), "the child exited by itself: {status}");
         conformance::after_crash(&emulator.store(), &thread(&name), last).await;
     }

@@ -6,12 +6,12 @@
 use std::{path::Path, process::Command};
 
 use hitl::SqliteStore;
-use hitl_testkit::{FailingStore, Faults};
+use hitl_testkit::{FailingStore, Faults, child::ChildProcess};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 
 use crate::{
-    child::ChildProcess,
+    child::CHILD,
     refund_agent::{Process, RefundsTurn, error_text},
 };
 
@@ -31,7 +31,7 @@ fn run_role(role: &str) {
     let dir = TempDir::new().unwrap();
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
-    ChildProcess::start_as(shell, role, dir.path()).end();
+    ChildProcess::start_as(shell, CHILD, &(role, dir.path())).succeed();
 }
 
 #[track_caller]

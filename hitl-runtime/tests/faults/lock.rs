@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use hitl::Error;
+use hitl_testkit::child;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::{
-    child::{ChildProcess, print_line, wait},
+    child::start,
     refund_agent::{Process, error_text},
 };
 
@@ -20,8 +21,8 @@ pub fn hold(dir: &Path) {
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
     }
     connection.execute_batch("BEGIN EXCLUSIVE; UPDATE hitl_threads SET standing = standing").unwrap();
-    print_line("locked");
-    wait();
+    child::say("locked");
+    child::wait();
     connection.execute_batch("COMMIT").unwrap();
 }
 
@@ -41,14 +42,13 @@ async fn a_writer_beside_a_transaction() {
     let dir = TempDir::new().unwrap();
     let process = Process::open(dir.path()).await.unwrap().started().await;
     let before = serde_json::to_value(process.view().await).unwrap();
-    let mut other = ChildProcess::start("lock", dir.path());
-    assert_eq!(other.line(), "locked");
+    let mut other = start("lock", dir.path());
+    assert_eq!(other.line().as_deref(), Some("locked"));
     assert_advice(&error_text(process.approve().await));
     // The thread can still be read, and has not moved.
     assert_eq!(serde_json::to_value(process.view().await).unwrap(), before);
     assert_eq!(process.refunds(), 0);
-    other.resume();
-    other.end();
+    other.succeed();
     process.assert_completes().await;
 }
 
@@ -56,11 +56,10 @@ async fn a_newcomer_beside_an_exclusive_connection() {
     let dir = TempDir::new().unwrap();
     drop(Process::open(dir.path()).await.unwrap().started().await);
     std::fs::write(dir.path().join("alone"), "").unwrap();
-    let mut other = ChildProcess::start("lock", dir.path());
-    assert_eq!(other.line(), "locked");
+    let mut other = start("lock", dir.path());
+    assert_eq!(other.line().as_deref(), Some("locked"));
     let opened = Process::open(dir.path()).await.map(drop).map_err(Error::from);
     assert_advice(&error_text(opened));
-    other.resume();
-    other.end();
+    other.succeed();
     Process::open(dir.path()).await.unwrap().assert_completes().await;
 }

@@ -11,10 +11,11 @@ use std::{
 };
 
 use hitl::Error;
+use hitl_testkit::child::{self, ChildProcess};
 use tempfile::TempDir;
 
 use crate::{
-    child::{ChildProcess, print_line},
+    child::CHILD,
     refund_agent::{Process, error_text},
 };
 
@@ -38,21 +39,18 @@ fn without_privileges(dir: &Path, home: &Path) -> String {
     if fs::metadata(dir).unwrap().uid() == 0 {
         command.uid(NOBODY).gid(NOBODY);
     }
-    let mut child = ChildProcess::start_as(command, "read only", home);
-    let said = child.line();
-    child.end();
-    said
+    ChildProcess::start_as(command, CHILD, &("read only", home)).succeed().remove(0)
 }
 
 pub async fn try_to_write(dir: &Path) {
     let process = match Process::open(dir).await {
         Ok(process) => process,
-        Err(error) => return print_line(&error_text::<()>(Err(Error::from(error)))),
+        Err(error) => return child::say(error_text::<()>(Err(Error::from(error)))),
     };
     let before = serde_json::to_value(process.view().await).unwrap();
     let error = error_text(process.approve().await);
     assert_eq!(serde_json::to_value(process.view().await).unwrap(), before);
-    print_line(&error);
+    child::say(error);
 }
 
 #[tokio::test]

@@ -6,10 +6,11 @@
 use std::{fs, os::unix::process::ExitStatusExt as _, path::Path, sync::Arc};
 
 use hitl::{SqliteStore, ThreadId, testkit::conformance};
+use hitl_testkit::child;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 
-use crate::child::{ChildProcess, print_line};
+use crate::child::start;
 
 /// The number of small appends before the large one.
 const SMALL: usize = 5;
@@ -32,7 +33,7 @@ pub async fn append(dir: &Path) {
     let store = SqliteStore::open(dir.join("threads.db")).await.unwrap();
     let mut acknowledged = 0;
     let told = |place| {
-        print_line(&format!("{place}"));
+        child::say(place);
         acknowledged += 1;
         match acknowledged {
             SMALL => {
@@ -54,7 +55,7 @@ async fn an_append_torn_at_any_byte_is_not_visible() {
     for room in (0..).step_by(STEP as usize) {
         let dir = TempDir::new().unwrap();
         fs::write(dir.path().join("room"), room.to_string()).unwrap();
-        let (said, status) = ChildProcess::start("torn", dir.path()).rest();
+        let (said, status) = start("torn", dir.path()).finish();
         let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
         let last = said.last().map(|place| place.parse().unwrap());
         conformance::after_crash(&store, &thread(), last).await;
