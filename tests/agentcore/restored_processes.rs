@@ -37,7 +37,8 @@ fn original() {
     let desk = Desk::new();
     let agent = Refunds::new(desk.clone(), store(&endpoint));
     let working = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    working.block_on(agent.start("t", TicketInput { message: "A-9133 arrived broken".into() })).unwrap();
+    let _ =
+        working.block_on(agent.start("t", TicketInput { message: "A-9133 arrived broken".into() })).unwrap();
     // Sockets and OS threads do not survive a snapshot.
     drop(working);
     let copies: Vec<_> = (0..COPIES)

@@ -22,7 +22,7 @@ pub use request::{Message, Request, ResponseSchema, Role};
 /// A source of responses: a hosted model, a local one, a mock for tests, a set of rules.
 ///
 /// `BoxFuture` is a boxed, pinned `Future` that is `Send`, and `BoxStream` such a `Stream`. An adapter implements
-/// [`Model::complete`], and [`Model::stream`] if its model can stream; [`ModelExt`] is then implemented for it.
+/// [`Model::complete`], and [`Model::stream`] if its model can stream; `ModelExt` is then implemented for it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -51,7 +51,7 @@ pub trait Model: Send + Sync + 'static {
     /// Responds to a request.
     ///
     /// A response that was cut off, or that a guardrail or a content filter stopped, is an `Ok` with that finish reason
-    /// in [`Completion::finish_reason`]. [`Completion::ensure_complete`] turns it into an error, and [`ModelExt`] calls
+    /// in [`Completion::finish_reason`]. [`Completion::ensure_complete`] turns it into an error, and `ModelExt` calls
     /// that for you.
     ///
     /// # Errors

@@ -184,6 +184,7 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     quote! {
         #(#cfgs)*
         #[doc = #turn_docs]
+        #[must_use = "a turn says who must act next, or has the output"]
         #allow
         #vis enum #name {
             #(#[doc = #docs] #names(#types),)*

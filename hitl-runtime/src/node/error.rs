@@ -6,7 +6,8 @@ use crate::text;
 
 /// The error of a node: any [`std::error::Error`], or a message.
 ///
-/// `?` converts every error into a `NodeError`. An effect that fails leaves its thread in doubt, because an error does
+/// `?` converts every error into a `NodeError`, also `Box<dyn Error + Send + Sync>`, `anyhow::Error`, `String` and
+/// `&str`. An effect that fails leaves its thread in doubt, because an error does
 /// not say whether the effect happened. A node that knows that it did not happen returns [`NodeError::not_done`].
 ///
 /// ```
@@ -15,7 +16,7 @@ use crate::text;
 /// fn read() -> Result<String, NodeError> {
 ///     let text = std::fs::read_to_string("/nowhere")?;
 ///     if text.is_empty() {
-///         return Err(NodeError::msg("the file is empty"));
+///         Err("the file is empty")?;
 ///     }
 ///     Ok(text)
 /// }
@@ -87,8 +88,9 @@ impl fmt::Debug for NodeError {
     }
 }
 
-impl<E: StdError + Send + Sync + 'static> From<E> for NodeError {
+/// Converts every error, also a boxed one and that of a crate such as `anyhow`, and a text.
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for NodeError {
     fn from(error: E) -> Self {
-        Self::new(error)
+        Self { kind: Kind::Caused(error.into()), not_done: false }
     }
 }

@@ -100,7 +100,7 @@ impl<'a, S: State, D> Args<'a, S, D> {
     }
 
     /// Returns the part `T` of the graph's dependencies.
-    pub fn deps<T>(&self) -> Deps<T>
+    pub fn deps<T: ?Sized>(&self) -> Deps<T>
     where
         D: Provides<T>,
     {

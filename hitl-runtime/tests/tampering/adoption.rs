@@ -18,7 +18,7 @@ async fn a_thread_without_macs_is_rejected_until_adopted() {
 
     new.adopt(&id("t"), &clerk(), None).await.unwrap();
     new.verify(&id("t")).await.unwrap();
-    new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    let _ = new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert_eq!(paid.lock().unwrap().len(), 1);
     new.verify(&id("t")).await.unwrap();
 }

@@ -24,12 +24,12 @@ async fn a_draft_altered_after_its_signature_is_not_paid() {
     let (honest, Bank(_, closed)) = agent(store.clone(), None);
     let digest = waiting(&honest, "t", 3).await;
     *closed.lock().unwrap() = true;
-    honest.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    let _ = honest.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert_eq!(honest.view("t").await.unwrap().standing.as_str(), "failed");
 
     forge(&store, "4200", "9999").await;
     let (resumed, Bank(paid, _)) = agent(store, None);
-    resumed.resume("t").await.unwrap();
+    let _ = resumed.resume("t").await.unwrap();
     let failure = resumed.view("t").await.unwrap().failure.unwrap();
     assert!(failure.error.contains("is not what was signed"), "{}", failure.error);
     assert!(paid.lock().unwrap().is_empty());

@@ -155,7 +155,7 @@ pub async fn an_inserted_verdict<S: Store + Clone>(store: S) {
             assert_rejected(&store, thread, digest, keyed, "unauthenticated_entry").await;
         } else {
             let (runner, Bank(paid, _)) = agent(store.clone(), None);
-            runner.resume(thread).await.unwrap();
+            let _ = runner.resume(thread).await.unwrap();
             assert_eq!(*paid.lock().unwrap(), [(4_200, "cfo@bank".to_owned())], "as the documentation says");
         }
     }

@@ -17,7 +17,7 @@ async fn decided(verdict: Verdict) -> (MemoryStore, Vec<Record>) {
     let store = MemoryStore::new();
     let (honest, _) = agent(store.clone(), None);
     let digest = waiting(&honest, "t", 3).await;
-    honest.decide("t", digest, &clerk(), verdict).await.unwrap();
+    let _ = honest.decide("t", digest, &clerk(), verdict).await.unwrap();
     honest.verify(&id("t")).await.unwrap();
     let records = read(&store, &id("t")).await;
     (store, records)

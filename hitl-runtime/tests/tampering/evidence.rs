@@ -22,7 +22,7 @@ async fn a_verdict_records_its_evidence() {
         previewed: true,
         ..Evidence::through("http")
     };
-    agent.decide("t", digest, &clerk().with_evidence(given.clone()), Verdict::Approve).await.unwrap();
+    let _ = agent.decide("t", digest, &clerk().with_evidence(given.clone()), Verdict::Approve).await.unwrap();
     let history = agent.history(&id("t"), 0, 100).await.unwrap();
     let kept = history.iter().find_map(|entry| match &entry.event {
         Event::Decided { evidence, .. } => evidence.clone(),
@@ -48,8 +48,8 @@ async fn the_requester_is_in_the_journal_and_the_digest() {
     agent.verify(&id("t")).await.unwrap();
     let other = agent.start_as(&clerk(), "t", input()).await;
     assert_eq!(other.unwrap_err().code(), "thread_exists");
-    agent.start_as(&noor, "t", input()).await.unwrap();
-    agent.decide("t", review.digest(), &clerk(), Verdict::Approve).await.unwrap();
+    let _ = agent.start_as(&noor, "t", input()).await.unwrap();
+    let _ = agent.decide("t", review.digest(), &clerk(), Verdict::Approve).await.unwrap();
     let nameless = agent.start_as(&Operator::new(" "), "u", input()).await.unwrap_err();
     assert_eq!(nameless.code(), "bad_operator");
 }
@@ -60,9 +60,9 @@ async fn the_operator_of_a_resume_is_in_the_journal() {
     let (agent, bank) = agent(store, None);
     let digest = waiting(&agent, "t", 1).await;
     *bank.1.lock().unwrap() = true;
-    agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    let _ = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     *bank.1.lock().unwrap() = false;
-    agent.resume_as(&Operator::new("noor"), "t").await.unwrap();
+    let _ = agent.resume_as(&Operator::new("noor"), "t").await.unwrap();
     let history = agent.history(&id("t"), 0, 100).await.unwrap();
     assert!(
         history.iter().any(|entry| {

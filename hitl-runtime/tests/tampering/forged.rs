@@ -53,7 +53,7 @@ impl Setup {
     /// Returns a thread that has ended, with all its payments made.
     async fn paid() -> Self {
         let setup = Self::waiting().await;
-        setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
+        let _ = setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
         assert!(matches!(setup.runner.resume("t").await.unwrap(), PayerTurn::Done(_)));
         setup.runner.verify(&id("t")).await.unwrap();
         setup
@@ -186,7 +186,7 @@ async fn a_runner_key_cannot_revive_a_spent_signature() {
 async fn a_runner_key_cannot_change_the_role_of_a_signature() {
     for (role, code) in [("clerk", None), ("director", Some("unauthenticated_entry"))] {
         let setup = Setup::waiting().await;
-        setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
+        let _ = setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
         let mut signature = setup.signature();
         signature["role"] = json!(role);
         let at = json!({ "node": "pay_small", "entered": 4, "signed": true });

@@ -19,7 +19,7 @@ async fn a_rotated_key_verifies_and_a_removed_one_does_not() {
     let digest = waiting(&old, "t", 2).await;
     let rotated = keys(2).verifying(key(1), Purpose::Everything);
     let (new, Bank(paid, _)) = agent(store.clone(), Some(rotated));
-    new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    let _ = new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert_eq!(paid.lock().unwrap().len(), 1);
     new.verify(&id("t")).await.unwrap();
     // Key 1 alone does not verify the new entries, and key 2 alone does not verify the old ones.
@@ -46,7 +46,7 @@ async fn the_front_records_a_verdict_and_the_runner_runs_it() {
 
     let error = runner.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap_err();
     assert_eq!(error.code(), "not_set_up", "{error}");
-    front.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    let _ = front.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert!(paid.lock().unwrap().is_empty() && paid_by_front.lock().unwrap().is_empty());
 
     assert!(matches!(runner.resume("t").await.unwrap(), PayAgentTurn::Done(_)));
@@ -245,7 +245,7 @@ async fn a_fork_under_the_runner_key_carries_no_signature() {
 
     // A program that accepts the runner's key for every purpose would pay.
     let (credulous, _) = agent(store.clone(), Some(keys(1)));
-    credulous.thread("t").await.unwrap();
+    let _ = credulous.thread("t").await.unwrap();
     let (runner, Bank(paid, _)) = agent(store.clone(), Some(runners()));
     let error = runner.resume("t").await.unwrap_err();
     assert_eq!(error.code(), "unauthenticated_entry", "{error}");

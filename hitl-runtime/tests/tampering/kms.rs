@@ -60,7 +60,7 @@ async fn moto_verifies_only_its_own_macs() {
         assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     }
     write(&store, &id("t"), whole).await;
-    signer.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    let _ = signer.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert_eq!(paid.lock().unwrap().len(), 1);
     agent(store, Some(keys())).0.verify(&id("t")).await.unwrap();
 }
