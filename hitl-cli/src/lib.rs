@@ -18,6 +18,9 @@
 //! invisible ones are shown as escapes, a right-to-left value is isolated, and a value that could be confused with
 //! another one is marked: `pаypal (mixed scripts: Cyrillic, Latin)`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_docs)]
+
 mod args;
 mod assignment;
 mod bidi;

@@ -6,6 +6,7 @@
 //! `hitl::model` contains [`model`], and [`ThreadId`], [`Digest`] and [`Place`] are at its root. The examples on these
 //! pages are written for it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 
 mod digest;

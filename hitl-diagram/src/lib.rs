@@ -1,5 +1,6 @@
 //! Diagrams of the graphs of `hitl`, as SVG and as Mermaid, with the position of a thread.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 
 mod item;

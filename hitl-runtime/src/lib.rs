@@ -1,5 +1,6 @@
 //! The runtime of `hitl`. Users depend on the crate `hitl`, which re-exports it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 
 pub mod agent;

@@ -11,6 +11,7 @@
 //! | [`MockModel`] | a model with scripted responses |
 //! | [`Recorder`], [`Replay`] | recording of real exchanges with a model into a file, and replay from it |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 
 pub mod child;
