@@ -663,6 +663,10 @@ pub use hitl_macros::entrypoint;
 #[doc = include_str!("../SECURITY.md")]
 pub mod security {}
 
+#[cfg(feature = "cli")]
+#[doc = include_str!("codes.md")]
+pub mod codes {}
+
 pub use hitl_runtime::agent::{
     Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, HistoryEntry, InDoubtView, ItemView,
     JournalHead, ReviewChange, ReviewView, Subscription, SweepEvent, ThreadEvent, UncheckedRange,
@@ -688,16 +692,28 @@ pub mod cli;
 pub use hitl_server::agentcore;
 pub use hitl_server::api;
 
-/// The result of a node. `?` converts any error.
+/// The result of an operation on an agent or a thread.
 ///
 /// ```
-/// fn order(text: &str) -> hitl::Result<u32> {
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
+/// async fn is_waiting(agent: &Agent<RefundAgent>, thread: &str) -> hitl::Result<bool> {
+///     Ok(matches!(agent.thread(thread).await?, RefundAgentTurn::Pay(_)))
+/// }
+/// # fn main() {}
+/// ```
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The result of a node. `?` converts any error. The [`prelude`] has it as `Result`, because a file with nodes has no
+/// other.
+///
+/// ```
+/// fn order(text: &str) -> hitl::NodeResult<u32> {
 ///     Ok(text.parse()?)
 /// }
 /// assert!(order("9133").is_ok_and(|number| number == 9133));
 /// assert!(order("A-9133").is_err());
 /// ```
-pub type Result<T, E = NodeError> = std::result::Result<T, E>;
+pub type NodeResult<T, E = NodeError> = std::result::Result<T, E>;
 
 /// The items that a file with an agent commonly uses.
 pub mod prelude {
@@ -708,8 +724,8 @@ pub mod prelude {
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
     pub use crate::{
-        Agent, Approved, Cx, Deps, MemoryStore, NodeError, Operator, Provides, Question, Reason, Rejection,
-        Result, Verdict, draft, graph, interrupt_before,
+        Agent, Approved, Cx, Deps, MemoryStore, NodeError, NodeResult as Result, Operator, Provides,
+        Question, Reason, Rejection, Verdict, draft, graph, interrupt_before,
         model::{Model, ModelExt},
         node, state,
     };

@@ -69,6 +69,23 @@ impl Exit {
     }
 }
 
+/// The exit status of a command that ends with this error.
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        match (error, error.kind()) {
+            (Error::InvalidInput { .. }, _) => Self::Refused,
+            (Error::Store(StoreError::InvalidPageToken(_)), _) => Self::Usage,
+            (Error::Store(_), _) => Self::Store,
+            (_, ErrorKind::Malformed) => Self::Usage,
+            (_, ErrorKind::NotFound) => Self::NotFound,
+            (_, ErrorKind::Busy) => Self::Running,
+            (_, ErrorKind::UserCode) => Self::Failed,
+            (_, ErrorKind::Corrupt) => Self::Store,
+            _ => Self::Refused,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
@@ -129,16 +146,7 @@ impl From<io::Error> for CliError {
 
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
-        let exit = match (&error, error.kind()) {
-            (Error::InvalidInput { .. }, _) => Exit::Refused,
-            (Error::Store(StoreError::InvalidAppend { .. }), _) => Exit::Store,
-            (_, ErrorKind::Malformed) => Exit::Usage,
-            (_, ErrorKind::NotFound) => Exit::NotFound,
-            (_, ErrorKind::Busy) => Exit::Running,
-            (_, ErrorKind::UserCode) => Exit::Failed,
-            (_, ErrorKind::Corrupt | ErrorKind::Unavailable) => Exit::Store,
-            _ => Exit::Refused,
-        };
+        let exit = Exit::from(&error);
         let mut converted = Self::new(exit, error.code(), &error);
         converted.details = error.details();
         // Shorter messages where the details already list the problems.

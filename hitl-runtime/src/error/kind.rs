@@ -34,7 +34,7 @@ pub enum ErrorKind {
     Corrupt,
     /// The program lacks a setting, or a service of the system: correct its configuration.
     Misconfigured,
-    /// The store failed: retry later.
+    /// The store or the vault of its keys failed: retry later.
     Unavailable,
 }
 
@@ -64,8 +64,15 @@ impl Error {
             | Self::InvalidPatch { .. }
             | Self::Unchanged { .. }
             | Self::BadVerdict { .. } => ErrorKind::Invalid,
-            Self::Damaged { .. } | Self::Unauthenticated { .. } => ErrorKind::Corrupt,
-            Self::NoRandomness { .. } | Self::NotSetUp { .. } => ErrorKind::Misconfigured,
+            Self::Damaged { .. }
+            | Self::Unauthenticated { .. }
+            | Self::Store(StoreError::Decryption { .. }) => ErrorKind::Corrupt,
+            Self::NoRandomness { .. }
+            | Self::NotSetUp { .. }
+            | Self::Store(StoreError::NotAStore { .. } | StoreError::NewerSchema { .. }) => {
+                ErrorKind::Misconfigured
+            }
+            Self::Store(StoreError::Conflict { .. }) => ErrorKind::Conflict,
             Self::Store(_) => ErrorKind::Unavailable,
         }
     }

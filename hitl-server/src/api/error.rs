@@ -39,7 +39,7 @@ impl ApiError {
     /// ```
     /// use hitl::api::ApiError;
     ///
-    /// let busy = ApiError::new(503, "draining", "this container is shutting down; retry");
+    /// let busy = ApiError::new(503, "busy", "this server has reached a limit; retry");
     /// assert!(busy.details.is_empty());
     /// ```
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
@@ -124,6 +124,8 @@ fn truncate_values(value: Value) -> Value {
 fn status(error: &Error) -> u16 {
     match error.kind() {
         ErrorKind::Malformed => 400,
+        // The text is for the log only.
+        _ if matches!(error, Error::Store(_)) => 503,
         ErrorKind::Forbidden => 403,
         ErrorKind::NotFound => 404,
         ErrorKind::Conflict | ErrorKind::Busy | ErrorKind::UserCode => 409,
