@@ -64,7 +64,7 @@ fn functions(size: usize, attribute: impl Fn(usize) -> String) -> String {
 }
 
 fn plain(size: usize) -> String {
-    format!("use hitl::Result;\n{}", functions(size, |_| String::new()))
+    format!("use hitl::NodeResult as Result;\n{}", functions(size, |_| String::new()))
 }
 
 fn graph(size: usize) -> String {

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use hitl_cli::SubcommandError;
 pub use hitl_cli::{Cli, Exit, Io, Subcommand};
 
 use crate::{Agent, Graph, NodeError};
@@ -39,6 +38,7 @@ where
 #[cfg(feature = "agentcore")]
 pub fn serve() -> Subcommand {
     use clap::{Args as _, FromArgMatches as _};
+    use hitl_cli::SubcommandError;
     use hitl_server::agentcore::{ServeError, serve};
 
     /// Serve the agent over HTTP, for Amazon Bedrock AgentCore Runtime
@@ -70,10 +70,8 @@ pub fn serve() -> Subcommand {
 /// Creates the command `serve`, which says that the program is built without a server.
 #[cfg(not(feature = "agentcore"))]
 pub fn serve() -> Subcommand {
-    let anything = clap::Arg::new("options").num_args(..).trailing_var_arg(true).allow_hyphen_values(true);
-    Subcommand::new(clap::Command::new("serve").hide(true).arg(anything), async |_, _| {
-        let problem = "`serve` is not in this program, because it was built without the feature `agentcore` of hitl; \
-                       enable it";
-        Err(SubcommandError::Usage(problem.to_owned()))
-    })
+    Subcommand::missing(
+        "serve",
+        "`serve` is not in this program, because it was built without the feature `agentcore` of hitl; enable it",
+    )
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{Approved, NodeError, Result, model::Model};
+use hitl::{Approved, NodeError, NodeResult as Result, model::Model};
 use rusqlite::{Connection, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;

@@ -72,6 +72,7 @@ use self::{
     execution::Execution,
     exit::CliError,
     invocation::Invocation,
+    subcommand::Run,
     terminal::Terminal,
 };
 
@@ -163,13 +164,17 @@ async fn execute(
 ) -> Exit {
     let invocation =
         Invocation::from_argv0(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
+    let wants_json = wants_json(&args);
     let (args, added) = match parse(graph, greeting.as_deref(), added, &args, &invocation) {
         Ok(parsed) => parsed,
-        Err(error) => return report_parse_error(&error, wants_json(&args), io),
+        Err(error) => return report_parse_error(&error, wants_json, io),
     };
     let invocation = invocation.with_operator(args.global.operator_options());
     let json = args.global.json;
     let mut terminal = Terminal::new(io, args.global.color, json);
+    if let Some((Run::Missing(reason), _)) = added {
+        return report(&mut terminal, &CliError::usage(reason), wants_json);
+    }
     let engine = match engine.await {
         Ok(engine) => engine,
         Err(error) => return report(&mut terminal, &CliError::from(error), json),
@@ -180,7 +185,7 @@ async fn execute(
         let error = Error::NotSetUp { problem: problem.to_owned() };
         return report(&mut terminal, &CliError::from(error), json);
     }
-    if let Some((run, matches)) = added {
+    if let Some((Run::OnEngine(run), matches)) = added {
         return match run(Arc::clone(&engine), matches).await {
             Ok(()) => Exit::Done,
             Err(error) => report(&mut terminal, &error.into(), json),
@@ -201,7 +206,7 @@ fn parse(
     added: Vec<Subcommand>,
     args: &[OsString],
     invocation: &Invocation,
-) -> Result<(Args, Option<(subcommand::Run, ArgMatches)>), clap::Error> {
+) -> Result<(Args, Option<(Run, ArgMatches)>), clap::Error> {
     let about = greeting.unwrap_or(graph.docs.trim());
     let command = Args::command()
         .bin_name(invocation.as_str())

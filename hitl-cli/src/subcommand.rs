@@ -2,14 +2,22 @@
 
 use std::{fmt, sync::Arc};
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use futures_util::future::BoxFuture;
 use hitl_runtime::plumbing::Engine;
 
 use crate::exit::{CliError, Exit};
 
-pub(crate) type Run =
+type Work =
     Box<dyn FnOnce(Arc<Engine>, ArgMatches) -> BoxFuture<'static, Result<(), SubcommandError>> + Send>;
+
+/// The work of a command.
+pub(crate) enum Run {
+    /// It works on the engine of the agent.
+    OnEngine(Work),
+    /// It is not in this program, for this reason.
+    Missing(&'static str),
+}
 
 /// A command that another part of a program adds to the command line of an agent, such as the server's `serve`.
 pub struct Subcommand {
@@ -24,7 +32,15 @@ impl Subcommand {
     where
         F: Future<Output = Result<(), SubcommandError>> + Send + 'static,
     {
-        Self { command, run: Box::new(|engine, args| Box::pin(run(engine, args))) }
+        Self { command, run: Run::OnEngine(Box::new(|engine, args| Box::pin(run(engine, args)))) }
+    }
+
+    /// Creates a command that only says why it is not in this program.
+    #[doc(hidden)]
+    pub fn missing(name: &'static str, reason: &'static str) -> Self {
+        let anything = Arg::new("options").num_args(..).trailing_var_arg(true).allow_hyphen_values(true);
+        let command = Command::new(name).hide(true).disable_help_flag(true).arg(anything);
+        Self { command, run: Run::Missing(reason) }
     }
 }
 

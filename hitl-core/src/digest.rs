@@ -5,7 +5,9 @@ use std::{fmt, marker::PhantomData, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a review in canonical JSON (RFC 8785). It covers the thread and its random id, the node, the field,
+/// A SHA-256, written as 64 hexadecimal digits: of an entry and the hash before it, or of a review.
+///
+/// The digest of a review is that of its canonical JSON (RFC 8785). It covers the thread and its random id, the node, the field,
 /// the place at which the review was opened, the requester if known, the draft, the fields that are shown beside it,
 /// and the later effects that the signature covers. Two reviews never have the same digest, even if their drafts are
 /// equal.

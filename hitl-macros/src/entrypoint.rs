@@ -73,7 +73,7 @@ fn check_signature(function: &ItemFn, errors: &mut Errors) {
     if matches!(sig.output, ReturnType::Default) {
         errors.on(
             &sig.ident,
-            "the function of `#[entrypoint]` must return the dependencies of the graph in a `hitl::Result`: `Result<Desk>`",
+            "the function of `#[entrypoint]` must return the dependencies of the graph in a `hitl::NodeResult`: `Result<Desk>`",
         );
     }
 }

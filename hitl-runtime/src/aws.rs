@@ -78,9 +78,9 @@ impl Failure {
     fn of_credentials(error: &(dyn StdError + 'static)) -> Option<Self> {
         let mut causes = successors(Some(error), |error| (*error).source());
         Some(match causes.find_map(|cause| cause.downcast_ref())? {
-            CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-                Self::NoCredentials
-            }
+            CredentialsError::CredentialsNotLoaded(_)
+            | CredentialsError::InvalidConfiguration(_)
+            | CredentialsError::ProviderTimedOut(_) => Self::NoCredentials,
             _ => Self::BadCredentials,
         })
     }

@@ -41,7 +41,8 @@ const HELLO: &str = "hello, this is the child process";
 /// The time after which a child ends itself, so that it does not outlive a parent that was killed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Returns the orders that the parent process gives; `None` in a process that no [`ChildProcess`] started.
+/// Returns the orders that the parent process gives; `None` in a process that no [`ChildProcess`] started. From then on,
+/// the child has 120 seconds.
 ///
 /// # Panics
 /// If the orders are not of this type.
@@ -56,9 +57,9 @@ pub fn orders<T: DeserializeOwned>() -> Option<T> {
     Some(serde_json::from_str(&orders).unwrap_or_else(|error| panic!("the orders {orders}: {error}")))
 }
 
-/// Prints a line for the parent process, which gets it by [`ChildProcess::line`].
+/// Prints a line for the parent process, which gets it by [`ChildProcess::line`]. A line break in it is a space there.
 pub fn say(line: impl Display) {
-    println!("\n@{line}");
+    println!("\n@{}", line.to_string().replace(['\r', '\n'], " "));
 }
 
 /// Waits for a line from the parent process: [`ChildProcess::send`]. Returns `None` once there is none any more.
@@ -100,10 +101,19 @@ impl ChildProcess {
         }
     }
 
-    /// Returns the next line that the child [says](say); `None` at the end of its output.
+    /// Returns the next line that the child [says](say); `None` at the end of its output. After [`kill`](Self::kill),
+    /// the lines that it said before are still there.
+    ///
+    /// # Panics
+    /// If the output is not UTF-8.
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        while self.output.read_line(&mut line).is_ok_and(|length| length > 0) {
+        while self
+            .output
+            .read_line(&mut line)
+            .unwrap_or_else(|error| panic!("the output of the child: {error}"))
+            > 0
+        {
             match line.trim_end().strip_prefix('@') {
                 Some(HELLO) => self.has_orders = true,
                 Some(said) => return Some(said.to_owned()),

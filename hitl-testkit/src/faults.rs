@@ -74,10 +74,14 @@ impl Faults {
         self.0.failed.notified().await;
     }
 
-    fn fail(&self) -> StoreError {
-        self.0.failed.notify_one();
-        StoreError::Failed { location: "the failing store".into(), problem: "try again".into(), source: None }
+    /// Wakes [`failed`](Self::failed) if the result is an error.
+    fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        result.inspect_err(|_| self.0.failed.notify_one())
     }
+}
+
+fn failure() -> StoreError {
+    StoreError::Failed { location: "the failing store".into(), problem: "try again".into(), source: None }
 }
 
 fn lock(outcomes: &Mutex<VecDeque<CallOutcome>>) -> MutexGuard<'_, VecDeque<CallOutcome>> {
@@ -95,17 +99,12 @@ fn rejection() -> StoreError {
 impl StoreLayer for Faults {
     fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            match next(&self.0.appends) {
-                CallOutcome::Success => {
-                    store.append(append).await.inspect_err(|_| self.0.failed.notify_one())
-                }
-                CallOutcome::Failure => Err(self.fail()),
+            self.noted(match next(&self.0.appends) {
+                CallOutcome::Success => store.append(append).await,
+                CallOutcome::Failure => Err(failure()),
                 CallOutcome::PermanentFailure => Err(rejection()),
-                CallOutcome::ResponseLost => {
-                    store.append(append).await?;
-                    Err(self.fail())
-                }
-            }
+                CallOutcome::ResponseLost => store.append(append).await.and_then(|()| Err(failure())),
+            })
         })
     }
 
@@ -119,10 +118,13 @@ impl StoreLayer for Faults {
         store: &'a dyn Store,
         thread: &'a ThreadId,
     ) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
-        match next(&self.0.tails) {
-            CallOutcome::Success => store.tail(thread),
-            CallOutcome::PermanentFailure => Box::pin(async { Err(rejection()) }),
-            CallOutcome::Failure | CallOutcome::ResponseLost => Box::pin(async { Err(self.fail()) }),
-        }
+        Box::pin(async move {
+            self.noted(match next(&self.0.tails) {
+                CallOutcome::Success => store.tail(thread).await,
+                CallOutcome::Failure => Err(failure()),
+                CallOutcome::PermanentFailure => Err(rejection()),
+                CallOutcome::ResponseLost => store.tail(thread).await.and_then(|_| Err(failure())),
+            })
+        })
     }
 }

@@ -1,19 +1,27 @@
 //! The command `serve` of a program that is built without a server.
 
-use hitl::{
-    cli::{self, Cli, Exit, Io},
-    prelude::*,
-};
+use hitl::cli::{self, Cli, Exit, Io};
 
 use crate::refund_agent::RefundAgent;
 
+/// No store is opened, and `--json` is understood at any place.
 #[tokio::test]
 async fn serve_without_its_feature_names_the_feature() {
-    let (read, written) = std::io::pipe().unwrap();
-    let io = Io { stderr: Box::new(written), stdin_is_terminal: false, ..Io::process() };
-    let program = Cli::new(RefundAgent::new(MemoryStore::new())).subcommand(cli::serve());
-    let words = ["refund", "serve", "--listen", "127.0.0.1:0"].map(std::ffi::OsString::from);
-    assert_eq!(program.run_on(words, false, io).await, Exit::Usage);
-    let said = std::io::read_to_string(read).unwrap();
-    assert!(said.contains("built without the feature `agentcore`"), "{said}");
+    for options in [&["--listen", "127.0.0.1:0"][..], &["--help"], &["--listen", "127.0.0.1:0", "--json"]] {
+        let (read, written) = std::io::pipe().unwrap();
+        let (stdout, stderr) = (written.try_clone().unwrap(), written);
+        let io = Io {
+            stdout: Box::new(stdout),
+            stderr: Box::new(stderr),
+            stdin_is_terminal: false,
+            ..Io::process()
+        };
+        let unopened = async { panic!("the agent is not needed") };
+        let program = Cli::<RefundAgent>::open::<hitl::Error>(unopened).subcommand(cli::serve());
+        let words = ["refund", "serve"].iter().chain(options).map(std::ffi::OsString::from);
+        assert_eq!(program.run_on(words, false, io).await, Exit::Usage);
+        let said = std::io::read_to_string(read).unwrap();
+        assert!(said.contains("built without the feature `agentcore`"), "{said}");
+        assert_eq!(said.starts_with('{'), options.contains(&"--json"), "{said}");
+    }
 }

@@ -16,7 +16,7 @@ use crate::{Digest, Place, ThreadId};
 pub struct Record {
     /// The place of the entry.
     pub place: Place,
-    /// The SHA-256 of the previous hash and of `body`.
+    /// The SHA-256 of the previous hash and of `body`. A store keeps it, and does not check it.
     pub hash: Digest,
     /// The entry as JSON.
     pub body: Vec<u8>,

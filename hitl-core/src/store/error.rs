@@ -27,7 +27,7 @@ pub enum StoreError {
         /// The place of the first entry of the append.
         place: Place,
     },
-    /// A file, table or service that exists, but is not a store of this crate.
+    /// A file, table or service that exists, but is not one of this store.
     #[error("{location} is not a hitl store: {problem}")]
     NotAStore {
         /// The file or table.

@@ -50,13 +50,15 @@ pub use page_token::{page_token, position_after};
 pub use crate::Place;
 use crate::ThreadId;
 
-/// Storage of journals. Run the conformance suite of `hitl-testkit` on every implementation. For an example of use, see [the
-/// module](self).
+/// Storage of journals. Run the conformance suite of `hitl-testkit` on every implementation. For an example of use,
+/// see [the module](self).
 ///
 /// All methods may be called concurrently by many tasks and many processes. A read returns everything whose append was
 /// complete before the read began. If the future of an append is dropped, the append is written completely or not at
-/// all. For a store in front of another one, see
-/// [`StoreLayer`].
+/// all. The futures may be polled by any runtime, or by none: a store that blocks moves its work to threads of its own.
+///
+/// A store writes a [`ThreadId`] as its text and reads it by [`ThreadId::existing`], as its `Deserialize` does: older
+/// names are still valid there. For a store in front of another one, see [`StoreLayer`].
 pub trait Store: Send + Sync + 'static {
     /// Appends entries and replaces the thread's data in the index. The change is atomic, and durable when this
     /// returns.
@@ -73,7 +75,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns whether the caller should retry an append for a while after [`StoreError::Failed`]. Return `false` if
     /// the store cannot fail, or if it retries internally, because nested retries multiply. With `false`, the caller
-    /// also keeps no copy of the append.
+    /// also keeps no copy of the append. The default is `true`.
     fn should_retry_appends(&self) -> bool {
         true
     }
@@ -91,7 +93,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>>;
 
-    /// Returns a page of the open reviews, oldest first. `after` is the `next` of the previous page; a `limit` of 0
+    /// Returns a page of the open reviews, oldest first, and those of the same time in any order. `after` is the `next` of the previous page; a `limit` of 0
     /// counts as 1. A review that stays open from the first page to the last is returned exactly once, despite
     /// concurrent changes.
     ///

@@ -523,7 +523,9 @@ fn output_type(function: &Function, name: &str, args: &Args, errors: &mut Errors
         );
         return None;
     };
-    let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Result") else {
+    let Some(segment) =
+        last_segment(ty).filter(|segment| segment.ident == "Result" || segment.ident == "NodeResult")
+    else {
         errors.on(
             ty,
             format!(

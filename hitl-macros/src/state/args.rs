@@ -47,7 +47,7 @@ pub(super) fn parse(tokens: TokenStream, state: &Ident, errors: &mut Errors) -> 
         (Some(literal), Some(version @ 2..), None) => errors.on(
             literal,
             format!(
-                "version {version} of state `{state}` needs a migration from earlier versions: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::Result<()>`"
+                "version {version} of state `{state}` needs a migration from earlier versions: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::NodeResult<()>`"
             ),
         ),
         (_, Some(1), Some((word, _))) => errors.at(

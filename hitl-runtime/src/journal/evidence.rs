@@ -96,6 +96,7 @@ pub struct Requester {
 
 impl Requester {
     /// Returns the operator who owns the thread; `None` if their identity was not verified.
+    #[doc(hidden)]
     pub fn owner(&self) -> Option<&str> {
         (!self.unverified).then_some(self.operator.as_str())
     }

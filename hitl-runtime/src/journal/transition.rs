@@ -52,6 +52,13 @@ impl fmt::Display for Transition {
     }
 }
 
+impl Transition {
+    /// Returns whether a join may lead here: to a node or to the end.
+    fn is_target_of_join(&self) -> bool {
+        matches!(self, Self::Node(_) | Self::End)
+    }
+}
+
 /// A node and the end are their names. Every other transition is an object with its kind as the only member:
 /// `{"fork": {"heads": ["fraud_check", "stock_check"], "join": "execute"}}`.
 impl Serialize for Transition {
@@ -72,11 +79,12 @@ impl Serialize for Transition {
 impl<'de> Deserialize<'de> for Transition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text_or_object(deserializer, |tagged| match tagged {
-            Tagged::Fork { heads, join } => {
-                Self::Fork { heads: heads.into_owned(), join: Box::new(join.into_owned()) }
+            Tagged::Fork { heads, join } if !heads.is_empty() && join.is_target_of_join() => {
+                Some(Self::Fork { heads: heads.into_owned(), join: Box::new(join.into_owned()) })
             }
-            Tagged::For(each) => Self::Each(Box::new(each.into_owned())),
-            Tagged::Join {} => Self::Join,
+            Tagged::Fork { .. } => None,
+            Tagged::For(each) => Some(Self::Each(Box::new(each.into_owned()))),
+            Tagged::Join {} => Some(Self::Join),
         })
     }
 }
@@ -177,7 +185,7 @@ impl<'de> Deserialize<'de> for Each {
             }
         }
 
-        text_or_object(deserializer, |Object(each)| each)
+        text_or_object(deserializer, |Object(each)| each.join.is_target_of_join().then_some(each))
     }
 }
 
@@ -228,7 +236,18 @@ mod tests {
 
     #[test]
     fn other_objects_are_rejected() {
-        for wrong in [json!({}), json!({ "goto": "a" }), json!({ "fork": {} }), json!(1), json!("(a, b")] {
+        let each = |join: serde_json::Value| json!({ "for": { "item": "order", "list": "orders", "head": "look_up", "join": join } });
+        for wrong in [
+            json!({}),
+            json!({ "goto": "a" }),
+            json!({ "fork": {} }),
+            json!({ "fork": { "heads": [], "join": "end" } }),
+            json!({ "fork": { "heads": ["a", "b"], "join": { "join": {} } } }),
+            each(json!({ "join": {} })),
+            each(each(json!("end"))),
+            json!(1),
+            json!("(a, b"),
+        ] {
             assert!(from_value::<Transition>(wrong.clone()).is_err(), "{wrong}");
         }
     }

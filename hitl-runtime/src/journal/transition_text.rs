@@ -12,13 +12,16 @@ use super::{Each, Transition};
 use crate::graph::EachSpec;
 
 /// Deserializes a value from a string through its [`FromStr`], or from an object through another type.
-pub(super) fn text_or_object<'de, T, O, D>(deserializer: D, convert: fn(O) -> T) -> Result<T, D::Error>
+pub(super) fn text_or_object<'de, T, O, D>(
+    deserializer: D,
+    convert: fn(O) -> Option<T>,
+) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,
     O: Deserialize<'de>,
     D: Deserializer<'de>,
 {
-    struct TextOrObject<T, O>(fn(O) -> T, PhantomData<T>);
+    struct TextOrObject<T, O>(fn(O) -> Option<T>, PhantomData<T>);
 
     impl<'de, T: FromStr<Err: fmt::Display>, O: Deserialize<'de>> Visitor<'de> for TextOrObject<T, O> {
         type Value = T;
@@ -32,7 +35,8 @@ where
         }
 
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            O::deserialize(MapAccessDeserializer::new(map)).map(self.0)
+            let object = O::deserialize(MapAccessDeserializer::new(map))?;
+            (self.0)(object).ok_or_else(|| de::Error::custom(ParseTransitionError))
         }
     }
 

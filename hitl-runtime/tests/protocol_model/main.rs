@@ -28,8 +28,8 @@
 //! | `ReadEntryAfterFailure` | `run/thread_writer.rs`: `flush` after a failure reads the entry at its place | a runner builds on the entry of another one |
 //! | `SameActivation` | `run/executor.rs`: `record_once` compares the activation | an open review is replaced by another, without a decision |
 //! | `DigestMatches` | `run/decide.rs`: `find` | a late verdict decides a review that its author never saw |
-//! | `DigestNamesPlace` | `journal/digest.rs`: `Subject::place` | the same, if the drafts are equal |
-//! | `DigestNamesThread` | `journal/digest.rs`: `Subject::id` | the same, in a new thread of the same name |
+//! | `DigestNamesPlace` | `journal/review_digest.rs`: `Subject::place` | the same, if the drafts are equal |
+//! | `DigestNamesThread` | `journal/review_digest.rs`: `Subject::id` | the same, in a new thread of the same name |
 //! | `EditChecked` | `run/decide.rs`: `edit` | an effect runs on a draft that breaks its invariants |
 //! | `EditRuns` | `journal/fold.rs`: `decide` writes the edit to its field | an effect runs on another draft than the signed one |
 //! | `EditFollowsGraph` | `run/repropose.rs`: `resolve_edit` | a clerk edits a draft into one that only a director may sign, and it runs |

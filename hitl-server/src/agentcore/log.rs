@@ -4,11 +4,17 @@ use std::io::{self, Write};
 
 use hitl_core::unicode::escape_hidden_json;
 use json_subscriber::JsonLayer;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::time::SystemTime, layer::SubscriberExt as _, registry::LookupSpan};
 
 /// Installs a global `tracing` subscriber that logs to standard output as JSON: `timestamp`, `level`, `message`,
-/// `logger`, and inside a request its `requestId` and `sessionId`, the names that the service's own SDK uses.
+/// `logger`, and inside a request its `requestId` and `sessionId`, the names that the service's own SDK uses; `name` is
+/// that of the innermost span.
 /// `RUST_LOG` sets the filter; the default is `info`. If the program has already set a global subscriber, nothing
 /// changes.
 ///
@@ -34,14 +40,18 @@ where
     layer
 }
 
-/// Writes lines of JSON in which each hidden character is an escape, because people read logs too.
+/// Writes lines of JSON in which each hidden character is an escape, because people read logs too, and each name is
+/// unique: a field of an event comes before that of a span.
 struct EscapedLines<W>(W);
 
 impl<W: Write> Write for EscapedLines<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let json = String::from_utf8_lossy(line);
         let (json, end) = json.strip_suffix('\n').map_or((&*json, ""), |json| (json, "\n"));
-        self.0.write_all(format!("{}{end}", escape_hidden_json(json)).as_bytes())?;
+        let unique =
+            serde_json::from_str(json).and_then(|FirstOfEachName(fields)| serde_json::to_string(&fields));
+        let json = unique.unwrap_or_else(|_| json.to_owned());
+        self.0.write_all(format!("{}{end}", escape_hidden_json(&json)).as_bytes())?;
         Ok(line.len())
     }
 
@@ -50,11 +60,37 @@ impl<W: Write> Write for EscapedLines<W> {
     }
 }
 
+/// An object that may have a name more than once.
+struct FirstOfEachName(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for FirstOfEachName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = FirstOfEachName;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<FirstOfEachName, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = members.next_entry::<String, Value>()? {
+                    fields.entry(name).or_insert(value);
+                }
+                fields.entry("message").or_insert_with(|| "".into());
+                Ok(FirstOfEachName(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Mutex, PoisonError};
-
-    use serde_json::Value;
 
     use super::*;
 
@@ -77,16 +113,16 @@ mod tests {
         tracing::subscriber::with_default(tracing_subscriber::registry().with(lines(|| Buffer)), || {
             let inside = tracing::info_span!("request", requestId = "r-1", sessionId = "").entered();
             inside.record("sessionId", "s-1");
-            tracing::warn!(status = 409_u64, "two\nlines, a \"quote\" and \u{202e}");
+            tracing::warn!(status = 409_u64, sessionId = "s-2", "two\nlines, a \"quote\" and \u{202e}");
         });
         let text = String::from_utf8(WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
-        assert_eq!(text.lines().count(), 1, "{text}");
+        assert_eq!((text.lines().count(), text.matches("sessionId").count()), (1, 1), "{text}");
         assert!(text.contains("\\u202e") && !text.contains('\u{202e}'), "{text}");
         let line: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["message"], "two\nlines, a \"quote\" and \u{202e}");
         assert_eq!(
             (&line["level"], &line["requestId"], &line["sessionId"]),
-            (&"WARN".into(), &"r-1".into(), &"s-1".into())
+            (&"WARN".into(), &"r-1".into(), &"s-2".into())
         );
         assert_eq!(line["status"], 409);
         assert!(line["logger"].as_str().unwrap().contains("agentcore::log"), "{line}");

@@ -27,8 +27,9 @@
 //!   none out, and that [`read_journal`] agrees.
 //! - **A crash, also in the middle of an append.** A child calls [`append_until_killed`] and prints each place once it
 //!   is acknowledged. The parent kills the child after some lines, opens the store, and calls [`after_crash`] with the
-//!   last place that it read. Every sixth append is a large one, so a kill after 5, 11, 17, … lines interrupts it in
-//!   the middle. Repeat this often, because the moment of a kill is not deterministic. If your storage can be made to
+//!   last place that it read. Every sixth append is a large one, which begins after 5, 11, 17, … lines: kill some time
+//!   after such a line, with another delay each time. Repeat this often, because the moment of a kill is not
+//!   deterministic. If your storage can be made to
 //!   fail at a certain byte or call, check all of them: `hitl-runtime/tests/faults/torn_appends.rs` does so for the SQLite store.
 //!
 //! ```

@@ -4,7 +4,7 @@ mod fixture;
 use fixture::*;
 
 #[state(version = 2)]
-//                ^ version 2 of state `Second` needs a migration from earlier versions: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::Result<()>`
+//                ^ version 2 of state `Second` needs a migration from earlier versions: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::NodeResult<()>`
 pub struct Second {
     #[input]
     pub message: String,

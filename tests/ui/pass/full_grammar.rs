@@ -120,7 +120,7 @@ async fn file(draft: &Approved<Draft>, r#type: u32) -> Result<(String, Vec<Strin
 }
 
 #[node(Case, writes = score, effect, risk = low)]
-async fn count(_cx: &Cx) -> hitl::Result<u32> {
+async fn count(_cx: &Cx) -> hitl::NodeResult<u32> {
     Ok(1)
 }
 

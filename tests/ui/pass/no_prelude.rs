@@ -42,7 +42,7 @@ mod strict {
     }
 
     #[::hitl::node(Mail, writes = (lines, letter))]
-    async fn write(address: &::core::primitive::str, lines: ::core::option::Option<&::std::vec::Vec<::std::string::String>>) -> ::hitl::Result<(::std::vec::Vec<::std::string::String>, Letter)> {
+    async fn write(address: &::core::primitive::str, lines: ::core::option::Option<&::std::vec::Vec<::std::string::String>>) -> ::hitl::NodeResult<(::std::vec::Vec<::std::string::String>, Letter)> {
         let _ = lines;
         ::core::result::Result::Ok((
             ::std::vec::Vec::new(),
@@ -52,13 +52,13 @@ mod strict {
 
     #[::hitl::interrupt_before(role = "postmaster")]
     #[::hitl::node(Mail, writes = sent, effect)]
-    async fn send(letter: &::hitl::Approved<Letter>, cx: &::hitl::Cx) -> ::hitl::Result<::core::primitive::bool> {
+    async fn send(letter: &::hitl::Approved<Letter>, cx: &::hitl::Cx) -> ::hitl::NodeResult<::core::primitive::bool> {
         let _ = (letter, cx);
         ::core::result::Result::Ok(true)
     }
 
     #[::hitl::node(Mail, writes = sent)]
-    async fn drop(rejection: &::hitl::Rejection) -> ::hitl::Result<::core::primitive::bool> {
+    async fn drop(rejection: &::hitl::Rejection) -> ::hitl::NodeResult<::core::primitive::bool> {
         let _ = rejection;
         ::core::result::Result::Ok(false)
     }

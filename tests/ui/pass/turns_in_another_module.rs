@@ -25,9 +25,9 @@ mod agent {
 async fn answer(turn: agent::AgentTurn, mara: &hitl::Operator) -> Result<(), hitl::Error> {
     if let agent::AgentTurn::Pay(review) = turn {
         if review.draft().amount > 3.0 {
-            review.edit(mara, |draft| draft.amount = 3.0).await?;
+            let _ = review.edit(mara, |draft| draft.amount = 3.0).await?;
         } else {
-            review.ask(mara, "Is there a photo?").await?;
+            let _ = review.ask(mara, "Is there a photo?").await?;
         }
     }
     Ok(())

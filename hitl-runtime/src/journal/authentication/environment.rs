@@ -101,6 +101,7 @@ impl JournalKeys {
     }
 
     /// Returns whether `HITL_JOURNAL_KEY` or `HITL_JOURNAL_KEY_FILE` is set, not blank, and valid Unicode.
+    #[doc(hidden)]
     pub fn are_asked_for() -> bool {
         ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
             .into_iter()

@@ -104,6 +104,8 @@ fn describe(code: Option<&str>, message: Option<&str>) -> String {
         }
         _ if failure == Failure::NoCredentials => format!("{NO_CREDENTIALS} ({code})"),
         _ if failure == Failure::BadCredentials => format!("{CREDENTIALS_REJECTED} ({code})"),
+        // Of the creation of a table, its message says which limit.
+        "LimitExceededException" => format!("DynamoDB returned {code}{detail}"),
         _ if failure == Failure::Throttled => format!(
             "every attempt was throttled; give the table more capacity, or switch it to on-demand billing ({code})"
         ),
