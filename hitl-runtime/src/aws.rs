@@ -35,6 +35,25 @@ pub(crate) async fn config() -> Option<SdkConfig> {
     config.region().is_some().then_some(config)
 }
 
+/// Returns the configuration of a client of KMS: an attempt ends after 5 s, and a call after 20 s or 6 attempts.
+///
+/// # Errors
+/// The problem, if no region is set.
+#[cfg(feature = "kms")]
+pub(crate) async fn kms_config() -> Result<aws_sdk_kms::config::Builder, &'static str> {
+    use std::time::Duration;
+
+    use aws_sdk_kms::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
+
+    let config = config().await.ok_or("no AWS region is set; set AWS_REGION to the region of the key")?;
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(20))
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(6);
+    Ok(Builder::from(&config).timeout_config(timeouts).retry_config(retries))
+}
+
 /// The meaning of an error, if it is the same for every service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {

@@ -113,7 +113,8 @@ enum Tagged<'a> {
 /// assert_eq!(each.to_string(), text);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Each {
     /// The field that holds the item.
     pub item: String,
@@ -121,15 +122,15 @@ pub struct Each {
     pub list: String,
     /// `true` if the items see the list, too; `&orders` in text. Otherwise the list is not copied into each item's
     /// state, because none of their nodes reads it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps_list: bool,
     /// The maximum number of items that run concurrently; not written if it is 8.
-    #[serde(skip_serializing_if = "is_default_at_most")]
+    #[serde(default = "default_at_most", skip_serializing_if = "is_default_at_most")]
     pub at_most: usize,
     /// The first node that each item runs.
     pub head: String,
     /// The lists that items append to. A list that no item has appended to is empty after the join.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub into: Vec<String>,
     /// The target of the join.
     pub join: Transition,
@@ -159,31 +160,18 @@ impl fmt::Display for Each {
     }
 }
 
+impl Serialize for Each {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
 /// Also reads the text that older versions of hitl wrote, as [`FromStr`](std::str::FromStr) does.
 impl<'de> Deserialize<'de> for Each {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(remote = "Each")]
-        struct Fields {
-            item: String,
-            list: String,
-            #[serde(default)]
-            keeps_list: bool,
-            #[serde(default = "default_at_most")]
-            at_most: usize,
-            head: String,
-            #[serde(default)]
-            into: Vec<String>,
-            join: Transition,
-        }
-
-        struct Object(Each);
-
-        impl<'de> Deserialize<'de> for Object {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Fields::deserialize(deserializer).map(Self)
-            }
-        }
+        #[serde(transparent)]
+        struct Object(#[serde(with = "Each")] Each);
 
         text_or_object(deserializer, |Object(each)| each.join.is_target_of_join().then_some(each))
     }

@@ -3,12 +3,10 @@
 use std::{
     collections::HashSet,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use aws_sdk_kms::{
     Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
     primitives::Blob,
     types::MacAlgorithmSpec,
@@ -20,11 +18,6 @@ use crate::{
     Digest,
     aws::{self, Failure},
 };
-
-/// The timeouts of one attempt, and of a call with all its attempts.
-const ATTEMPT: Duration = Duration::from_secs(5);
-const CALL: Duration = Duration::from_secs(20);
-const ATTEMPTS: u32 = 6;
 
 /// The maximum number of MACs in the cache of valid ones. A thread has a few dozen entries in its tail.
 const REMEMBERED: usize = 10_000;
@@ -81,14 +74,7 @@ impl KmsMac {
 
     async fn client(&self) -> Result<&Client, MacError> {
         let connect = || async {
-            let config = aws::config().await.ok_or_else(|| {
-                self.trouble("no AWS region is set; set AWS_REGION to the region of the key")
-            })?;
-            let timeouts =
-                TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build();
-            let config = aws_sdk_kms::config::Builder::from(&config)
-                .timeout_config(timeouts)
-                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+            let config = aws::kms_config().await.map_err(|problem| self.trouble(problem))?;
             Ok(Client::from_conf(config.build()))
         };
         self.client.get_or_try_init(connect).await

@@ -2,26 +2,14 @@
 
 mod error;
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
-use aws_sdk_kms::{
-    Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
-    primitives::Blob,
-    types::DataKeySpec,
-};
+use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::{Context, DataKey, KeyError, KeySource, NewDataKey};
 use crate::aws;
-
-/// The timeout of one attempt, and of one call with all its attempts.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The maximum number of attempts for one call, with exponential backoff and jitter.
-const MAX_ATTEMPTS: u32 = 6;
 
 /// The lengths of a wrapped key that KMS accepts, as its API defines them for `CiphertextBlob`. KMS never returns a key
 /// of another length, and would reject it as an invalid request.
@@ -114,15 +102,7 @@ impl KmsKeys {
     }
 
     async fn connect(&self) -> Result<Client, KeyError> {
-        let problem = "no AWS region is set; set AWS_REGION to the region of the key";
-        let config = aws::config().await.ok_or(KeyError::Unconfigured { problem })?;
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
-        let mut config = aws_sdk_kms::config::Builder::from(&config)
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
+        let mut config = aws::kms_config().await.map_err(|problem| KeyError::Unconfigured { problem })?;
         if let Some(url) = &self.endpoint {
             config = config.endpoint_url(url);
         }
