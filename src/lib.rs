@@ -560,6 +560,67 @@ pub use hitl_macros::interrupt_before;
 /// }
 /// ```
 ///
+/// A `match`, a `for` or a fork may also begin an arm or a branch, and follow a fork or a `for`, where its parts join.
+/// `continue` ends a branch, or an item of a `for`, early: it leads to the join.
+///
+/// ```
+/// use hitl::prelude::*;
+/// #
+/// # #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// # struct Parcel {
+/// #     lost: bool,
+/// #     cents: u32,
+/// # }
+/// # #[state]
+/// # struct Day {
+/// #     #[input]
+/// #     parcels: Vec<Parcel>,
+/// #     parcel: Parcel,
+/// #     #[reduce(append)]
+/// #     #[output]
+/// #     log: Vec<String>,
+/// # }
+/// # #[node(Day, writes = log)]
+/// # async fn search(parcel: &Parcel) -> Result<Vec<String>> {
+/// #     Ok(vec![format!("searched for {} cents", parcel.cents)])
+/// # }
+/// # #[node(Day, writes = log)]
+/// # async fn apologize() -> Result<Vec<String>> {
+/// #     Ok(vec!["sorry".into()])
+/// # }
+/// # #[node(Day, writes = log)]
+/// # async fn report(log: &[String]) -> Result<Vec<String>> {
+/// #     Ok(vec![format!("{} lines", log.len())])
+/// # }
+///
+/// graph! {
+///     Claims<Day> {
+///         start -> for parcel in parcels {
+///             match parcel.lost {
+///                 true => match parcel.cents {
+///                     0..=500 => apologize,
+///                     _ => search -> continue,
+///                 },
+///                 false => apologize,
+///             }
+///         } -> match log.len() {
+///             0 => end,
+///             _ => report -> end,
+///         };
+///         apologize -> continue;
+///     }
+/// }
+/// #
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = Claims::new(MemoryStore::new());
+/// # let parcels = vec![Parcel { lost: true, cents: 900 }, Parcel { lost: false, cents: 900 }];
+/// # let ClaimsTurn::Done(log) = agent.start("monday", DayInput { parcels }).await? else { panic!("no review") };
+/// # assert_eq!(log, ["searched for 900 cents", "sorry", "2 lines"]);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Items of a list
 ///
 /// A `for` runs its chain once for each item of a field that is a `Vec`, concurrently, and continues when all of them

@@ -18,6 +18,7 @@ pub fn mermaid(spec: &GraphSpec, highlight: &Highlight) -> String {
                 let who = format!("<br/><small>signed{by}{others}</small>");
                 writeln!(out, "    n{i}{{{{\"{name}{who}\"}}}}:::review")
             }
+            (None, false) if node.junction => writeln!(out, "    n{i}([\"{name}\"])"),
             (None, true) => writeln!(out, "    n{i}[[\"{name}\"]]"),
             (None, false) => writeln!(out, "    n{i}[\"{name}\"]"),
         };

@@ -214,6 +214,9 @@ fn size(spec: &GraphSpec, index: usize) -> Size {
         let arrows = spec.edges_to(point).count().max(spec.edges_from(point).count());
         return Size { w: (arrows as f64 * 24.0 + 16.0).max(64.0), h: 26.0 };
     };
+    if node.junction {
+        return Size { w: (node.name.width() as f64 * 5.8 + 24.0).max(64.0), h: 22.0 };
+    }
     let note = note(spec, index - 1);
     let name = node.name.width() as f64 * 7.9;
     let second = note.as_ref().map_or(0.0, |note| note.width() as f64 * 5.8);
@@ -239,9 +242,10 @@ fn item(out: &mut String, spec: &GraphSpec, highlight: &Highlight, index: usize,
     let highlight = highlight.class(spec, index);
     let (is_lit, glow) = (highlight.is_some(), highlight.unwrap_or_default());
     let (x, y) = (at.x - size.w / 2.0, at.y - size.h / 2.0);
-    let round = if node.is_some() { 7.0 } else { size.h / 2.0 };
+    let round = if node.is_some_and(|node| !node.junction) { 7.0 } else { size.h / 2.0 };
     let class = match node {
         None => "point",
+        Some(node) if node.junction => "point junction",
         Some(node) if node.interrupt.is_some() => "node review",
         Some(node) if node.effect => "node effect",
         Some(_) => "node",
@@ -259,6 +263,10 @@ fn item(out: &mut String, spec: &GraphSpec, highlight: &Highlight, index: usize,
         out.push_str(&text("end", at.x, at.y + 4.0, if is_end { "end" } else { "start" }));
         return;
     };
+    if spec_of.junction {
+        out.push_str(&text("note", at.x, at.y + 4.0, spec_of.name));
+        return;
+    }
     let middle = if spec_of.interrupt.is_some() {
         for bar in [0.0, 6.0] {
             let class = if is_lit { format!("{glow}-pause") } else { "pause".to_owned() };

@@ -132,6 +132,40 @@ fn a_for_is_labeled_with_its_list_and_the_empty_case() {
     show("returns.svg", &picture);
 }
 
+/// An arm that is a `match`, between `sort` and `file`.
+const NESTED: GraphSpec = GraphSpec {
+    name: "Nested",
+    nodes: &[
+        node("sort"),
+        NodeSpec { junction: true, ..node("match amount") },
+        NodeSpec { effect: true, ..node("file") },
+    ],
+    edges: &[
+        edge(Point::Start, SORT, EdgeKind::Next),
+        edge(SORT, Point::Node(1), EdgeKind::Case { route: 0, case: 0 }),
+        edge(SORT, Point::Node(2), EdgeKind::Case { route: 0, case: 1 }),
+        edge(Point::Node(1), Point::Node(2), EdgeKind::Case { route: 1, case: 0 }),
+        edge(Point::Node(1), Point::End, EdgeKind::Case { route: 1, case: 1 }),
+        edge(Point::Node(2), Point::End, EdgeKind::Next),
+    ],
+    routes: &[
+        RouteSpec { from: SORT, field: "kind", cases: &["Kind::Bill", "Kind::Advert"] },
+        RouteSpec { from: Point::Node(1), field: "amount", cases: &["0..=100", "_"] },
+    ],
+    forks: &[],
+    ..MAILROOM
+};
+
+#[test]
+fn a_junction_is_drawn_as_a_point() {
+    let drawn = mermaid(&NESTED, &Highlight::default());
+    assert!(drawn.contains("    n1([\"match amount\"])\n"), "{drawn}");
+    let picture = svg(&NESTED, &Highlight::default());
+    assert_eq!(picture.matches("class=\"point junction ").count(), 1, "{picture}");
+    assert_eq!(picture.matches(">match amount</text>").count(), 1, "{picture}");
+    show("nested.svg", &picture);
+}
+
 fn waiting() -> Highlight {
     Highlight { nodes: vec![7], ..Highlight::default() }
 }

@@ -19,6 +19,7 @@ mod forks;
 mod history;
 mod interactions;
 mod json_paths;
+mod junctions;
 mod look_alikes;
 mod new_code;
 mod node_values;

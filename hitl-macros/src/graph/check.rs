@@ -111,7 +111,7 @@ fn report_dead_ends(
         let words: Vec<_> = cycle.iter().map(|&node| model.nodes[node].name.as_str()).collect();
         let first = &model.nodes[cycle.first().copied().unwrap_or(node)];
         let exit = match cycle.first().and_then(|&node| regions::innermost(model, &leaving, node)) {
-            Some(fork) => format!("`{}`, where {} join", model.point_name(fork.join), fork.parts()),
+            Some(fork) => format!("`{}`, where {} join", model.join_word(fork), fork.parts()),
             None => "`end`".to_owned(),
         };
         errors.at(
@@ -140,7 +140,7 @@ fn missing_edge(model: &Model<'_>, leaving: &[Vec<usize>], node: usize) -> Strin
     format!(
         "it runs in {}, so write `{name} -> {};`, where {} join{why}",
         model.inside(fork),
-        model.point_name(fork.join),
+        model.join_word(fork),
         fork.parts()
     )
 }

@@ -139,6 +139,9 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
 
 fn entry(node: &Node<'_>, state: &Type, deps: &TokenStream) -> TokenStream {
     let name = &node.name;
+    if node.junction.is_some() {
+        return quote!(__h::NodeEntry::<#state, #deps>::junction(#name));
+    }
     let path = node.mentions.first();
     let span = node.span();
     let table = Ident::new("table", Span::mixed_site());

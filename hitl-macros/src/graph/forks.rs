@@ -7,7 +7,7 @@ use super::{
     model::{Branch, Fork, Kind, Model, Point},
     parse::{Each, Step},
 };
-use crate::{diagnostics::Errors, spans};
+use crate::{diagnostics::Errors, names, spans};
 
 impl<'a> Model<'a> {
     pub(super) fn add_fork(
@@ -81,14 +81,24 @@ impl<'a> Model<'a> {
             Some(_) => ("the body of a `for`", "for … { … }"),
             None => ("a branch", "(…)"),
         };
-        if !matches!(steps.first(), Some(Step::Node(_))) {
+        if let None | Some(Step::Start(_) | Step::End(_) | Step::Continue(_)) = steps.first() {
             return errors
                 .at(steps.first().map_or(span, Step::span), format!("{what} must begin with a node"));
         }
+        // A branch that does not end in a `match` leads to its join anyway.
+        let steps = match steps {
+            [before @ .., Step::Continue(_)] if !before.is_empty() => before,
+            steps => steps,
+        };
         self.forks[fork].branches.push(Branch::default());
-        let tail =
+        let mut tail =
             self.add_steps(Tail::At(from, Kind::Fork { fork, branch }), steps, Some((fork, branch)), errors);
-        self.check_joined(tail, errors);
+        // The inner fork joins before the outer one.
+        if let Tail::Fork(inner) = tail {
+            let (name, span) = (self.join_name(inner), self.forks[inner].span);
+            let join = self.add_junction(tail, &name, span, Some((fork, branch)), errors);
+            tail = Tail::At(join, Kind::Next);
+        }
         match (tail, steps.last()) {
             (Tail::Done, Some(Step::End(word))) => {
                 let who = self.forks[fork].parts();
@@ -104,15 +114,31 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Returns the name of the junction where an inner fork joins at the end of a branch.
+    pub(super) fn join_name(&self, fork: usize) -> String {
+        let fork = &self.forks[fork];
+        match fork.each {
+            Some(each) => format!("join of each {}", names::plain(&each.item)),
+            None => format!("join after {}", self.point_name(fork.from)),
+        }
+    }
+
     /// Reports a chain that ends in a fork without a join.
     pub(super) fn check_joined(&self, tail: Tail, errors: &mut Errors) {
         if let Tail::Fork(fork) = tail {
             let fork = &self.forks[fork];
             let (from, who) = (self.point_name(fork.from), fork.parts());
             let what = if fork.each.is_some() { "for … { … }" } else { "(…)" };
+            let (after, before) = if self.is_junction(fork.from) {
+                (String::new(), String::new())
+            } else {
+                (format!(" after `{from}`"), format!("{from} -> "))
+            };
             errors.at(
                 fork.span,
-                format!("{who} after `{from}` must join: write `{from} -> {what} -> join`, where `join` is a node or `end`"),
+                format!(
+                    "{who}{after} must join: write `{before}{what} -> join`, where `join` is a node or `end`"
+                ),
             );
         }
     }

@@ -6,11 +6,14 @@ use syn::{Expr, Path};
 use super::{
     model::{Edge, Kind, Model, Node, Point, Route, Verdicts},
     parse::{Graph, Match, Statement, Step},
+    regions,
 };
 use crate::{
     diagnostics::{Errors, on_line},
     names, spans,
 };
+
+const NOTHING_AFTER_CONTINUE: &str = "nothing can follow `continue`: remove the `->` after it";
 
 /// The end of a chain so far.
 #[derive(Clone, Copy)]
@@ -39,6 +42,9 @@ impl<'a> Model<'a> {
                 model.rename(old, node, errors);
             }
         }
+        if errors.is_empty() {
+            model.resolve_continues(errors);
+        }
         model
     }
 
@@ -56,7 +62,7 @@ impl<'a> Model<'a> {
                     ),
                 );
             }
-            self.nodes.push(Node { name: name.clone(), mentions: Vec::new() });
+            self.nodes.push(Node { name: name.clone(), mentions: Vec::new(), junction: None });
             self.nodes.len() - 1
         });
         if let Some(first) = self.nodes[number].mentions.first()
@@ -73,7 +79,7 @@ impl<'a> Model<'a> {
                     names::text(path),
                 ),
             );
-            self.nodes.push(Node { name, mentions: vec![path] });
+            self.nodes.push(Node { name, mentions: vec![path], junction: None });
             return self.nodes.len() - 1;
         }
         self.nodes[number].mentions.push(path);
@@ -87,6 +93,9 @@ impl<'a> Model<'a> {
             Step::Node(path) => Point::Node(self.intern_node(path, errors)),
             Step::End(word) => {
                 return errors.at(word.span(), "nothing can follow `end`: remove the `->` after it");
+            }
+            Step::Continue(span) => {
+                return errors.at(*span, NOTHING_AFTER_CONTINUE);
             }
             // The grammar does not allow these at the beginning of a statement.
             Step::Fork(..) | Step::Match(_) | Step::Each(_) => return,
@@ -119,12 +128,7 @@ impl<'a> Model<'a> {
                 }
                 Step::Node(path) => {
                     let node = self.intern_node(path, errors);
-                    if let Some((fork, branch)) = branch {
-                        let written = &mut self.forks[fork].branches[branch].written;
-                        if !written.contains(&node) {
-                            written.push(node);
-                        }
-                    }
+                    self.add_written(node, branch);
                     self.add_edges(
                         tail,
                         Point::Node(node),
@@ -133,50 +137,147 @@ impl<'a> Model<'a> {
                     );
                     Tail::At(Point::Node(node), Kind::Next)
                 }
-                Step::Fork(span, branches) => {
-                    match self.point_before(tail, *span, "branches must follow", errors) {
-                        Some(from) => self.add_fork(from, *span, branches, branch, errors),
-                        None => return Tail::Done,
+                Step::Continue(span) => {
+                    if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
+                        errors.at(next.span(), NOTHING_AFTER_CONTINUE);
+                    } else if let Tail::At(..) | Tail::Fork(_) = tail {
+                        self.add_continue(tail, *span, branch, errors);
                     }
+                    return Tail::Done;
                 }
-                Step::Each(each) => {
-                    match self.point_before(tail, each.keyword.span, "a `for` must follow", errors) {
-                        Some(from) => self.add_for(from, each, branch, errors),
-                        None => return Tail::Done,
-                    }
-                }
-                Step::Match(found) => {
-                    if let Some(from) =
-                        self.point_before(tail, found.keyword.span, "a `match` must follow", errors)
-                    {
-                        self.add_match(from, found, branch, errors);
-                    }
-                    Tail::Done
+                Step::Fork(..) | Step::Each(_) | Step::Match(_) => {
+                    let Some(from) = self.point_before(tail, step, branch, errors) else { return Tail::Done };
+                    self.add_choice(from, step, branch, errors)
                 }
             };
         }
         tail
     }
 
-    /// Returns the point before a fork, a `for` or a `match`. Reports an error if there is no node before it.
-    fn point_before(&self, tail: Tail, span: Span, what: &str, errors: &mut Errors) -> Option<Point> {
+    /// Adds a fork, a `for` or a `match` after a point.
+    fn add_choice(
+        &mut self,
+        from: Point,
+        step: &'a Step,
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Tail {
+        match step {
+            Step::Fork(span, branches) => self.add_fork(from, *span, branches, branch, errors),
+            Step::Each(each) => self.add_for(from, each, branch, errors),
+            Step::Match(found) => {
+                self.add_match(from, found, branch, errors);
+                Tail::Done
+            }
+            Step::Start(_) | Step::End(_) | Step::Continue(_) | Step::Node(_) => Tail::Done,
+        }
+    }
+
+    /// Returns the point before a fork, a `for` or a `match`: the node before it, or else a junction. Reports an error
+    /// after a verdict, whose payload a junction would not pass on.
+    fn point_before(
+        &mut self,
+        tail: Tail,
+        step: &Step,
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Option<Point> {
         match tail {
             Tail::At(point, Kind::Next) => Some(point),
-            Tail::At(_, kind) => {
-                let place = match kind {
-                    Kind::Case { .. } => "an arm",
-                    Kind::Fork { .. } => "a branch",
-                    _ => "a verdict",
+            Tail::At(_, kind) if kind.is_verdict() => {
+                let what = match step {
+                    Step::Match(_) => "a `match`",
+                    Step::Each(_) => "a `for`",
+                    _ => "a fork",
                 };
-                errors.at(span, format!("{what} a node: begin {place} with one"));
+                errors.at(
+                    step.span(),
+                    format!("{what} cannot follow a verdict directly: begin the edge with a node"),
+                );
                 None
             }
-            Tail::Fork(fork) => {
-                let who = self.forks[fork].parts();
-                errors.at(span, format!("{what} a node: join {who} before it in one, `… -> join -> …`"));
-                None
+            Tail::At(..) | Tail::Fork(_) => {
+                Some(self.add_junction(tail, &junction_name(step), step.span(), branch, errors))
             }
             Tail::Done => None,
+        }
+    }
+
+    /// Adds a junction at the end of a chain.
+    pub(super) fn add_junction(
+        &mut self,
+        tail: Tail,
+        name: &str,
+        span: Span,
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Point {
+        // Nodes have no spaces in their names, so only another junction can have this one.
+        let others = self.nodes.iter().filter(|node| node.junction.is_some() && node.mentions.is_empty());
+        let same =
+            others.filter(|node| node.name == name || node.name.starts_with(&format!("{name} #"))).count();
+        let name = if same == 0 { name.to_owned() } else { format!("{name} #{}", same + 1) };
+        let number = self.nodes.len();
+        self.nodes.push(Node { name, mentions: Vec::new(), junction: Some(span) });
+        self.add_written(number, branch);
+        self.add_edges(tail, Point::Node(number), span, errors);
+        Point::Node(number)
+    }
+
+    /// Records an edge to the join of the fork that the end of the chain runs in.
+    fn add_continue(&mut self, tail: Tail, span: Span, branch: Option<(usize, usize)>, errors: &mut Errors) {
+        let (from, kind) = match tail {
+            Tail::At(from, kind) => (from, kind),
+            Tail::Fork(inner) => {
+                let (name, span) = (self.join_name(inner), self.forks[inner].span);
+                (self.add_junction(tail, &name, span, branch, errors), Kind::Next)
+            }
+            Tail::Done => return,
+        };
+        if kind == Kind::Next {
+            self.set_exit(from, kind, Point::End, span, errors);
+        }
+        self.continues.push((from, kind, span));
+    }
+
+    /// Turns each `continue` into an edge. An edge to the join of an inner fork may be the only way to a later
+    /// `continue` in the outer one, so this repeats as long as it finds another edge.
+    fn resolve_continues(&mut self, errors: &mut Errors) {
+        loop {
+            let leaving = self.outgoing_edges();
+            let mut rest = Vec::new();
+            let mut found = Vec::new();
+            for (from, kind, span) in std::mem::take(&mut self.continues) {
+                let fork = match from {
+                    Point::Node(node) => regions::innermost(self, &leaving, node),
+                    Point::Start | Point::End => None,
+                };
+                match fork {
+                    Some(fork) => found.push(Edge { from, to: fork.join, kind, joins: None, span }),
+                    None => rest.push((from, kind, span)),
+                }
+            }
+            if found.is_empty() {
+                for (from, _, span) in rest {
+                    let from = self.point_name(from);
+                    errors.at(
+                        span,
+                        format!("`continue` ends a branch or an item of a `for`, but `{from}` runs in neither: name the node that runs next, or write `end`"),
+                    );
+                }
+                return;
+            }
+            self.edges.extend(found);
+            self.continues = rest;
+        }
+    }
+
+    /// Records that a node is written in a branch.
+    fn add_written(&mut self, node: usize, branch: Option<(usize, usize)>) {
+        let Some((fork, branch)) = branch else { return };
+        let written = &mut self.forks[fork].branches[branch].written;
+        if !written.contains(&node) {
+            written.push(node);
         }
     }
 
@@ -357,6 +458,24 @@ impl<'a> Model<'a> {
         }
         let node = self.intern_node(mention, errors);
         self.renamed.push((old, node));
+    }
+}
+
+/// Returns the name of the junction before a step.
+fn junction_name(step: &Step) -> String {
+    match step {
+        Step::Match(found) => {
+            let field = leftmost_name(&found.scrutinee).map(|field| names::plain(&field));
+            format!("match {}", field.unwrap_or_default())
+        }
+        Step::Each(each) => format!("for {}", names::plain(&each.item)),
+        Step::Fork(_, branches) => {
+            let first = branches.first().and_then(|branch| branch.first()).map(junction_name);
+            format!("fork into {}", first.unwrap_or_default())
+        }
+        Step::Node(path) => names::last(path).map(names::plain).unwrap_or_default(),
+        Step::Start(word) | Step::End(word) => word.to_string(),
+        Step::Continue(_) => "continue".to_owned(),
     }
 }
 

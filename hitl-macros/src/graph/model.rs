@@ -54,13 +54,16 @@ pub(crate) struct Edge {
 
 pub(crate) struct Node<'a> {
     pub(crate) name: String,
-    /// Every path that refers to it, in order.
+    /// Every path that refers to it, in order. A junction has none.
     pub(crate) mentions: Vec<&'a Path>,
+    /// Set for a junction: the span of the `match`, the `for` or the fork after it.
+    pub(crate) junction: Option<Span>,
 }
 
 impl Node<'_> {
     pub(crate) fn span(&self) -> Span {
-        self.mentions.first().and_then(|path| names::last(path)).map_or_else(Span::call_site, Ident::span)
+        let mention = self.mentions.first().and_then(|path| names::last(path)).map(Ident::span);
+        self.junction.or(mention).unwrap_or_else(Span::call_site)
     }
 }
 
@@ -114,6 +117,9 @@ pub(crate) struct Model<'a> {
     pub(crate) verdicts: Vec<Verdicts<'a>>,
     /// The old names of nodes, each with the number of the node.
     pub(crate) renamed: Vec<(&'a Ident, usize)>,
+    /// The points before each `continue`, with the kind of the edge and the span of the word. Lowering turns them into
+    /// edges.
+    pub(super) continues: Vec<(Point, Kind, Span)>,
     pub(super) numbers: HashMap<String, usize>,
     /// The exit of each point, with its span. A point has only one.
     pub(super) exits: HashMap<Point, (Kind, Point, Span)>,
@@ -144,7 +150,20 @@ impl Model<'_> {
 
     /// Returns the name in messages for the inside of a fork.
     pub(crate) fn inside(&self, fork: &Fork<'_>) -> String {
-        let what = if fork.each.is_some() { "the `for`" } else { "a branch" };
-        format!("{what} after `{}`", self.point_name(fork.from))
+        match fork.each {
+            Some(each) if self.is_junction(fork.from) => format!("the `for` over `{}`", each.list),
+            Some(_) => format!("the `for` after `{}`", self.point_name(fork.from)),
+            None => format!("a branch after `{}`", self.point_name(fork.from)),
+        }
+    }
+
+    /// Returns the word that leads to the join of a fork: its name, or `continue` if it has none.
+    pub(crate) fn join_word(&self, fork: &Fork<'_>) -> &str {
+        if self.is_junction(fork.join) { "continue" } else { self.point_name(fork.join) }
+    }
+
+    /// Returns whether a point is a junction, which has no name that a statement could use.
+    pub(crate) fn is_junction(&self, point: Point) -> bool {
+        matches!(point, Point::Node(node) if self.nodes.get(node).is_some_and(|node| node.junction.is_some()))
     }
 }

@@ -5,7 +5,7 @@
 //! statement = chain ";" | node "{" verdict ("," verdict)* "}" | "renamed" name "->" node ";"
 //! chain    = ("start" | node) ("->" step)+
 //! step     = node | "(" chain ("," chain)+ ")" | "match" expr "{" (pattern ("if" expr)? "=>" chain ",")* "}"
-//!          | "for" item "in" list ("," "at_most" "=" number)? "{" chain "}" | "end"
+//!          | "for" item "in" list ("," "at_most" "=" number)? "{" chain "}" | "end" | "continue"
 //! verdict  = ("reject" | "ask" | "expire") "->" chain
 //! ```
 
@@ -41,6 +41,8 @@ pub(crate) enum Statement {
 pub(crate) enum Step {
     Start(Ident),
     End(Ident),
+    /// `continue`: the join of the fork, or of the `for`, that the node before it runs in.
+    Continue(Span),
     Node(Path),
     Fork(Span, Vec<Vec<Step>>),
     Match(Match),
@@ -53,7 +55,7 @@ impl Step {
         match self {
             Self::Start(word) | Self::End(word) => word.span(),
             Self::Node(path) => names::last(path).map_or_else(Span::call_site, Ident::span),
-            Self::Fork(span, _) => *span,
+            Self::Fork(span, _) | Self::Continue(span) => *span,
             Self::Match(found) => found.keyword.span,
             Self::Each(each) => each.keyword.span,
         }
@@ -170,6 +172,7 @@ fn statement(input: ParseStream) -> Result<Statement> {
         let word = match &first {
             Step::Start(word) | Step::End(word) => word.to_string(),
             Step::Node(path) => names::text(path),
+            Step::Continue(_) => "continue".to_owned(),
             Step::Fork(..) | Step::Match(_) | Step::Each(_) => String::new(),
         };
         return Err(input.error(format!(
@@ -239,6 +242,9 @@ fn step(input: ParseStream) -> Result<Step> {
     }
     if input.peek(Token![for]) {
         return each(input).map(Step::Each);
+    }
+    if input.peek(Token![continue]) {
+        return Ok(Step::Continue(input.parse::<Token![continue]>()?.span));
     }
     let path: Path = input.parse().map_err(|e| {
         syn::Error::new(

@@ -381,10 +381,6 @@ fn the_body_of_a_for_is_closed() {
         &["`a` cannot both run in the `for` after `d`", "the items join"],
     );
     wrong(
-        "start -> d -> for x in xs { a -> for y in ys { b } } -> c -> end;",
-        &["the items after `a` must join: write `a -> for … { … } -> join`"],
-    );
-    wrong(
         "start -> d -> for x in xs { a -> match m { A => b, B => c } } -> c -> end; b -> for y in ys { e } -> c;",
         &[
             "the items after `b` run inside the `for` after `d`",
@@ -400,6 +396,146 @@ fn the_body_of_a_for_is_closed() {
         "start -> (d -> e, h) -> f -> match m { A => p, B => end }; p -> for x in xs { a } -> e;",
         &["`e` runs in a branch after `start`", "lead `a` to `start`"],
     );
+}
+
+#[test]
+fn a_match_a_for_or_a_fork_without_a_node_before_it_gets_a_junction() {
+    right(
+        "start -> a -> match m { A => match n { B => end } };",
+        &["start a", "a match n case 0.0", "match n end case 1.0"],
+    );
+    right(
+        "start -> a -> match m { A => for x in xs { b } -> end, B => (c, d) -> end };",
+        &[
+            "start a",
+            "a for x case 0.0",
+            "for x b fork 0.0",
+            "for x end empty 0",
+            "b end joins 0.0",
+            "a fork into c case 0.1",
+            "fork into c c fork 1.0",
+            "fork into c d fork 1.1",
+            "c end joins 1.0",
+            "d end joins 1.1",
+            "for 0 for x..end: b",
+            "fork 1 fork into c..end: c | d",
+        ],
+    );
+    // After a fork and after a `for`, where the parts join.
+    right(
+        "start -> (a, b) -> match m { A => end, B => end };",
+        &[
+            "start a fork 0.0",
+            "start b fork 0.1",
+            "a match m joins 0.0",
+            "b match m joins 0.1",
+            "match m end case 0.0",
+            "match m end case 0.1",
+            "fork 0 start..match m: a | b",
+        ],
+    );
+    right(
+        "start -> for x in xs { a } -> for y in ys { b } -> end;",
+        &[
+            "start a fork 0.0",
+            "start for y empty 0",
+            "a for y joins 0.0",
+            "for y b fork 1.0",
+            "for y end empty 1",
+            "b end joins 1.0",
+            "for 0 start..for y: a",
+            "for 1 for y..end: b",
+        ],
+    );
+    // At the beginning and at the end of a body.
+    right(
+        "start -> for x in xs { for y in ys { a } } -> end;",
+        &[
+            "start for y fork 0.0",
+            "for y a fork 1.0",
+            "for y join of each y empty 1",
+            "a join of each y joins 1.0",
+            "start end empty 0",
+            "join of each y end joins 0.0",
+            "for 0 start..end: for y a join of each y",
+            "for 1 for y..join of each y: a",
+        ],
+    );
+    right(
+        "start -> (match m { A => a, B => b }, match m { A => c, B => d }) -> end; a -> end; b -> end; c -> end; d -> end;",
+        &[
+            "start match m fork 0.0",
+            "match m a case 0.0",
+            "match m b case 0.1",
+            "start match m #2 fork 0.1",
+            "match m #2 c case 1.0",
+            "match m #2 d case 1.1",
+            "a end joins 0.0",
+            "b end joins 0.0",
+            "c end joins 0.1",
+            "d end joins 0.1",
+            "fork 0 start..end: match m a b | match m #2 c d",
+        ],
+    );
+}
+
+#[test]
+fn continue_leads_to_the_join_of_the_innermost_fork() {
+    right(
+        "start -> for x in xs { match m { A => a -> continue, B => b } } -> for y in ys { c } -> end;
+         b { reject -> continue, ask -> d } b -> continue; d -> continue;",
+        &[
+            "start match m fork 0.0",
+            "match m a case 0.0",
+            "match m b case 0.1",
+            "start for y empty 0",
+            "for y c fork 1.0",
+            "for y end empty 1",
+            "c end joins 1.0",
+            "b d ask",
+            "a for y joins 0.0",
+            "b for y reject joins 0.0",
+            "b for y joins 0.0",
+            "d for y joins 0.0",
+            "for 0 start..for y: match m a b d",
+            "for 1 for y..end: c",
+        ],
+    );
+    // The only way to the join of the inner fork, after which the outer one continues.
+    right(
+        "start -> (match m { A => (match n { A => a, B => b }, c) -> d }, e) -> f -> end;
+         a -> continue; b -> continue; d -> continue;",
+        &[
+            "start match m fork 0.0",
+            "match m fork into match n case 0.0",
+            "fork into match n match n fork 1.0",
+            "match n a case 1.0",
+            "match n b case 1.1",
+            "fork into match n c fork 1.1",
+            "c d joins 1.1",
+            "start e fork 0.1",
+            "e f joins 0.1",
+            "f end",
+            "a d joins 1.0",
+            "b d joins 1.0",
+            "d f joins 0.0",
+            "fork 0 start..f: match m fork into match n match n a b c d | e",
+            "fork 1 fork into match n..d: match n a b | c",
+        ],
+    );
+    // At the end of a branch it says what holds anyway.
+    assert_eq!(graph("start -> (a -> continue, b) -> c -> end;"), graph("start -> (a, b) -> c -> end;"));
+}
+
+#[test]
+fn each_wrong_continue_has_one_message() {
+    wrong("start -> a -> continue;", &["`continue` ends a branch or an item", "`a` runs in neither"]);
+    wrong("start -> continue;", &["`start` runs in neither"]);
+    wrong("start -> a -> continue -> end;", &["nothing can follow `continue`"]);
+    wrong("continue -> a;", &["nothing can follow `continue`"]);
+    wrong("start -> (continue, a) -> end;", &["a branch must begin with a node"]);
+    wrong("start -> (a, b) -> c -> end; a -> continue;", &["`a` already leads to `c`"]);
+    wrong("start -> (a, b) -> c -> continue;", &["`c` runs in neither"]);
 }
 
 #[test]
@@ -427,21 +563,18 @@ fn each_error_in_a_for_has_one_message() {
         "start -> for x in xs { a -> end } -> end;",
         &["the body of a `for` must end in a node", "`for … { … } -> end`"],
     );
+    wrong("start -> for x in xs { end } -> end;", &["the body of a `for` must begin with a node"]);
     wrong(
         "start -> for x in xs { match m { A => a } } -> end;",
-        &["the body of a `for` must begin with a node"],
+        &["`a` has no outgoing edge: it runs in the `for` after `start`, so write `a -> end;`"],
     );
     wrong(
-        "start -> for x in xs { a } -> for y in ys { b } -> end;",
-        &["a `for` must follow a node: join the items before it"],
+        "start -> a -> match m { A => for y in ys { c } };",
+        &["the items must join: write `for … { … } -> join`"],
     );
     wrong(
-        "start -> (a, b) -> for y in ys { c } -> end;",
-        &["a `for` must follow a node: join the branches before it"],
-    );
-    wrong(
-        "start -> a -> match m { A => for y in ys { c } -> end };",
-        &["a `for` must follow a node: begin an arm with one"],
+        "start -> a -> end; a { reject -> for x in xs { b } -> end }",
+        &["a `for` cannot follow a verdict directly: begin the edge with a node"],
     );
     wrong("for x in xs { a } -> end;", &["a `for` must follow a node: write `node -> for"]);
     wrong("start -> a -> for x in xs { b } -> end; a -> end;", &["`a` already has a `for`"]);
@@ -457,7 +590,12 @@ fn each_grammar_error_has_one_message() {
     wrong("end -> a;", &["nothing can follow `end`"]);
     wrong("start -> a -> match m { A => end } -> b;", &["nothing can follow a `match`"]);
     wrong("start -> a -> match 3 { A => end };", &["a field of the state"]);
-    wrong("start -> a -> match m { A => match n { B => end } };", &["begin an arm with one"]);
+    wrong("start -> (start, b) -> end;", &["a branch must begin with a node"]);
+    wrong(
+        "start -> a -> end; a { reject -> match m { A => end } }",
+        &["a `match` cannot follow a verdict directly: begin the edge with a node"],
+    );
+    wrong("start -> a -> end; a { reject -> (b, c) -> end }", &["a fork cannot follow a verdict directly"]);
     wrong("start -> a b -> end;", &["expected `;` to end the statement"]);
     wrong("start -> (a b, c) -> end;", &["expected `,` between branches"]);
     wrong("start -> a -> match m { A b => end };", &["an arm has the form `pattern => node`"]);

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{ErasedArgs, Node, NodeFuture, Run};
+use super::{ErasedArgs, Node, NodeFuture, Run, Writes};
 use crate::{
     graph::{GraphSpec, NodeSpec},
     journal::Values,
@@ -37,6 +37,16 @@ impl<S: State, D: Send + Sync + 'static> NodeEntry<S, D> {
         spec.name = name;
         NodeTable { spec, reviewed: N::REVIEWED, run: run::<N, S, D> }
     }
+
+    /// Creates the table of a junction.
+    pub const fn junction(name: &'static str) -> NodeTable {
+        let spec = NodeSpec { name, junction: true, ..NodeSpec::BLANK };
+        NodeTable { spec, reviewed: None, run: write_nothing }
+    }
+}
+
+fn write_nothing(_: ErasedArgs<'_>) -> NodeFuture<'_> {
+    Box::pin(std::future::ready(Ok(Writes::default())))
 }
 
 fn run<N, S: State, D: Send + Sync + 'static>(args: ErasedArgs<'_>) -> NodeFuture<'_>

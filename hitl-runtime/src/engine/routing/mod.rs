@@ -61,14 +61,24 @@ fn after(graph: &'static GraphTable, from: Point, fields: &Slots) -> Result<Tran
                 let field = field();
                 return Err(format!("`{field}` is unwritten at the match after {}", name(graph, from)));
             };
-            std::iter::once(first)
-                .chain(edges)
-                .find(|edge| edge.kind == EdgeKind::Case { route, case })
-                .map(|edge| target(graph, edge))
-                .ok_or_else(|| format!("the match after {} has no case {case}", name(graph, from)))
+            let mut cases = std::iter::once(first).chain(edges);
+            let Some(edge) = cases.find(|edge| edge.kind == EdgeKind::Case { route, case }) else {
+                return Err(format!("the match after {} has no case {case}", name(graph, from)));
+            };
+            if is_inner_match(graph, edge) { after(graph, edge.to, fields) } else { Ok(target(graph, edge)) }
         }
         _ => Ok(target(graph, first)),
     }
+}
+
+/// Returns whether an arm of a `match` begins with another `match`. The second is evaluated with the first, so that a
+/// lane never stands at the junction between them. A `for` or a fork in an arm is entered from its junction, where the
+/// length of the list is checked.
+fn is_inner_match(graph: &'static GraphTable, arm: &EdgeSpec) -> bool {
+    let Point::Node(node) = arm.to else { return false };
+    arm.joins.is_none()
+        && graph.spec.nodes.get(node).is_some_and(|node| node.junction)
+        && graph.spec.routes.iter().any(|route| route.from == arm.to)
 }
 
 fn target(graph: &'static GraphTable, edge: &EdgeSpec) -> Transition {
