@@ -26,6 +26,9 @@ use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// The program that is built by a package of its own.
+const RENAMED: &str = "tests/ui/pass/renamed/dependency.rs";
+
 #[test]
 fn programs_compile_or_report_the_expected_messages() {
     // Two checkouts may share a target directory, and run concurrently.
@@ -36,8 +39,10 @@ fn programs_compile_or_report_the_expected_messages() {
     let generated = project.join("state_of_100_fields.rs");
     fs::write(&generated, state_of_100_fields()).unwrap();
     pass.push(generated);
+    let renamed = Path::new(ROOT).join(RENAMED);
     fail.sort();
     let found = check(&project, fail.iter().chain(&pass));
+    pass.push(renamed);
 
     let mut wrong = String::new();
     let none = Vec::new();
@@ -158,7 +163,7 @@ fn compare(expected: &[Expected], errors: &[&Message]) -> String {
 /// Runs `cargo check` once over all programs.
 fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<String, Vec<Message>> {
     let mut manifest = format!(
-        "[package]\nname = \"ui\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+        "[package]\nname = \"ui\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\nmembers = [\"renamed\"]\n[dependencies]\n\
          hitl = {{ path = {ROOT:?}, default-features = false }}\n\
          garde = {{ version = \"*\", features = [\"derive\"] }}\nschemars = \"*\"\nserde = {{ version = \"*\", features = [\"derive\"] }}\nserde_json = \"*\"\ntokio = {{ version = \"*\", features = [\"macros\", \"rt\"] }}\n"
     );
@@ -166,12 +171,14 @@ fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTr
         let _ = write!(manifest, "[[bin]]\nname = {:?}\npath = {:?}\n", name(program), program);
     }
     fs::write(project.join("Cargo.toml"), manifest).unwrap();
+    fs::create_dir_all(project.join("renamed")).unwrap();
+    fs::write(project.join("renamed/Cargo.toml"), renamed_dependency()).unwrap();
     // The versions of the workspace, which are already downloaded.
     if let Ok(lock) = fs::read(Path::new(ROOT).join("Cargo.lock")) {
         fs::write(project.join("Cargo.lock"), lock).unwrap();
     }
     let output = Command::new(env!("CARGO"))
-        .args(["check", "--bins", "--keep-going", "--message-format=json", "--quiet"])
+        .args(["check", "--workspace", "--bins", "--keep-going", "--message-format=json", "--quiet"])
         .current_dir(project)
         .env("CARGO_TARGET_DIR", project.join("target"))
         .output()
@@ -197,6 +204,17 @@ fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTr
     }
     assert!(any, "cargo built nothing:\n{}", String::from_utf8_lossy(&output.stderr));
     found
+}
+
+/// Returns the manifest of a program whose dependency on hitl has another name, so that no path can lead to `::hitl`.
+fn renamed_dependency() -> String {
+    format!(
+        "[package]\nname = \"renamed\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[dependencies]\n\
+         agents = {{ package = \"hitl\", path = {ROOT:?}, default-features = false, features = [\"cli\"] }}\n\
+         garde = {{ version = \"*\", features = [\"derive\"] }}\n\
+         [[bin]]\nname = {:?}\npath = \"{ROOT}/{RENAMED}\"\n",
+        name(Path::new(RENAMED))
+    )
 }
 
 fn message(json: &Value) -> Message {

@@ -4,10 +4,14 @@
 //! reports the errors that it can detect itself, at the offending word. Checks that need the whole program, such as
 //! which fields are written on which path, are `const fn`s of the runtime, which rustc evaluates.
 //!
+//! The output refers to `::hitl`. Each macro takes `crate = path` for a crate that has hitl under another name or through
+//! a facade: `#[state(crate = facade::hitl)]`, `graph! { crate = facade::hitl; … }`.
+//!
 //! `HITL_EXPAND=plan cargo check` prints the output of the macros for the item `plan`.
 
 #![warn(missing_docs)]
 
+mod crate_path;
 mod diagnostics;
 mod draft;
 mod entrypoint;
@@ -39,7 +43,7 @@ use proc_macro::TokenStream;
 /// because the journal keeps it as JSON.
 #[proc_macro_attribute]
 pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
-    state::expand(args.into(), item.into()).into()
+    crate_path::expand(args, item, |args, item, _| state::expand(args, item))
 }
 
 /// Makes a type signable by a person.
@@ -52,7 +56,7 @@ pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `#[draft(foreign)]` | its type comes from another crate; the author guarantees that the value cannot change after signing and that its JSON is complete |
 #[proc_macro_attribute]
 pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
-    draft::expand(args.into(), item.into()).into()
+    crate_path::expand(args, item, |args, item, _| draft::expand(args, item))
 }
 
 /// Makes a node of an `async fn`. The function itself is unchanged.
@@ -84,7 +88,7 @@ pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
 /// therefore defines one name twice (E0255): give the module another name.
 #[proc_macro_attribute]
 pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
-    node::expand(args.into(), item.into()).into()
+    crate_path::expand(args, item, node::expand)
 }
 
 /// Requires a review before a node runs: a person signs what the node takes as `&Approved<…>`.
@@ -114,7 +118,7 @@ pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
 /// is the graph: `#[entrypoint(RefundAgent)]`.
 #[proc_macro_attribute]
 pub fn entrypoint(args: TokenStream, item: TokenStream) -> TokenStream {
-    entrypoint::expand(args.into(), item.into()).into()
+    crate_path::expand(args, item, |args, item, _| entrypoint::expand(args, item))
 }
 
 /// Declares a graph, which rustc proves at compile time.

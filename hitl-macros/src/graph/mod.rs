@@ -14,19 +14,23 @@ mod tests;
 use proc_macro2::TokenStream;
 use syn::parse::Parser;
 
-use crate::diagnostics::Errors;
+use crate::{crate_path::CratePath, diagnostics::Errors};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let graph = match (|input: syn::parse::ParseStream| parse::graph(input, &mut errors)).parse2(input) {
-        Ok(graph) => graph,
+    let parser = |input: syn::parse::ParseStream| {
+        let path = CratePath::parse(input)?;
+        Ok((parse::graph(input, &mut errors)?, path))
+    };
+    let (graph, path) = match parser.parse2(input) {
+        Ok(parsed) => parsed,
         Err(error) => {
             errors.push(error);
             return quote::quote!(#errors);
         }
     };
     let model = read(&graph, &mut errors);
-    let tokens = emit::emit(&graph, &model, &mut errors);
+    let tokens = path.apply(emit::emit(&graph, &model, &mut errors));
     crate::diagnostics::print_expansion(&graph.name.to_string(), &tokens);
     tokens
 }

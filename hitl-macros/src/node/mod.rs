@@ -11,9 +11,9 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Meta, Result, parse::Parser};
 
 use self::parse::Function;
-use crate::{diagnostics::Errors, names};
+use crate::{crate_path::CratePath, diagnostics::Errors, names};
 
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: TokenStream, path: &CratePath) -> TokenStream {
     let mut function = match Function::parser.parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => {
@@ -25,7 +25,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     // on.
     if let Some(at) = function.attrs.iter().position(|attr| names::ends_in(attr.path(), "interrupt_before")) {
         let interrupt = function.attrs.remove(at);
-        return quote!(#interrupt #[::hitl::node(#args)] #function);
+        let path = path.argument();
+        return quote!(#interrupt #[::hitl::node(#args #path)] #function);
     }
     let mut errors = Errors::default();
     let args = args::parse(args, &mut errors);
