@@ -62,10 +62,15 @@ impl EntryLog {
         if !tracing::enabled!(target: "hitl::thread", Level::WARN) {
             return None;
         }
+        let is_debug = || tracing::enabled!(target: "hitl::thread", Level::DEBUG);
         let (node, lane, fact) = match &entry.event {
+            EventRef::Event(Event::Renewed {}) if !is_debug() => return None,
             EventRef::Event(event) => (event.node(), lane(event), fact(event, fold, entry.at_ms)?),
             EventRef::Ran { ran } => {
                 let effect = graph.node(ran.node).is_some_and(|(_, entry)| entry.spec.effect);
+                if !effect && !is_debug() {
+                    return None;
+                }
                 (Some(ran.node), ran.lane, Fact::Ran { effect })
             }
         };
