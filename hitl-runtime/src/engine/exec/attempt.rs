@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -102,7 +103,9 @@ async fn run_once(
         );
         return (AttemptOutcome::Failed { error: error.to_owned() }, Vec::new());
     }
-    call(engine, this).instrument(span(this)).await
+    // Pinned, because the future is large, and `instrument` would copy it.
+    let call = pin!(call(engine, this));
+    call.instrument(span(this)).await
 }
 
 /// Returns the span of an attempt. It is enabled at the level `INFO` for every node, so that what the node's function
