@@ -27,6 +27,7 @@ LAYERS = [
     "graph",
     "user_code",
     "error",
+    "telemetry",
 ]
 # Modules of one file that any layer may use, and the folders that only join others.
 ANY = {"lib", "__private", "engine/mod"}

@@ -728,6 +728,9 @@ pub mod security {}
 #[doc = include_str!("codes.md")]
 pub mod codes {}
 
+#[doc = include_str!("telemetry.md")]
+pub mod telemetry {}
+
 pub use hitl_runtime::agent::{
     Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, HistoryEntry, InDoubtView, ItemView,
     JournalHead, ReviewChange, ReviewView, Subscription, SweepEvent, ThreadEvent, UncheckedRange,

@@ -20,6 +20,7 @@ pub mod node;
 pub mod review;
 pub mod state;
 pub mod store;
+mod telemetry;
 mod user_code;
 
 #[doc(hidden)]

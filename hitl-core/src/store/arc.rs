@@ -58,4 +58,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         (**self).delete(thread)
     }
+
+    fn system_name(&self) -> &str {
+        (**self).system_name()
+    }
 }

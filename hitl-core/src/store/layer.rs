@@ -198,4 +198,8 @@ impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         self.layer.delete(&self.store, thread)
     }
+
+    fn system_name(&self) -> &str {
+        self.store.system_name()
+    }
 }

@@ -206,6 +206,10 @@ fn replace(
 }
 
 impl Store for MemoryStore {
+    fn system_name(&self) -> &str {
+        "memory"
+    }
+
     fn should_retry_appends(&self) -> bool {
         false
     }

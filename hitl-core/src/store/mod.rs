@@ -132,4 +132,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a thread with its entries and its data in the index. Succeeds if the thread does not exist.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Returns the name of the database system in traces, `db.system.name` in OpenTelemetry: `sqlite` or
+    /// `aws.dynamodb`, or by default the name of the type.
+    fn system_name(&self) -> &str {
+        let path = std::any::type_name::<Self>();
+        let path = path.split('<').next().unwrap_or(path);
+        path.rsplit("::").next().unwrap_or(path)
+    }
 }

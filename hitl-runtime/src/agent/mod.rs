@@ -27,6 +27,7 @@ use crate::{
     engine::{Engine, Starter, VerdictInput},
     journal::{Fold, JournalKeys, Settlement},
     state::State,
+    store::traced,
     user_code::contain_panics_sync,
 };
 
@@ -82,7 +83,10 @@ impl<G: Graph> Agent<G> {
     /// # }
     /// ```
     pub fn new(deps: G::Deps, store: impl Store) -> Self {
-        Self { engine: Arc::new(Engine::new(G::TABLE, Arc::new(deps), Arc::new(store))), graph: PhantomData }
+        Self {
+            engine: Arc::new(Engine::new(G::TABLE, Arc::new(deps), Arc::new(traced(store)))),
+            graph: PhantomData,
+        }
     }
 
     /// Sets the clock.

@@ -34,11 +34,12 @@ where
     request.response_schema = Some(ResponseSchema { name: name.clone(), schema: schema.clone() });
     let mut failed = Vec::new();
     while failed.len() < attempts {
-        let response = response_text(complete_reported(model, &request).await?)?;
+        let response = response_text(complete_reported(model, &request, failed.len() + 1).await?)?;
         let problem = match parse_and_validate::<T>(&response, &schema) {
             Ok(value) => return Ok(value),
             Err(problem) => problem,
         };
+        tracing::debug!(target: "hitl::model", model_attempt = failed.len() + 1, "response rejected");
         request = request
             .message(Role::Assistant, response.clone())
             .message(Role::User, format!("That does not fit: {problem}. Answer again, with the JSON alone."));

@@ -43,6 +43,7 @@ pub mod encrypted;
 mod env;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod traced;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamo::DynamoStore;
@@ -55,3 +56,4 @@ pub use hitl_core::store::{
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+pub(crate) use traced::traced;

@@ -1,7 +1,7 @@
 //! The store conformance suite, run against encrypted stores.
 
 use hitl_runtime::store::{
-    EncryptedStore, MemoryStore, SqliteStore,
+    EncryptedStore, MemoryStore, SqliteStore, Store as _,
     encrypted::{Bounds, Keyring},
 };
 use hitl_testkit::conformance;
@@ -11,6 +11,7 @@ use crate::vault::Vault;
 #[tokio::test(flavor = "multi_thread")]
 async fn encrypted_memory_store_conforms() {
     let store = EncryptedStore::new(MemoryStore::new(), Vault::default());
+    assert_eq!(store.system_name(), "memory");
     conformance::all(async || store.clone()).await;
 }
 

@@ -14,7 +14,7 @@ use tracing_subscriber::{EnvFilter, fmt::time::SystemTime, layer::SubscriberExt 
 
 /// Installs a global `tracing` subscriber that logs to standard output as JSON: `timestamp`, `level`, `message`,
 /// `logger`, and inside a request its `requestId` and `sessionId`, the names that the service's own SDK uses; `name` is
-/// that of the innermost span.
+/// that of the innermost span. The fields of the spans around an event, such as `thread` and `node`, are in its line.
 /// `RUST_LOG` sets the filter; the default is `info`. If the program has already set a global subscriber, nothing
 /// changes.
 ///
@@ -127,5 +127,48 @@ mod tests {
         assert_eq!(line["status"], 409);
         assert!(line["logger"].as_str().unwrap().contains("agentcore::log"), "{line}");
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+    }
+
+    mod refunds {
+        #![allow(dead_code)]
+        include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
+    }
+
+    static RUN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+    struct RunBuffer;
+
+    impl Write for RunBuffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            RUN.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_whole_in_the_lines_of_a_run() {
+        use refunds::{RefundAgent, RefundAgentTurn, TicketInput};
+
+        let (thread, operator) = (r#"t","operator":"nobody"#, r#"mara","verdict":"reject"#);
+        let subscriber = tracing_subscriber::registry().with(lines(|| RunBuffer));
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let agent = RefundAgent::new(hitl::MemoryStore::new());
+        let input = TicketInput { message: "order A-9133 arrived broken".into() };
+        let RefundAgentTurn::Pay(review) = agent.start(thread, input).await.unwrap() else { panic!() };
+        let _ = review.approve(&hitl::Operator::new(operator).role("refund-approver")).await.unwrap();
+
+        let text = String::from_utf8(RUN.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let decided = lines.iter().find(|line| line["message"] == "review decided").unwrap();
+        let fields = ["thread", "operator", "verdict", "operation"].map(|field| decided[field].as_str());
+        assert_eq!(fields, [thread, operator, "approve", "decide"].map(Some));
+        // The node is a field of its span.
+        let attempts: Vec<_> = lines.iter().filter(|line| line["message"] == "attempt ended").collect();
+        let nodes: Vec<_> = attempts.iter().map(|line| line["node"].as_str().unwrap()).collect();
+        assert_eq!(nodes, ["draft", "pay"]);
+        assert!(attempts.iter().all(|line| line["thread"] == thread), "{text}");
     }
 }

@@ -48,7 +48,7 @@
 //! | a token that is valid here | start threads; read, decide and resume its own threads and those with a review for a role that it holds; learn who decided first | see whether another subject's thread exists, except by starting one with its name; decide without the role; be used after its expiry, or for longer than the maximum lifetime |
 //! | a token that the same keys signed for another purpose | nothing | use a token of another issuer or audience, a logout token, a DPoP proof, a token that is bound to a key, one with an unknown `crit`, or one whose key is for encryption or for another algorithm |
 //! | the network path to the key server | nothing, because `https` is required for every host but this machine | substitute a key: redirects are not followed, and at most 256 KiB are read |
-//! | the log | read thread names in sessions, request IDs and codes of errors | read what was sent: the message of a client error goes only to the caller, and IDs are logged only if they are short and plain |
+//! | the log | read the names of threads, nodes and operators, verdicts, digests, idempotency keys, request IDs and codes of errors | read what was sent, or a value of a thread: the message of a client error goes only to the caller, and IDs are logged only if they are short and plain |
 //! | the container, its store or its keys | everything that the agent can | out of scope here: see [`store::encrypted`](hitl_runtime::store::encrypted) and [`Agent::verify`] |
 //!
 //! The limits below are the defaults; [`Limits`] changes them. A timeout closes the connection, except that of a body,

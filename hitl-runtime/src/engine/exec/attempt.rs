@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,13 +13,15 @@ use std::{
 use super::write_checks;
 use crate::{
     engine::Engine,
-    journal::{Activation, CheckedDraft, Feedback, LaneId, Usage},
+    journal::{Activation, CheckedDraft, Feedback, LaneId, ROOT, Usage},
     node::{Cx, ErasedArgs, GraphTable, NodeError, NodeTable, Reporter, Writes},
     review::Signatures,
     state::{ReadBack, Slots},
+    telemetry::plain,
     user_code::{catch_panic, panic_message},
 };
 use futures_util::FutureExt;
+use tracing::{Instrument as _, Span, field::Empty};
 
 /// The data of one attempt, copied from the thread so that the thread can change while the attempt runs.
 pub(super) struct Attempt {
@@ -90,8 +93,43 @@ async fn run_once(
     // A slow store, another node that blocked the thread, or a suspended machine may have used up the lease.
     if this.entry.spec.effect && engine.clock.now_ms() >= leased_until_ms.load(Ordering::Relaxed) {
         let error = "it was not called: the runner's lease expired before the effect could begin";
+        let (thread, node) = (this.cx.thread(), this.entry.spec.name);
+        tracing::warn!(
+            target: "hitl::node",
+            thread = &*plain(thread.as_str()),
+            graph = engine.graph.spec.name,
+            node,
+            "effect not called, because the lease has expired"
+        );
         return (AttemptOutcome::Failed { error: error.to_owned() }, Vec::new());
     }
+    // Pinned, because the future is large, and `instrument` would copy it.
+    let call = pin!(call(engine, this));
+    call.instrument(span(this)).await
+}
+
+/// Returns the span of an attempt. It is enabled at the level `INFO` for every node, so that what the node's function
+/// logs at that level has the node.
+fn span(this: &Attempt) -> Span {
+    let effect = this.entry.spec.effect;
+    let span = tracing::info_span!(
+        target: "hitl::node",
+        "node",
+        node = this.entry.spec.name,
+        attempt = this.cx.attempt(),
+        place = this.cx.place(),
+        lane = (this.lane != ROOT).then_some(this.lane),
+        effect,
+        idempotency_key = Empty,
+    );
+    if effect && !span.is_disabled() {
+        span.record("idempotency_key", this.cx.idempotency_key());
+    }
+    span
+}
+
+/// Calls the function of a node, and checks its result.
+async fn call(engine: &Engine, this: &Attempt) -> (AttemptOutcome, Vec<Usage>) {
     let (rejection, question) = match this.activation.feedback.as_deref() {
         Some(Feedback::Rejection(rejection)) => (Some(rejection), None),
         Some(Feedback::Question(question)) => (None, Some(question)),
@@ -131,6 +169,12 @@ async fn run_once(
             )
         }
     };
+    let outcome = match &end {
+        AttemptOutcome::Wrote { .. } => "wrote",
+        AttemptOutcome::Failed { .. } => "failed",
+        AttemptOutcome::Unknown { .. } => "in_doubt",
+    };
+    tracing::debug!(target: "hitl::node", outcome, "attempt ended");
     (end, spent)
 }
 

@@ -117,6 +117,7 @@ async fn run_all<'a>(
                 None => return Err(Error::UnknownThread { thread }.into()),
             }
             if !writer.holds_lease() {
+                writer.log_lost_lease();
                 return Err(RunError::LeaseLost(thread));
             }
             writer.adapt()?;

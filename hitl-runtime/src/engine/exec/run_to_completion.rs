@@ -7,18 +7,34 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use tracing::{Instrument as _, Span};
 
-use crate::{Error, ThreadId, user_code::contain_panics};
+use crate::{Error, ThreadId, engine::Engine, telemetry::plain, user_code::contain_panics};
 
 /// Runs the work on a thread of the agent to completion, in place or, once its caller drops it, in the background: an
 /// HTTP client that disconnects must not interrupt an effect. A panic in the work becomes an error for this thread.
+/// The span follows the work into the background.
 pub(in crate::engine) fn finish_for<T: Send + 'static>(
     thread: ThreadId,
+    span: Span,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> RunToCompletion<Result<T, Error>> {
     // Boxed before another future captures it, which would keep it twice and copy it each time.
     let work: BoxFuture<'static, _> = Box::pin(work);
-    finish(async move { contain_panics(&thread, work).await })
+    finish(async move { contain_panics(&thread, work).await }.instrument(span))
+}
+
+impl Engine {
+    /// Returns the span of an operation on a thread.
+    pub(in crate::engine) fn thread_span(&self, operation: &'static str, thread: &ThreadId) -> Span {
+        tracing::info_span!(
+            target: "hitl::thread",
+            "thread",
+            operation,
+            thread = &*plain(thread.as_str()),
+            graph = self.graph.spec.name,
+        )
+    }
 }
 
 /// Runs a future in place, and in the background once its caller drops it. A future that was never polled is just

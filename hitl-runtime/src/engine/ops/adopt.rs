@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tracing::Instrument as _;
 
 use crate::{
     Error, Operator, ThreadId,
@@ -17,6 +18,16 @@ use crate::{
 impl Engine {
     /// Takes over a thread that was begun without journal keys, after its verification.
     pub async fn adopt(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        operator: &Operator,
+        kept: Option<&JournalHead>,
+    ) -> Result<JournalHead, Error> {
+        let span = self.thread_span("adopt", thread);
+        self.adopt_in_place(thread, operator, kept).instrument(span).await
+    }
+
+    async fn adopt_in_place(
         self: &Arc<Self>,
         thread: &ThreadId,
         operator: &Operator,

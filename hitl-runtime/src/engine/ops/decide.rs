@@ -101,8 +101,9 @@ impl Engine {
         seen: Option<SeenReview>,
     ) -> Result<Fold, Error> {
         let (engine, name) = (Arc::clone(self), thread.clone());
+        let span = self.thread_span("decide", &thread);
         let decided = async move { engine.answer_in_place(&thread, digest, &operator, &answer, seen).await };
-        finish_for(name, decided).await
+        finish_for(name, span, decided).await
     }
 
     async fn answer_in_place(

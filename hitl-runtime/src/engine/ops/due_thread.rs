@@ -16,7 +16,7 @@ use crate::{
     engine::{
         Engine,
         exec::RunError,
-        session::{ThreadWriter, due_ms, load_lenient, reviews, thread_status},
+        session::{EntryLog, ThreadWriter, due_ms, load_lenient, reviews, thread_status},
     },
     journal::{Act, Entry, EntryRef, Event, LaneId, LaneState, graph_of},
     store::{Append, Record, Tail},
@@ -203,7 +203,7 @@ impl Engine {
         if active.is_empty() || !fold.runs() || fold.is_leased(now) {
             return Ok(None);
         }
-        let (after, mut records) = (fold.hash, Vec::new());
+        let (after, mut records, mut logs) = (fold.hash, Vec::new(), Vec::new());
         for (lane, at) in active {
             let Some(activation) = at.activation() else { continue };
             let (node, error) = (activation.node.clone(), format!("the {place} {problem}"));
@@ -217,6 +217,7 @@ impl Engine {
             let place = fold.next;
             let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
+            logs.extend(EntryLog::of(self.graph, &fold, &EntryRef::from(&entry)));
             let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(|e| damaged(e.to_string()))?;
             let record = Record { place, hash: fold.hash, body, snapshot: false };
             records.push(self.link(&mut fold, Act::from_event(&entry.event), record).await?);
@@ -231,6 +232,7 @@ impl Engine {
             after: Some(after),
         };
         self.store.append(append).await?;
+        logs.iter().for_each(|log| log.emit(thread, self.graph.spec.name));
         Ok(Some(thread_status(&fold)))
     }
 }

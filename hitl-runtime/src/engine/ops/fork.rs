@@ -26,7 +26,8 @@ impl Engine {
     ) -> Result<Fold, Error> {
         new.check_new()?;
         let (engine, old) = (Arc::clone(self), thread.clone());
-        finish_for(thread.clone(), async move { engine.fork_in_place(&old, place, &new).await }).await
+        let span = self.thread_span("fork", &new);
+        finish_for(thread.clone(), span, async move { engine.fork_in_place(&old, place, &new).await }).await
     }
 
     async fn fork_in_place(

@@ -26,7 +26,9 @@ impl Engine {
     pub async fn resume(self: &Arc<Self>, thread: ThreadId, by: Option<&Operator>) -> Result<Fold, Error> {
         let by = by.map(|by| named(&thread, by)).transpose()?;
         let (engine, name) = (Arc::clone(self), thread.clone());
-        finish_for(name, async move { engine.take_up_by(&thread, RetryScope::Failures, by).await }).await
+        let span = self.thread_span("resume", &thread);
+        let resumed = async move { engine.take_up_by(&thread, RetryScope::Failures, by).await };
+        finish_for(name, span, resumed).await
     }
 
     pub(super) async fn take_up(

@@ -27,7 +27,9 @@ impl Engine {
         how: Settlement,
     ) -> Result<Fold, Error> {
         let (engine, operator, name) = (Arc::clone(self), operator.clone(), thread.clone());
-        finish_for(name, async move { engine.settle_in_place(&thread, digest, &operator, &how).await }).await
+        let span = self.thread_span("settle", &thread);
+        let settled = async move { engine.settle_in_place(&thread, digest, &operator, &how).await };
+        finish_for(name, span, settled).await
     }
 
     async fn settle_in_place(

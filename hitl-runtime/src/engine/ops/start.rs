@@ -51,7 +51,8 @@ impl Engine {
         };
         let (engine, start) =
             (Arc::clone(self), Start { thread: thread.clone(), input, requester, owns_all });
-        finish_for(thread, async move { engine.begin(start).await }).await
+        let span = self.thread_span("start", &thread);
+        finish_for(thread, span, async move { engine.begin(start).await }).await
     }
 
     async fn begin(self: Arc<Self>, start: Start) -> Result<Fold, Error> {

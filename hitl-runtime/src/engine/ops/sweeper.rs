@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{sync::Semaphore, time::Sleep};
+use tracing::Instrument as _;
 
 use super::{
     due_thread::{DueThreadOutcome, SweepPermits},
@@ -239,13 +240,15 @@ impl Sweeper {
             };
             let Some(thread) = thread else { break };
             let (engine, permits) = (Arc::clone(&self.engine), Arc::clone(&self.permits));
-            self.rounds.push(Box::pin(finish(async move {
+            let span = engine.thread_span("sweep", &thread);
+            let round = async move {
                 let mut noticed = Vec::new();
                 let end =
                     contain_panics(&thread, engine.process_due_thread(&thread, look, &permits, &mut noticed))
                         .await;
                 ProcessedThread { thread, noticed, end }
-            })));
+            };
+            self.rounds.push(Box::pin(finish(round.instrument(span))));
             begun = true;
         }
         begun

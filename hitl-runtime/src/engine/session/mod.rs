@@ -4,6 +4,7 @@ mod adapt;
 mod authenticate;
 mod compatibility;
 mod doubt;
+mod entry_log;
 mod fingerprint;
 mod history_entry;
 mod lease;
@@ -25,6 +26,7 @@ pub(super) use self::{
     authenticate::Authentication,
     compatibility::{gone, holds},
     doubt::{UNRENEWED, effects_in_doubt, failure},
+    entry_log::EntryLog,
     fingerprint::fingerprint,
     history_entry::shown,
     lease::Sightings,

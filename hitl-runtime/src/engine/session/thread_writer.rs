@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{
     HistoryEntry, ThreadEvent,
+    entry_log::EntryLog,
     history_entry::shown,
     projection::{due_ms, reviews, thread_status},
     random_id::random_id,
@@ -28,6 +29,8 @@ pub(in crate::engine) struct ThreadWriter {
     pub(in crate::engine) engine: Arc<Engine>,
     runner: String,
     claims: bool,
+    /// `true` if the claim takes the thread over from a runner whose lease has expired, until this is logged.
+    takes_over: bool,
     entries: Vec<PendingEntry>,
     /// The size of the buffered entries without their snapshots, in bytes.
     buffered_bytes: usize,
@@ -46,6 +49,8 @@ struct PendingEntry {
     body: Vec<u8>,
     snapshot: bool,
     act: Act,
+    /// The log event, if a subscriber wants it.
+    log: Option<Box<EntryLog>>,
 }
 
 impl ThreadWriter {
@@ -77,6 +82,7 @@ impl ThreadWriter {
             engine: Arc::clone(engine),
             runner: String::new(),
             claims: false,
+            takes_over: false,
             entries: Vec::new(),
             buffered_bytes: 0,
             space: Vec::new(),
@@ -117,6 +123,7 @@ impl ThreadWriter {
     pub(in crate::engine) fn claim_as(&mut self, runner: String) {
         self.runner = runner;
         self.claims = true;
+        self.takes_over = self.stored_until_ms.or(self.fold.leased_until_ms()).is_some();
     }
 
     /// Returns whether this runner has claimed the thread.
@@ -298,6 +305,7 @@ impl ThreadWriter {
         };
         let carries = entry.lease.is_some() || !entry.spent.is_empty() || entry.snapshot.is_some();
         let act = act.carrying(carries);
+        let log = EntryLog::of(self.engine.graph, fold, &entry);
         if self.entries.is_empty() {
             self.entries.reserve_exact(2);
         }
@@ -306,7 +314,7 @@ impl ThreadWriter {
         fold.next = place + 1;
         // Without the snapshot, which would often be enough for an append of its own.
         self.buffered_bytes += body.len().saturating_sub(snapshot.unwrap_or(0));
-        self.entries.push(PendingEntry { place, body, snapshot: snapshot.is_some(), act });
+        self.entries.push(PendingEntry { place, body, snapshot: snapshot.is_some(), act, log });
         Ok(())
     }
 
@@ -314,7 +322,7 @@ impl ThreadWriter {
     async fn link(&mut self) -> Result<Vec<Record>, Error> {
         let mut records = Vec::with_capacity(self.entries.len());
         self.buffered_bytes = 0;
-        for PendingEntry { place, body, snapshot, act } in self.entries.drain(..) {
+        for PendingEntry { place, body, snapshot, act, .. } in self.entries.drain(..) {
             let record = Record { place, hash: self.fold.hash, body, snapshot };
             records.push(self.engine.link(&mut self.fold, act, record).await?);
         }
@@ -329,6 +337,7 @@ impl ThreadWriter {
     pub(in crate::engine) async fn flush(&mut self, patience: bool) -> Result<bool, Error> {
         let Some(first) = self.entries.first().map(|entry| entry.place) else { return Ok(true) };
         let after = (first > 0).then_some(self.fold.hash);
+        let logs: Vec<Box<EntryLog>> = self.entries.iter_mut().filter_map(|entry| entry.log.take()).collect();
         let records = self.link().await?;
         let mine = (first + records.len() as Place - 1, self.fold.hash);
         let mut append = Append {
@@ -340,6 +349,7 @@ impl ThreadWriter {
             after,
         };
         let history = self.history(&append);
+        let took_over = std::mem::take(&mut self.takes_over);
         let store = &self.engine.store;
         let retries = if patience && store.should_retry_appends() { Self::RETRIES } else { 0 };
         let mut failures = 0;
@@ -348,6 +358,7 @@ impl ThreadWriter {
             match (store.append(append).await, again) {
                 (Ok(()), _) => {
                     self.stored = (self.fold.next, self.fold.at_ms);
+                    self.log_stored(&logs, took_over);
                     self.publish(history);
                     return Ok(true);
                 }
@@ -357,12 +368,19 @@ impl ThreadWriter {
                     let is_mine = there.first().is_some_and(|record| (record.place, record.hash) == mine);
                     if is_mine {
                         self.stored = (self.fold.next, self.fold.at_ms);
+                        self.log_stored(&logs, took_over);
+                    } else {
+                        self.log_conflict(first);
                     }
                     self.publish(history.into_iter().filter(|_| is_mine));
                     return Ok(is_mine);
                 }
-                (Err(StoreError::Conflict { .. }), _) => return Ok(false),
+                (Err(StoreError::Conflict { .. }), _) => {
+                    self.log_conflict(first);
+                    return Ok(false);
+                }
                 (Err(StoreError::Failed { .. }), Some(again)) => {
+                    self.log_retry(first, failures + 1);
                     tokio::time::sleep(Self::BACKOFF * 2u32.pow(failures)).await;
                     (append, failures) = (again, failures + 1);
                 }

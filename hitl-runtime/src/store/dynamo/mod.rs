@@ -188,6 +188,10 @@ impl fmt::Debug for DynamoStore {
 }
 
 impl Store for DynamoStore {
+    fn system_name(&self) -> &str {
+        "aws.dynamodb"
+    }
+
     fn should_retry_appends(&self) -> bool {
         false
     }

@@ -144,11 +144,22 @@ where
             Err(error)
                 if attempts < MAX_ATTEMPTS && started.elapsed() < MAX_RETRY_TIME && is_retryable(&error) =>
             {
+                log_retry(attempts, &error);
                 back_off(attempts).await;
             }
             answer => return answer,
         }
     }
+}
+
+/// Logs an attempt that failed and is retried. The code of a service has no values of a request.
+fn log_retry<E: ErrorResponse>(attempts: u32, error: &SdkError<E, HttpResponse>) {
+    let code = match error {
+        SdkError::ServiceError(error) => error.err().code_and_message().0.unwrap_or("_OTHER"),
+        SdkError::TimeoutError(_) => "timeout",
+        _ => "connection",
+    };
+    tracing::warn!(target: "hitl::store", attempts, error.type = code, "request failed; it is retried");
 }
 
 /// Waits after this number of attempts.

@@ -196,6 +196,10 @@ impl<S: Store> Store for EncryptedStore<S> {
         self.store.should_retry_appends()
     }
 
+    fn system_name(&self) -> &str {
+        self.store.system_name()
+    }
+
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         Box::pin(async move {
             match self.store.tail(thread).await? {

@@ -112,6 +112,10 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl Store for SqliteStore {
+    fn system_name(&self) -> &str {
+        "sqlite"
+    }
+
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             append.check()?;
