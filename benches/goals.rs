@@ -168,7 +168,7 @@ fn merge_in_batches(appended: &[Append]) -> Vec<Append> {
     let merge = |appends: &[Append]| {
         let (first, last) = (appends.first()?, appends.last()?);
         let records = appends.iter().flat_map(|append| append.records.clone()).collect();
-        Some(Append { records, after: first.after, ..last.clone() })
+        Some(last.clone().with_records(records).with_after(first.after))
     };
     appended.chunks(1_000).filter_map(merge).collect()
 }

@@ -15,13 +15,13 @@ pub fn run(data: &[u8]) {
     for (place, body) in (0..).zip(data.split(|byte| *byte == b'\n').take(64)) {
         hash = Digest::of(&[hash.as_bytes(), body].concat());
         let snapshot = body.windows(11).any(|window| window == b"\"snapshot\":");
-        records.push(Record { place, hash, body: body.to_vec(), snapshot });
+        records.push(Record::new(place, hash, body.to_vec()).with_snapshot(snapshot));
     }
     block_on(async {
         let store = MemoryStore::new();
         let (standing, reviews) = (ThreadStatus::Running, vec![]);
         let append =
-            Append { thread: thread.clone(), records, standing, reviews, due_ms: Some(0), after: None };
+            Append::new(thread.clone(), records, standing).with_reviews(reviews).with_due_ms(Some(0));
         store.append(append).await.expect("the store accepts any bytes");
         let agent = agent_on(store);
         agent.verify(&thread).await.expect("the hashes are valid");

@@ -285,5 +285,6 @@ impl Format {
 }
 
 fn reason_parser() -> impl TypedValueParser<Value = Reason> {
-    PossibleValuesParser::new(Reason::GIVEN.map(Reason::as_str)).try_map(|word| word.parse::<Reason>())
+    PossibleValuesParser::new(Reason::GIVEN.iter().map(|reason| reason.as_str()))
+        .try_map(|word| word.parse::<Reason>())
 }

@@ -22,6 +22,7 @@ pub use svg::svg;
 
 /// The highlighted position of a thread in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Highlight {
     /// The indices of the current nodes.
     pub nodes: Vec<usize>,

@@ -13,6 +13,7 @@ pub use crate::{
     node::conversion::{Conversion, SignedField, Taken, Written},
     node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
     review::{Comparison, Draft, DraftVtable},
+    sealed::{SealedGraph, SealedNode, SealedState},
     state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
 use crate::{state::describe_code, user_code::catch_panic};

@@ -18,6 +18,7 @@ mod json;
 pub mod model;
 pub mod node;
 pub mod review;
+mod sealed;
 pub mod state;
 pub mod store;
 mod user_code;

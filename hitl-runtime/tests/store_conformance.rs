@@ -155,7 +155,7 @@ impl StoreLayer for Fault {
                 Fault::AppendsPartially if append.check().is_ok() => {
                     for record in append.records.clone() {
                         let hash = record.hash;
-                        store.append(Append { records: vec![record], ..append.clone() }).await?;
+                        store.append(append.clone().with_records(vec![record])).await?;
                         append.after = Some(hash);
                         tokio::task::yield_now().await;
                     }
@@ -212,7 +212,7 @@ impl StoreLayer for Fault {
                 return Ok(tail);
             }
             let records = store.entries(thread, 0, usize::MAX).await?;
-            Ok(tail.map(|_| Tail { before: None, records }))
+            Ok(tail.map(|_| Tail::new(records)))
         })
     }
 

@@ -163,7 +163,7 @@ async fn a_reminder_is_sent_once_by_one_of_several_sweeps() {
         let noticed = both.into_iter().flat_map(Result::unwrap);
         noticed
             .map(|noticed| match noticed {
-                SweepEvent::Waits { review } => review.node,
+                SweepEvent::Waits { review, .. } => review.node,
                 noticed => panic!("{noticed:?}"),
             })
             .collect::<Vec<_>>()
@@ -312,7 +312,7 @@ async fn a_watch_sweeps_repeatedly() {
     assert!(told.is_empty());
     clock.advance(4 * HOUR);
     assert!(
-        matches!(told.recv().await.unwrap(), SweepEvent::Waits { review } if review.thread.as_str() == "t")
+        matches!(told.recv().await.unwrap(), SweepEvent::Waits { review, .. } if review.thread.as_str() == "t")
     );
     clock.advance(20 * HOUR);
     assert!(matches!(told.recv().await.unwrap(), SweepEvent::Moved { .. }));

@@ -260,14 +260,7 @@ async fn an_old_thread_with_a_look_alike_name_is_readable() {
         record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
         before = record.hash;
     }
-    let append = Append {
-        thread: old.clone(),
-        records,
-        standing: hitl::ThreadStatus::Ended,
-        reviews: Vec::new(),
-        due_ms: None,
-        after: None,
-    };
+    let append = Append::new(old.clone(), records, hitl::ThreadStatus::Ended).with_reviews(Vec::new());
     agent.store().append(append).await.unwrap();
     assert_eq!(agent.view(&old).await.unwrap().standing, hitl::ThreadStatus::Ended);
     assert!(matches!(agent.thread(&old).await.unwrap(), CallAgentTurn::Done(_)));

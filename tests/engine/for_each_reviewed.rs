@@ -98,7 +98,7 @@ async fn thousands_of_reviews_are_reminded_and_expire_in_appends_of_a_limited_si
     let places: BTreeSet<_> = reminded
         .iter()
         .map(|event| match event {
-            SweepEvent::Waits { review } => review.place,
+            SweepEvent::Waits { review, .. } => review.place,
             event => panic!("{event:?}"),
         })
         .collect();

@@ -95,7 +95,7 @@ async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -
     change(&mut records);
     let store = MemoryStore::new();
     let (standing, reviews) = (ThreadStatus::Waiting, vec![]);
-    let append = Append { thread: id("t"), records, standing, reviews, due_ms: None, after: None };
+    let append = Append::new(id("t"), records, standing).with_reviews(reviews);
     store.append(append).await.unwrap();
     RefundAgent::new(Desk::default(), store)
 }

@@ -421,7 +421,7 @@ async fn a_sweep_fails_the_unreadable_thread_only() {
                 swept.as_slice(),
                 [
                     SweepEvent::Moved { standing: ThreadStatus::Ended, .. },
-                    SweepEvent::Moved { standing: ThreadStatus::Failed, thread }
+                    SweepEvent::Moved { standing: ThreadStatus::Failed, thread, .. }
                 ] if thread.as_str() == tag
             ),
             "{place:?}: {swept:?}"

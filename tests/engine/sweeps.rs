@@ -165,7 +165,7 @@ async fn moved(
     let mut seen = BTreeMap::new();
     while seen.len() < count {
         match told.recv().await.unwrap() {
-            SweepEvent::Moved { thread, standing } => drop(seen.insert(thread.to_string(), standing)),
+            SweepEvent::Moved { thread, standing, .. } => drop(seen.insert(thread.to_string(), standing)),
             other => panic!("{other:?}"),
         }
     }

@@ -690,7 +690,7 @@ impl<G: Graph> Agent<G> {
     /// // At the startup of a long-running program.
     /// let watch = tokio::spawn(async move {
     ///     agent.watch(Duration::from_secs(10), |noticed| match noticed {
-    ///         Ok(SweepEvent::Waits { review }) => println!("{} still waits", review.thread),
+    ///         Ok(SweepEvent::Waits { review, .. }) => println!("{} still waits", review.thread),
     ///         Ok(_) => {}
     ///         Err(error) => eprintln!("{error}"),
     ///     }).await

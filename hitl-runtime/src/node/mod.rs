@@ -20,6 +20,7 @@ use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
     review::{Approved, DraftVtable, Signatures},
+    sealed::SealedNode,
     state::{Slots, State},
 };
 
@@ -29,7 +30,7 @@ use crate::{
     label = "not a node",
     note = "put `#[hitl::node(State, writes = field)]` on the function"
 )]
-pub trait Node: 'static {
+pub trait Node: SealedNode + 'static {
     /// The state it reads and writes.
     type State: State;
     /// The static description that the graph's proof reads.

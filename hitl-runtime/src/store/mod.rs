@@ -9,21 +9,15 @@
 //! a hash and bytes.
 //!
 //! ```
-//! use hitl::store::{Append, MemoryStore, Record, ThreadStatus, Store, StoreError};
+//! use hitl::store::{Append, MemoryStore, Record, Store, StoreError, ThreadStatus};
 //! use hitl::{Digest, ThreadId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
 //! let thread = ThreadId::new("ticket-A-9133")?;
-//! let first = Append {
-//!     thread: thread.clone(),
-//!     records: vec![Record { place: 0, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: true }],
-//!     standing: ThreadStatus::Running,
-//!     reviews: vec![],
-//!     due_ms: None,
-//!     after: None,
-//! };
+//! let record = Record::new(0, Digest::of(b"{}"), b"{}".to_vec()).with_snapshot(true);
+//! let first = Append::new(thread.clone(), vec![record], ThreadStatus::Running);
 //! store.append(first.clone()).await?;
 //!
 //! // A second append at the same place is a conflict, and nothing is written.

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use hitl_runtime::store::{Append, Store as _, StoreError};
+use hitl_runtime::store::{Store as _, StoreError};
 use hitl_testkit::conformance;
 use tokio::sync::Notify;
 
@@ -119,8 +119,8 @@ async fn a_head_read_before_its_entries_is_retried() {
     let thread = thread("torn");
     // Too large for the head.
     let large = |place| vec![record(place, noise(2_000, place + 1))];
-    let first = Append { records: large(0), ..after(&thread, &[]) };
-    let second = Append { records: large(1), ..after(&thread, &first.records) };
+    let first = after(&thread, &[]).with_records(large(0));
+    let second = after(&thread, &first.records).with_records(large(1));
     for append in [&first, &second] {
         emulator.store().append(append.clone()).await.unwrap();
     }

@@ -21,7 +21,7 @@ async fn encrypted_sqlite_store_conforms() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("threads.db");
     let vault = Vault::default();
-    let bounds = Bounds { messages: 3, cached_keys: 5, ..Bounds::default() };
+    let bounds = Bounds::default().messages(3).cached_keys(5);
     conformance::all(async || {
         EncryptedStore::new(
             SqliteStore::open(&path).await.unwrap(),

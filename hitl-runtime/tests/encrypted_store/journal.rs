@@ -10,19 +10,12 @@ pub fn thread(name: &str) -> ThreadId {
 }
 
 pub fn record(place: u64, body: &[u8]) -> Record {
-    Record { place, hash: Digest::of(body), body: body.to_vec(), snapshot: false }
+    Record::new(place, Digest::of(body), body.to_vec())
 }
 
 /// Returns an append of `records` after the entry `after`.
 pub fn append(thread: &ThreadId, after: Option<&Record>, records: Vec<Record>) -> Append {
-    Append {
-        thread: thread.clone(),
-        records,
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: None,
-        after: after.map(|record| record.hash),
-    }
+    Append::new(thread.clone(), records, ThreadStatus::Running).with_after(after.map(|record| record.hash))
 }
 
 /// Writes a journal with these bodies.

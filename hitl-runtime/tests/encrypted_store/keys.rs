@@ -35,11 +35,11 @@ async fn one_data_key_encrypts_many_entries_and_is_fetched_once() {
 async fn entries_of_an_expired_data_key_are_still_readable() {
     let by = |bounds| (bounds, ["0123456789"; 6]);
     let cases = [
-        (by(Bounds { messages: 2, ..Bounds::default() }), 3),
-        (by(Bounds { bytes: 30, ..Bounds::default() }), 2),
+        (by(Bounds::default().messages(2)), 3),
+        (by(Bounds::default().bytes(30)), 2),
         // An entry that exceeds a bound by itself gets its own data key.
-        (by(Bounds { bytes: 5, ..Bounds::default() }), 6),
-        (by(Bounds { age: Duration::ZERO, ..Bounds::default() }), 6),
+        (by(Bounds::default().bytes(5)), 6),
+        (by(Bounds::default().age(Duration::ZERO)), 6),
         (by(Bounds::default()), 1),
     ];
     for ((bounds, bodies), keys) in cases {
@@ -55,7 +55,7 @@ async fn entries_of_an_expired_data_key_are_still_readable() {
 #[tokio::test]
 async fn the_number_of_cached_data_keys_is_limited() {
     let (inner, vault) = (MemoryStore::new(), Vault::default());
-    let bounds = Bounds { messages: 1, cached_keys: 2, ..Bounds::default() };
+    let bounds = Bounds::default().messages(1).cached_keys(2);
     let store = store(&inner, &vault, bounds);
     write(&store, &thread("a"), &["0", "1", "2"]).await;
     let read = async |place| drop(store.entries(&thread("a"), place, 1).await.unwrap());
@@ -109,7 +109,7 @@ async fn concurrent_callers_share_one_failed_call() {
 #[tokio::test]
 async fn an_invalid_wrapped_key_evicts_no_cached_key() {
     let (inner, vault) = (MemoryStore::new(), Vault::default());
-    let bounds = Bounds { messages: 1, cached_keys: 2, ..Bounds::default() };
+    let bounds = Bounds::default().messages(1).cached_keys(2);
     let store = store(&inner, &vault, bounds);
     write(&store, &thread("a"), &["0", "1", "2"]).await;
     rewrite(&inner, &thread("a"), |all| all[2].body[WRAPPED] = 0xff).await;
@@ -126,7 +126,7 @@ async fn an_invalid_wrapped_key_evicts_no_cached_key() {
 #[tokio::test]
 async fn a_cached_data_key_expires() {
     let (inner, vault) = (MemoryStore::new(), Vault::default());
-    let store = store(&inner, &vault, Bounds { age: Duration::ZERO, ..Bounds::default() });
+    let store = store(&inner, &vault, Bounds::default().age(Duration::ZERO));
     write(&store, &thread("a"), &["0"]).await;
     store.tail(&thread("a")).await.unwrap();
     vault.fail_with(KeyError::Disabled { key: "vault".into() });

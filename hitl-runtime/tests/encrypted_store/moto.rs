@@ -95,7 +95,7 @@ async fn reads_entries_under_a_replaced_key(client: &Client) {
 
     // After a rotation by KMS, the key's id is the same, and both versions of its material decrypt.
     client.enable_key_rotation().key_id(&new).send().await.unwrap();
-    let fresh = Keyring::new(by_alias()).bounds(Bounds { messages: 1, ..Bounds::default() });
+    let fresh = Keyring::new(by_alias()).bounds(Bounds::default().messages(1));
     let fresh = EncryptedStore::new(inner.clone(), fresh);
     fresh.append(append(&thread("a"), Some(&record(1, b"two")), vec![record(2, b"three")])).await.unwrap();
     assert_eq!(fresh.entries(&thread("a"), 1, 9).await.unwrap(), [record(1, b"two"), record(2, b"three")]);

@@ -54,7 +54,10 @@ async fn changed_and_moved_entries_are_reported_with_their_place() {
             all.swap(0, 1);
             (0..).zip(all).for_each(|(place, record)| record.place = place);
         }),
-        ("an entry twice", 1, |all| all[1] = Record { place: 1, ..all[0].clone() }),
+        ("an entry twice", 1, |all| {
+            all[1] = all[0].clone();
+            all[1].place = 1;
+        }),
         ("another hash", 1, |all| all[1].hash = hitl_runtime::Digest::of(b"another")),
         ("a snapshot that is none", 2, |all| all[2].snapshot = true),
         ("half an entry", 2, |all| {

@@ -29,14 +29,7 @@ pub async fn write(store: &dyn Store, thread: &ThreadId, records: Vec<Record>) {
     store.delete(thread).await.unwrap();
     let mut after = None;
     for some in records.chunks(20) {
-        let append = Append {
-            thread: thread.clone(),
-            records: some.to_vec(),
-            standing: ThreadStatus::Waiting,
-            reviews: vec![],
-            due_ms: None,
-            after,
-        };
+        let append = Append::new(thread.clone(), some.to_vec(), ThreadStatus::Waiting).with_after(after);
         store.append(append).await.unwrap();
         after = some.last().map(|record| record.hash);
     }
@@ -140,7 +133,7 @@ fn verdict(records: &[Record]) -> Record {
         paused["at"]
     );
     let body = body.into_bytes();
-    Record { place: last.place + 1, hash: link(last.hash, &body), body, snapshot: false }
+    Record::new(last.place + 1, link(last.hash, &body), body)
 }
 
 /// Appends the chief's verdict. Without a key the thread pays, as documented; with a key it does not.

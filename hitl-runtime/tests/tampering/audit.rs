@@ -133,7 +133,8 @@ async fn an_entry_after_the_end_is_reported() {
     let found = findings(|records| {
         let ran = records[index_of(records, "paused")].clone();
         place = records.len() as u64;
-        records.push(Record { body: replace(&ran.body, "paused", "reminded"), ..ran });
+        let body = replace(&ran.body, "paused", "reminded");
+        records.push(ran.with_body(body));
         let last = records.last_mut().unwrap();
         last.body = br#"{"at":1763800000000,"is":{"renewed":{}}}"#.to_vec();
     })

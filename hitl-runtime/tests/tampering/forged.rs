@@ -102,15 +102,10 @@ impl Setup {
             None => text.into_bytes(),
         };
         let record =
-            Record { place, hash: link(last.hash, &body), body, snapshot: more.contains_key("snapshot") };
-        let append = Append {
-            thread: id("t"),
-            records: vec![record],
-            standing: ThreadStatus::Running,
-            reviews: vec![],
-            due_ms: Some(0),
-            after: Some(last.hash),
-        };
+            Record::new(place, link(last.hash, &body), body).with_snapshot(more.contains_key("snapshot"));
+        let append = Append::new(id("t"), vec![record], ThreadStatus::Running)
+            .with_due_ms(Some(0))
+            .with_after(Some(last.hash));
         self.store.append(append).await.unwrap();
     }
 

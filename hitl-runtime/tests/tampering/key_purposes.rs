@@ -241,7 +241,7 @@ async fn a_fork_under_the_runner_key_carries_no_signature() {
     let genesis = hitl::Digest::of(b"hitl journal 1\0t");
     let body = mac(1, "t", 0, genesis, &body.to_string()).into_bytes();
     let hash = super::attacks::link(genesis, &body);
-    write(&store, &id("t"), vec![hitl::store::Record { place: 0, hash, body, snapshot: true }]).await;
+    write(&store, &id("t"), vec![hitl::store::Record::new(0, hash, body).with_snapshot(true)]).await;
 
     // A program that accepts the runner's key for every purpose would pay.
     let (credulous, _) = agent(store.clone(), Some(keys(1)));

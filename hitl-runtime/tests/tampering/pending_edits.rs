@@ -126,7 +126,7 @@ async fn forge(store: &MemoryStore, change: impl FnOnce(&mut Value)) {
     change(&mut entry["snapshot"]["lanes"]["0"]);
     let before: Digest = records.last().unwrap().hash;
     let body = mac(1, "t", place, before, &entry.to_string()).into_bytes();
-    records.push(Record { place, hash: link(before, &body), body, snapshot: true });
+    records.push(Record::new(place, link(before, &body), body).with_snapshot(true));
     write(store, &id("t"), records).await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
 
-use hitl_core::store::{Append, Place, Record, Store, StoreError};
+use hitl_core::store::{Place, Store, StoreError};
 
 use super::samples::{delete, entries, entry, name, named, ok, review, reviews_of, same};
 use super::{contend, read_journal};
@@ -35,7 +35,7 @@ pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
         same(
             "the entry of the racer that filled the place",
             &record,
-            &Record { snapshot: record.snapshot, ..entry(record.place, &winner) },
+            &entry(record.place, &winner).with_snapshot(record.snapshot),
         );
     }
     ok("delete", stores[0].delete(&thread).await);
@@ -119,7 +119,7 @@ pub async fn many_threads<S: Store>(open: impl AsyncFn() -> S) {
                     let reviews = vec![review(&thread, place, place)];
                     ok(
                         "append",
-                        store.append(Append { reviews, ..entries(&thread, place..place + 1) }).await,
+                        store.append(entries(&thread, place..place + 1).with_reviews(reviews)).await,
                     );
                     if i % 16 == 5 && place == 9 {
                         ok("delete", store.delete(&thread).await);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hitl_core::{
     Digest, ThreadId,
-    store::{Append, OpenReview, Place, Record, Store, StoreError, ThreadStatus},
+    store::{OpenReview, Place, Record, Store, StoreError, ThreadStatus},
 };
 
 use super::read_journal;
@@ -67,7 +67,7 @@ pub async fn conflicts<S: Store>(open: impl AsyncFn() -> S) {
         append
             .records
             .iter_mut()
-            .for_each(|record| *record = Record { snapshot: true, ..entry(record.place, "loser") });
+            .for_each(|record| *record = entry(record.place, "loser").with_snapshot(true));
         append.standing = ThreadStatus::Failed;
         append.reviews = vec![review(&thread, place, 7)];
         match store.append(append).await {
@@ -111,25 +111,19 @@ pub async fn invalid_appends<S: Store>(open: impl AsyncFn() -> S) {
     let (thread, other) = (name("refusals"), name("refusals, another"));
     ok("append", store.append(entries(&thread, 0..2)).await);
     let next = entries(&thread, 2..5);
-    let with = |review: OpenReview| Append { reviews: vec![review], ..next.clone() };
+    let with = |review: OpenReview| next.clone().with_reviews(vec![review]);
     let bad = [
-        ("no entries", Append { records: vec![], ..next.clone() }),
-        ("a gap", Append { records: vec![entry(2, ""), entry(4, "")], ..next.clone() }),
-        ("a place twice", Append { records: vec![entry(2, ""), entry(2, "")], ..next.clone() }),
-        ("places backwards", Append { records: vec![entry(2, ""), entry(1, "")], ..next.clone() }),
+        ("no entries", next.clone().with_records(vec![])),
+        ("a gap", next.clone().with_records(vec![entry(2, ""), entry(4, "")])),
+        ("a place twice", next.clone().with_records(vec![entry(2, ""), entry(2, "")])),
+        ("places backwards", next.clone().with_records(vec![entry(2, ""), entry(1, "")])),
         ("a place that exceeds i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
-        ("a due time that exceeds i64::MAX", Append { due_ms: Some(1 << 63), ..next.clone() }),
-        ("no hash to follow", Append { after: None, ..next.clone() }),
-        ("a hash to follow at place 0", Append { after: next.after, ..entries(&other, 0..1) }),
+        ("a due time that exceeds i64::MAX", next.clone().with_due_ms(Some(1 << 63))),
+        ("no hash to follow", next.clone().with_after(None)),
+        ("a hash to follow at place 0", entries(&other, 0..1).with_after(next.after)),
         ("a review of another thread", with(review(&other, 2, 0))),
-        (
-            "an opening time that exceeds i64::MAX",
-            with(OpenReview { opened_ms: u64::MAX, ..review(&thread, 2, 0) }),
-        ),
-        (
-            "a deadline that exceeds i64::MAX",
-            with(OpenReview { deadline_ms: Some(1 << 63), ..review(&thread, 2, 0) }),
-        ),
+        ("an opening time that exceeds i64::MAX", with(review(&thread, 2, u64::MAX))),
+        ("a deadline that exceeds i64::MAX", with(review(&thread, 2, 0).with_deadline_ms(Some(1 << 63)))),
     ];
     for (what, append) in bad {
         let answer = store.append(append).await;
@@ -282,8 +276,8 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
     for size in [0, 1, 255, 256, 4_000, 4_096, 70_000, 300_000, 1_000_000, 5_000_000] {
         // All byte values, without a pattern that would compress well.
         let body: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        let record = Record { place, hash: Digest::of(&body), body, snapshot: true };
-        let append = Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) };
+        let record = Record::new(place, Digest::of(&body), body).with_snapshot(true);
+        let append = entries(&thread, 0..1).with_records(vec![record.clone()]).with_after(after);
         match store.append(append).await {
             Ok(()) => (place, after) = (place + 1, Some(record.hash)),
             Err(error) if size > 300_000 => {
@@ -320,7 +314,7 @@ pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
             (next..).zip(&sizes).map(|(place, size)| entry(place, &"y".repeat(*size))).collect();
         let bytes: usize = records.iter().map(|record| record.body.len()).sum();
         let after = written.last().map(|record| record.hash);
-        match store.append(Append { records: records.clone(), after, ..entries(&thread, 0..1) }).await {
+        match store.append(entries(&thread, 0..1).with_records(records.clone()).with_after(after)).await {
             Ok(()) => written.extend(records),
             // Entries that were written in spite of the error would occupy the places of the next append.
             Err(error) if bytes > 300_000 && !matches!(error, StoreError::Conflict { .. }) => {}
@@ -347,11 +341,11 @@ pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
     let thread = name("long tails");
     let mut written = Vec::new();
     for place in 0..15 {
-        let record = Record { snapshot: place == 1, ..entry(place, &"z".repeat(100_000)) };
+        let record = entry(place, &"z".repeat(100_000)).with_snapshot(place == 1);
         let after = written.last().map(|before: &Record| before.hash);
         ok(
             "append",
-            store.append(Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) }).await,
+            store.append(entries(&thread, 0..1).with_records(vec![record.clone()]).with_after(after)).await,
         );
         written.push(record);
     }
@@ -377,7 +371,7 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     let of: Vec<_> = threads.iter().collect();
     for thread in &threads {
         let reviews = vec![review(thread, 1, 5), review(thread, 2, 6)];
-        ok("append", store.append(Append { reviews, ..entries(thread, 0..100) }).await);
+        ok("append", store.append(entries(thread, 0..100).with_reviews(reviews)).await);
     }
     let [gone, ..] = &threads;
     ok("delete", store.delete(gone).await);
@@ -391,11 +385,11 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
         matches!(answer, Err(StoreError::Conflict { .. })),
         "an append to a deleted thread must be rejected with `Conflict`, but the result was {answer:?}"
     );
-    let again = Append { standing: ThreadStatus::Ended, ..entries(gone, 0..2) };
+    let again = entries(gone, 0..2).with_standing(ThreadStatus::Ended);
     ok("append to a new thread of the same name", store.append(again).await);
     same("the new journal", &read_journal(&store, gone).await, &entries(gone, 0..2).records);
     // A writer that has not noticed the deletion is at the same place, but follows another entry.
-    let late = Append { after: Some(Digest::of(b"of the deleted one")), ..entries(gone, 2..3) };
+    let late = entries(gone, 2..3).with_after(Some(Digest::of(b"of the deleted one")));
     let answer = store.append(late).await;
     assert!(
         matches!(answer, Err(StoreError::Conflict { .. })),
@@ -424,10 +418,7 @@ pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
     for place in 0..20 {
         let second = open().await;
         let reviews = vec![review(&thread, place, place)];
-        ok(
-            "append",
-            first.append(Append { reviews: reviews.clone(), ..entries(&thread, place..place + 1) }).await,
-        );
+        ok("append", first.append(entries(&thread, place..place + 1).with_reviews(reviews.clone())).await);
         same("the journal", &read_journal(&second, &thread).await, &entries(&thread, 0..place + 1).records);
         same("the reviews", &reviews_of(&second, &[&thread], 10).await, &reviews);
         let answer = second.append(entries(&thread, place..place + 1)).await;

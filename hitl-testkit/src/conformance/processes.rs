@@ -20,9 +20,9 @@ pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: 
         if place >= places {
             return won;
         }
-        let record = Record { snapshot: place % 10 == 9, ..entry(place, name) };
+        let record = entry(place, name).with_snapshot(place % 10 == 9);
         let after = tail.records.last().map(|record| record.hash);
-        match store.append(Append { records: vec![record], after, ..entries(thread, 0..1) }).await {
+        match store.append(entries(thread, 0..1).with_records(vec![record]).with_after(after)).await {
             Ok(()) => won.push(place),
             Err(StoreError::Conflict { thread: of, place: at }) if of == *thread && at == place => {}
             Err(error) => panic!("the append of {name} at place {place}: {error}"),
@@ -68,7 +68,7 @@ fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
     records[0].snapshot = number.is_multiple_of(7);
     let reviews = vec![review(thread, place + count - 1, number)];
     let after = number.checked_sub(1).map(|before| entry(place - 1, &text(before)).hash);
-    Append { thread: thread.clone(), records, standing: ThreadStatus::Running, reviews, due_ms: None, after }
+    Append::new(thread.clone(), records, ThreadStatus::Running).with_reviews(reviews).with_after(after)
 }
 
 /// Checks the thread of a process that ran [`append_until_killed`] and was killed: what was acknowledged exists, no
@@ -100,7 +100,7 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     same("the journal after the crash", &records, &written);
     same("the open reviews after the crash", &reviews_of(store, &[thread], 10).await, &reviews);
     let after = records.last().map(|record| record.hash);
-    let next = Append { after, ..entries(thread, length..length + 1) };
+    let next = entries(thread, length..length + 1).with_after(after);
     ok("append after the crash", store.append(next).await);
     same(
         "the length of the journal after that append",

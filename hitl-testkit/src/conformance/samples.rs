@@ -26,33 +26,24 @@ pub(super) fn named(name: &str) -> ThreadId {
 
 pub(super) fn entry(place: Place, text: &str) -> Record {
     let body = format!(r#"{{"place": {place}, "text": {text:?}}}"#).into_bytes();
-    Record { place, hash: Digest::of(&body), body, snapshot: false }
+    Record::new(place, Digest::of(&body), body)
 }
 
 pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<Place>) -> Append {
     let after = places.start.checked_sub(1).map(|place| entry(place, thread.as_str()).hash);
     let records = places.map(|place| entry(place, thread.as_str())).collect();
-    Append {
-        thread: thread.clone(),
-        records,
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: None,
-        after,
-    }
+    Append::new(thread.clone(), records, ThreadStatus::Running).with_after(after)
 }
 
 pub(super) fn review(thread: &ThreadId, place: Place, opened_ms: u64) -> OpenReview {
-    OpenReview {
-        thread: thread.clone(),
-        graph: "Conformance".into(),
-        node: "execute".into(),
-        digest: Digest::of(format!("{thread} {place}").as_bytes()),
-        role: None,
+    OpenReview::new(
+        thread.clone(),
+        "Conformance",
+        "execute",
+        Digest::of(format!("{thread} {place}").as_bytes()),
         place,
         opened_ms,
-        deadline_ms: None,
-    }
+    )
 }
 
 pub(super) fn key(review: &OpenReview) -> (ThreadId, Place, u64) {

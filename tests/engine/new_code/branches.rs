@@ -280,9 +280,9 @@ async fn an_old_snapshot_migrates_like_its_entries() {
     let from_snapshot = signed(&v2::Letters::new(World::default(), store)).await;
 
     let plain = MemoryStore::new();
-    let records = records.into_iter().map(|record| hitl::store::Record { snapshot: false, ..record });
+    let records = records.into_iter().map(|record| record.with_snapshot(false));
     let (records, standing) = (records.collect(), ThreadStatus::Waiting);
-    let append = Append { thread: id("t"), records, standing, reviews: vec![], due_ms: None, after: None };
+    let append = Append::new(id("t"), records, standing);
     plain.append(append).await.unwrap();
     assert_eq!(plain.tail(&id("t")).await.unwrap().unwrap().records[0].place, 0);
     assert_eq!(signed(&v2::Letters::new(World::default(), plain)).await, from_snapshot);

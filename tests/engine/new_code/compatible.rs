@@ -167,14 +167,7 @@ async fn a_pending_rejection_keeps_the_rejected_draft() {
     let _ = agent.decide("t", digest, &mara(), reject).await.unwrap();
     let records = journal(&store).await;
     let store = MemoryStore::new();
-    let append = Append {
-        thread: id("t"),
-        records: records[..5].to_vec(),
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: None,
-        after: None,
-    };
+    let append = Append::new(id("t"), records[..5].to_vec(), ThreadStatus::Running);
     store.append(append).await.unwrap();
     let agent = v2::Refunds::new(world, store).clock(hitl::ManualClock::at_ms(u64::MAX / 4));
     let v2::RefundsTurn::Done(outcome) = agent.resume("t").await.unwrap() else { panic!() };

@@ -131,7 +131,7 @@ async fn begun(store: &MemoryStore, world: &World) -> Digest {
 async fn stored(records: Vec<Record>) -> MemoryStore {
     let store = MemoryStore::new();
     let (thread, standing) = (id("t"), ThreadStatus::Running);
-    let append = Append { thread, records, standing, reviews: vec![], due_ms: None, after: None };
+    let append = Append::new(thread, records, standing);
     store.append(append).await.unwrap();
     store
 }

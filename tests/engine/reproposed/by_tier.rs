@@ -295,14 +295,8 @@ async fn a_pending_edit_continues_in_another_process() {
 
 /// Appends the records to another store, as the whole journal of a running thread.
 pub async fn copy(store: &impl Store, thread: &str, records: Vec<hitl::store::Record>) {
-    let append = hitl::store::Append {
-        thread: thread.parse().unwrap(),
-        records,
-        standing: hitl::ThreadStatus::Running,
-        reviews: Vec::new(),
-        due_ms: None,
-        after: None,
-    };
+    let append = hitl::store::Append::new(thread.parse().unwrap(), records, hitl::ThreadStatus::Running)
+        .with_reviews(Vec::new());
     store.append(append).await.unwrap();
 }
 

@@ -35,11 +35,13 @@ fn summarize(entry: &HistoryEntry) -> Option<String> {
             let what = match proposal.as_deref() {
                 Some(hitl::journal::Proposal::Made { from, .. }) => format!(" from {from} to {to}"),
                 Some(hitl::journal::Proposal::Signed { .. }) => " by the edit".to_owned(),
-                None => String::new(),
+                _ => String::new(),
             };
             format!("{operator} {} {node}{what}", verdict.name())
         }
-        Event::Started { .. } | Event::Ended {} | Event::Renewed {} | Event::Resumed { .. } => return None,
+        Event::Started { .. } | Event::Ended { .. } | Event::Renewed { .. } | Event::Resumed { .. } => {
+            return None;
+        }
         event => format!("{} {}", event.name(), event.node().unwrap_or_default()),
     })
 }

@@ -36,6 +36,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JournalHead {
     /// The thread.
     pub thread: ThreadId,
@@ -43,6 +44,13 @@ pub struct JournalHead {
     pub place: Place,
     /// The hash of that entry, which covers all entries before it.
     pub hash: Digest,
+}
+
+impl JournalHead {
+    /// Creates a head from its parts, as they were kept elsewhere.
+    pub fn new(thread: ThreadId, place: Place, hash: Digest) -> Self {
+        Self { thread, place, hash }
+    }
 }
 
 /// The result of [`Agent::audit`](crate::Agent::audit).

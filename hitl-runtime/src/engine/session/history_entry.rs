@@ -28,6 +28,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct HistoryEntry {
     /// The place of the entry in the journal.
     pub place: Place,

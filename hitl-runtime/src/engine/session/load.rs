@@ -66,7 +66,7 @@ impl Engine {
     /// Reads a thread up to and including a place again, to report every incompatibility and not only the first.
     async fn load_strict_to(&self, thread: &ThreadId, place: Place) -> Result<Fold, Error> {
         let records = self.records_to(thread, place).await?;
-        load_strict(self.graph, thread, &Tail { before: None, records })
+        load_strict(self.graph, thread, &Tail::new(records))
     }
 
     /// Reads every entry up to and including a place.

@@ -27,9 +27,14 @@ use crate::{
 /// ```
 /// use hitl::ThreadEvent;
 ///
-/// let said = ThreadEvent::ModelOutput { node: "draft".into(), text: "Dear ".into() };
-/// assert_eq!(serde_json::to_string(&said)?, r#"{"said":{"node":"draft","text":"Dear "}}"#);
-/// # Ok::<(), serde_json::Error>(())
+/// fn line(event: &ThreadEvent) -> Option<String> {
+///     match event {
+///         ThreadEvent::Entry(entry) => Some(entry.event.name().to_owned()),
+///         ThreadEvent::ModelOutput { node, text, .. } => Some(format!("{node}: {text}")),
+///         _ => None,
+///     }
+/// }
+/// # let _ = line;
 /// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +45,7 @@ pub enum ThreadEvent {
     /// A chunk of model output, as a node's model streams it. It is not stored: a failed attempt is started again, and
     /// only the fields that the node finally writes count.
     #[serde(rename = "said")]
+    #[non_exhaustive]
     ModelOutput {
         /// The node.
         node: String,
@@ -47,6 +53,7 @@ pub enum ThreadEvent {
         text: String,
     },
     /// The subscriber was too slow, and events were dropped. The journal has all entries.
+    #[non_exhaustive]
     Missed {
         /// The number of dropped events.
         count: u64,

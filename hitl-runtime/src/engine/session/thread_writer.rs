@@ -315,7 +315,7 @@ impl ThreadWriter {
         let mut records = Vec::with_capacity(self.entries.len());
         self.buffered_bytes = 0;
         for PendingEntry { place, body, snapshot, act } in self.entries.drain(..) {
-            let record = Record { place, hash: self.fold.hash, body, snapshot };
+            let record = Record::new(place, self.fold.hash, body).with_snapshot(snapshot);
             records.push(self.engine.link(&mut self.fold, act, record).await?);
         }
         Ok(records)
@@ -331,14 +331,10 @@ impl ThreadWriter {
         let after = (first > 0).then_some(self.fold.hash);
         let records = self.link().await?;
         let mine = (first + records.len() as Place - 1, self.fold.hash);
-        let mut append = Append {
-            thread: self.fold.thread.clone(),
-            records,
-            standing: thread_status(&self.fold),
-            reviews: reviews(&self.fold),
-            due_ms: due_ms(&self.fold),
-            after,
-        };
+        let mut append = Append::new(self.fold.thread.clone(), records, thread_status(&self.fold))
+            .with_reviews(reviews(&self.fold))
+            .with_due_ms(due_ms(&self.fold))
+            .with_after(after);
         let history = self.history(&append);
         let store = &self.engine.store;
         let retries = if patience && store.should_retry_appends() { Self::RETRIES } else { 0 };

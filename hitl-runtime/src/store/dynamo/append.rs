@@ -39,7 +39,7 @@ struct PreparedAppend {
 impl PreparedAppend {
     fn new(append: Append, expires: Option<u64>) -> Result<Self, StoreError> {
         append.check()?;
-        let Append { thread, records, standing, reviews, due_ms, after } = append;
+        let Append { thread, records, standing, reviews, due_ms, after, .. } = append;
         let rows = index::rows(&reviews);
         let problem = if batch::size(&records) > MAX_APPEND_BYTES {
             "its entries exceed 16 MiB in total; store large data elsewhere, and only its address in the state"

@@ -79,7 +79,7 @@ pub(super) fn decode(bytes: &[u8], last: Place) -> Option<Batch> {
                 None => link(before?, body),
             };
             before = Some(hash);
-            Some(Record { place, hash, body: body.to_vec(), snapshot: flags & SNAPSHOT != 0 })
+            Some(Record::new(place, hash, body.to_vec()).with_snapshot(flags & SNAPSHOT != 0))
         })
         .collect::<Option<Vec<_>>>()?;
     let reviews = if rest.is_empty() { None } else { Some(serde_json::from_slice(rest).ok()?) };
@@ -113,22 +113,11 @@ mod tests {
     use crate::ThreadId;
 
     fn sample() -> (Vec<Record>, Vec<OpenReview>) {
-        let record = |place, body: &[u8]| Record {
-            place,
-            hash: Digest::of(body),
-            body: body.to_vec(),
-            snapshot: place == 4,
+        let record = |place, body: &[u8]| {
+            Record::new(place, Digest::of(body), body.to_vec()).with_snapshot(place == 4)
         };
-        let review = OpenReview {
-            thread: ThreadId::new("t").unwrap(),
-            graph: "G".into(),
-            node: "n".into(),
-            digest: Digest::of(b""),
-            role: None,
-            place: 4,
-            opened_ms: 1,
-            deadline_ms: Some(2),
-        };
+        let review = OpenReview::new(ThreadId::new("t").unwrap(), "G", "n", Digest::of(b""), 4, 1)
+            .with_deadline_ms(Some(2));
         (vec![record(3, b""), record(4, &[7; 3_000]), record(5, b"{}")], vec![review])
     }
 

@@ -189,16 +189,7 @@ mod tests {
 
     fn heads() -> [HeadItem; 2] {
         let by = Id::random().unwrap();
-        let review = OpenReview {
-            thread: ThreadId::new("t").unwrap(),
-            graph: "G".into(),
-            node: "n".into(),
-            digest: Digest::of(b""),
-            role: None,
-            place: 4,
-            opened_ms: 1,
-            deadline_ms: None,
-        };
+        let review = OpenReview::new(ThreadId::new("t").unwrap(), "G", "n", Digest::of(b""), 4, 1);
         let index = Index {
             is_old: true,
             is_due_as_running: true,

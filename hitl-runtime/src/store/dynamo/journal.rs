@@ -88,7 +88,7 @@ impl Shared {
                 missing -= records.len() as Place;
                 let hash = records.last().map(|record| record.hash);
                 if let Some(found) = found.take() {
-                    return Ok(TailRead::Consistent(Some(Tail { before: hash, records: found })));
+                    return Ok(TailRead::Consistent(Some(Tail::new(found).with_before(hash))));
                 }
                 if is_newest && hash != Some(head.hash) {
                     let what = "the newest entry (its hash differs from the one in the head)";
@@ -100,7 +100,7 @@ impl Shared {
                     let records = std::mem::take(&mut batches).into_iter().rev().flatten().collect();
                     let (before, records) = from_snapshot(records);
                     if before.is_some() || missing == 0 {
-                        return Ok(TailRead::Consistent(Some(Tail { before, records })));
+                        return Ok(TailRead::Consistent(Some(Tail::new(records).with_before(before))));
                     }
                     found = Some(records);
                 }

@@ -150,7 +150,7 @@ impl<S: Store> EncryptedStore<S> {
                     problem => rejected(problem),
                 })?;
                 let body = cipher::decrypt(&key, &header, ciphertext, thread, &record);
-                body.ok_or_else(|| rejected(DecryptError::Tampered)).map(|body| Record { body, ..record })
+                body.ok_or_else(|| rejected(DecryptError::Tampered)).map(|body| record.with_body(body))
             }
             ParsedValue::Plaintext if self.allows_plaintext => Ok(record),
             ParsedValue::Plaintext => Err(rejected(DecryptError::Plaintext)),
@@ -199,8 +199,8 @@ impl<S: Store> Store for EncryptedStore<S> {
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         Box::pin(async move {
             match self.store.tail(thread).await? {
-                Some(Tail { before, records }) => {
-                    Ok(Some(Tail { before, records: self.decrypt_all(thread, records).await? }))
+                Some(Tail { before, records, .. }) => {
+                    Ok(Some(Tail::new(self.decrypt_all(thread, records).await?).with_before(before)))
                 }
                 None => Ok(None),
             }

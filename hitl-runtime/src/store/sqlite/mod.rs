@@ -199,14 +199,12 @@ mod tests {
     use crate::Digest;
 
     fn append(thread: &str, place: Place) -> Append {
-        Append {
-            thread: ThreadId::new(thread).unwrap(),
-            records: vec![Record { place, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: false }],
-            standing: ThreadStatus::Running,
-            reviews: vec![],
-            due_ms: None,
-            after: place.checked_sub(1).map(|_| Digest::of(b"{}")),
-        }
+        Append::new(
+            ThreadId::new(thread).unwrap(),
+            vec![Record::new(place, Digest::of(b"{}"), b"{}".to_vec())],
+            ThreadStatus::Running,
+        )
+        .with_after(place.checked_sub(1).map(|_| Digest::of(b"{}")))
     }
 
     #[cfg(unix)]
