@@ -175,7 +175,7 @@ fn merge_in_batches(appended: &[Append]) -> Vec<Append> {
 
 async fn time_of_thread(agent: &Agent<Long>, thread: &ThreadId) -> Outcome<f64> {
     let start = Instant::now();
-    let turn = agent.thread(thread).await?;
+    let turn = agent.turn(thread).await?;
     let took = start.elapsed();
     assert!(matches!(turn, LongTurn::Close(_)));
     Ok(took.as_secs_f64() * 1e3)

@@ -69,7 +69,7 @@
 //!     }
 //!
 //!     // Hours later; with a store on disk, also from another process:
-//!     if let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? {
+//!     if let RefundAgentTurn::Pay(review) = agent.turn("ticket-A-9133").await? {
 //!         let mara = Operator::new("mara").role("refund-approver");
 //!         let turn = review.approve(&mara).await?;
 //!         assert!(matches!(turn, RefundAgentTurn::Done(paid) if paid == "149 dollars for A-9133, signed by mara"));
@@ -104,7 +104,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let agent = RefundAgent::new(MemoryStore::new());
 //! # let _ = waiting(&agent, "A-9133").await?;
-//! match agent.thread("ticket-A-9133").await? {
+//! match agent.turn("ticket-A-9133").await? {
 //!     // A person must decide: approve, edit, reject, or ask if the graph has an edge for a question.
 //!     RefundAgentTurn::Pay(review) => println!("sign this? {:?}", review.draft()),
 //!     RefundAgentTurn::Done(outcome) => println!("{outcome}"),
@@ -200,7 +200,7 @@ struct Readme;
 /// }
 ///
 /// let input = TicketInput { message: "It arrived broken.".into(), customer: 7 };
-/// // A snapshot of the fields, as `Agent::get` returns it: each an `Option`.
+/// // A snapshot of the fields, as `Agent::snapshot` returns it: each an `Option`.
 /// let known = TicketFields::default();
 /// assert_eq!((known.plan, known.notes), (None, None));
 /// ```
@@ -621,7 +621,7 @@ pub use hitl_macros::interrupt_before;
 ///     for RefundsReview::Pay(review) in reviews.into_iter().rev() {
 ///         let _ = review.approve(&mara).await?;
 ///     }
-///     let RefundsTurn::Done(receipts) = agent.thread("monday").await? else { panic!("both were paid") };
+///     let RefundsTurn::Done(receipts) = agent.turn("monday").await? else { panic!("both were paid") };
 ///     assert_eq!(receipts, ["149 dollars", "99 dollars"]);
 ///     Ok(())
 /// }
@@ -674,10 +674,10 @@ pub use hitl_runtime::agent::{
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Digest, Draft, Error,
-    ErrorKind, Failed, InDoubt, Incompatibility, InvalidThreadId, ManualClock, MemoryStore, NextReview,
-    NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, Place, Preview, Provides, Question, Reason,
-    Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus,
-    ThreadView, Verdict, Violation,
+    ErrorKind, Failed, InDoubt, Incompatibility, IntoThreadId, InvalidThreadId, ManualClock, MemoryStore,
+    NextReview, NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, Place, Preview, Provides, Question,
+    Reason, Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError, SystemClock, ThreadId,
+    ThreadStatus, ThreadView, Verdict, Violation,
 };
 pub use hitl_runtime::{journal, model, store};
 #[cfg(feature = "testkit")]
@@ -697,7 +697,7 @@ pub use hitl_server::api;
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
 /// async fn is_waiting(agent: &Agent<RefundAgent>, thread: &str) -> hitl::Result<bool> {
-///     Ok(matches!(agent.thread(thread).await?, RefundAgentTurn::Pay(_)))
+///     Ok(matches!(agent.turn(thread).await?, RefundAgentTurn::Pay(_)))
 /// }
 /// # fn main() {}
 /// ```

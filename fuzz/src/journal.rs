@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
         agent.verify(&thread).await.expect("the hashes are valid");
         let _ = agent.history(&thread, 0, 100).await;
         for place in 0..4 {
-            let _ = agent.get_at(&thread, place).await;
+            let _ = agent.snapshot_at(&thread, place).await;
             let _ = agent.fork(&thread, place, &ThreadId::new("copy").expect("a valid thread name")).await;
             let _ = agent.store().delete(&ThreadId::new("copy").expect("a valid thread name")).await;
         }
@@ -43,7 +43,7 @@ pub fn run(data: &[u8]) {
         }
         let _ = agent.sweep().await;
         let _ = agent.resume(&thread).await;
-        let _ = agent.thread(&thread).await;
+        let _ = agent.turn(&thread).await;
         agent.verify(&thread).await.expect("appended entries are linked by hashes");
     });
 }

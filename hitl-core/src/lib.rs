@@ -3,7 +3,7 @@
 //! tests.
 //!
 //! Programs with an agent depend on the crate `hitl`, which re-exports everything here: `hitl::store` is [`store`],
-//! `hitl::model` contains [`model`], and [`ThreadId`], [`Digest`] and [`Place`] are at its root. The examples on these
+//! `hitl::model` contains [`model`], and [`ThreadId`], [`IntoThreadId`], [`Digest`] and [`Place`] are at its root. The examples on these
 //! pages are written for it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -23,7 +23,7 @@ pub mod unicode;
 #[doc(hidden)]
 pub use digest::from_text;
 pub use digest::{Digest, ParseDigestError};
-pub use thread_id::{InvalidThreadId, ThreadId};
+pub use thread_id::{IntoThreadId, InvalidThreadId, ThreadId};
 
 /// The place of an entry in a thread's journal, counted from 0.
 pub type Place = u64;

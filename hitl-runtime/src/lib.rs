@@ -33,7 +33,7 @@ pub use agent::{
     NoAsk, NoEdit, Preview, Reproposal, Review, Running, Snapshot, SystemClock, ThreadView,
 };
 pub use error::{Error, ErrorKind, Incompatibility, Violation};
-pub use hitl_core::{InvalidThreadId, ThreadId};
+pub use hitl_core::{IntoThreadId, InvalidThreadId, ThreadId};
 use hitl_core::{env, text, unicode};
 pub use journal::{Digest, Operator, Place, Question, Reason, Rejection};
 pub use node::{Cx, Deps, NodeError, Provides};

@@ -46,7 +46,7 @@ impl<S: StoreFactory> System<S> {
     }
 
     fn turn(&self, thread: usize) -> Result<ClerkTurn, Error> {
-        self.process.wait(self.process.agent.thread(THREADS[thread]))
+        self.process.wait(self.process.agent.turn(THREADS[thread]))
     }
 
     fn check_view(&mut self, number: usize, thread: &Thread, reference: &Reference) {

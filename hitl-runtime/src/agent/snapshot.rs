@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// let Snapshot { place, standing, fields, .. } = agent.get(&"ticket-A-9133".try_into()?).await?;
+/// let Snapshot { place, standing, fields, .. } = agent.snapshot("ticket-A-9133").await?;
 /// assert_eq!((place, standing), (2, ThreadStatus::Waiting));
 /// assert_eq!(fields.draft.map(|draft| draft.dollars), Some(149));
 /// assert_eq!(fields.outcome, None);

@@ -78,7 +78,7 @@ pub struct Lease {
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?.edit(&mara(), |draft| draft.dollars = 99).await?;
-/// for entry in agent.history(&"ticket-A-9133".try_into()?, 0, 100).await? {
+/// for entry in agent.history("ticket-A-9133", 0, 100).await? {
 ///     match &entry.event {
 ///         Event::Decided { operator, verdict: Decision::Edit { before, after, .. }, .. } => {
 ///             println!("{operator} made {after} of {before}");

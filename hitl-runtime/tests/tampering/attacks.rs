@@ -65,7 +65,7 @@ pub async fn assert_rejected<S: Store + Clone>(
 ) {
     let (agent, Bank(paid, _)) = agent(store.clone(), keyed.map(keys));
     let errors: [Error; 4] = [
-        agent.thread(thread).await.unwrap_err(),
+        agent.turn(thread).await.unwrap_err(),
         agent.resume(thread).await.unwrap_err(),
         agent.decide(thread, digest, &clerk(), Verdict::Approve).await.unwrap_err(),
         agent.verify(&id(thread)).await.unwrap_err(),

@@ -237,7 +237,7 @@ async fn open(store: &MemoryStore) -> Vec<hitl::store::Record> {
 
 /// Signs both reviews, each with the digest that the new program shows, and returns the outcome.
 async fn signed(agent: &Agent<v2::Letters>) -> String {
-    let v2::LettersTurn::Several(reviews) = agent.thread("t").await.unwrap() else { panic!() };
+    let v2::LettersTurn::Several(reviews) = agent.turn("t").await.unwrap() else { panic!() };
     let mut last = None;
     for review in reviews {
         last = Some(match review {

@@ -116,7 +116,7 @@ pub fn assert_incompatible<G: Graph>(
         let before = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
         let check: CompatibilityReport = agent.check("t").await.unwrap();
         assert!(!check.can_go_on());
-        let mut errors = vec![agent.thread("t").await.err(), agent.resume("t").await.err()];
+        let mut errors = vec![agent.turn("t").await.err(), agent.resume("t").await.err()];
         if let Some(digest) = digest {
             for verdict in [Verdict::Approve, Verdict::Edit { patch: serde_json::json!({}) }] {
                 errors.push(agent.decide("t", digest, &mara(), verdict).await.err());

@@ -146,7 +146,7 @@ async fn a_clerk_cannot_pay_what_a_director_must_sign() {
             "ran pay_large",
         ]
     );
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn one_verdict_signs_the_next_review_if_permitted() {
             "bea approve pay_large by the edit",
         ]
     );
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn the_review_that_an_edit_opens_has_its_own_deadline() {
     );
     clock.advance(std::time::Duration::from_secs(24 * 3_600));
     assert_eq!(agent.sweep().await.unwrap().len(), 1);
-    let TillTurn::Done(outcome) = agent.thread("t").await.unwrap() else { panic!() };
+    let TillTurn::Done(outcome) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "rejected by hitl");
     assert!(bank.paid().is_empty());
 }
@@ -275,7 +275,7 @@ async fn a_pending_edit_continues_in_another_process() {
         let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
         let first = Till::new(Bank::default(), store.clone()).clock(clock.clone());
         let review = small(&first, "t").await;
-        let opened = first.history(&"t".parse().unwrap(), 0, 100).await.unwrap().len();
+        let opened = first.history("t", 0, 100).await.unwrap().len();
         let _ = review.edit(&operator, |draft| draft.cents = 999_999).await.unwrap();
         // The journal of a process that died there ends with the edit's own entry.
         let cut = MemoryStore::new();
@@ -320,7 +320,7 @@ async fn a_snapshot_keeps_the_origin_of_an_edit() {
     let turn = review.edit(&both(), |draft| draft.cents = 999_999).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(_)));
     assert_eq!(bank.paid(), [(999_999, "bea".into(), "large".into())]);
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 /// An entry that signs by an edit is rejected if it names another operator, if the edit's operator did not hold the

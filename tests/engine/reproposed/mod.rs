@@ -16,7 +16,7 @@ use hitl::{Agent, Graph, HistoryEntry, journal::Event};
 /// Returns the entries of a thread as text: event, node and, where recorded, role or operator. Start, end, resumption
 /// and renewals are left out.
 async fn summary<G: Graph>(agent: &Agent<G>, thread: &str) -> Vec<String> {
-    let entries = agent.history(&thread.parse().unwrap(), 0, 1_000).await.unwrap();
+    let entries = agent.history(thread, 0, 1_000).await.unwrap();
     entries.iter().filter_map(summarize).collect()
 }
 

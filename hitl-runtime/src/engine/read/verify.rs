@@ -26,7 +26,7 @@ use crate::{
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// let kept = serde_json::to_string(&agent.verify(&"ticket-A-9133".try_into()?).await?)?;
+/// let kept = serde_json::to_string(&agent.verify("ticket-A-9133").await?)?;
 ///
 /// // A year later.
 /// let head: JournalHead = serde_json::from_str(&kept)?;
@@ -61,7 +61,7 @@ impl JournalHead {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// let audit = agent.audit(&"ticket-A-9133".try_into()?, None).await?;
+/// let audit = agent.audit("ticket-A-9133", None).await?;
 /// assert!(audit.findings.is_empty() && audit.unchecked.is_empty());
 /// # Ok(())
 /// # }

@@ -69,7 +69,7 @@ pub enum ThreadEvent {
 /// use hitl::{ThreadEvent, ThreadId};
 ///
 /// let agent = RefundAgent::new(MemoryStore::new());
-/// let mut listener = agent.listen(&ThreadId::new("ticket-A-9133")?);
+/// let mut listener = agent.listen("ticket-A-9133")?;
 /// # let _ = waiting(&agent, "A-9133").await?;
 /// let ThreadEvent::Entry(first) = listener.next().await else { panic!("the thread has begun") };
 /// assert_eq!(first.event.name(), "started");
@@ -104,7 +104,7 @@ impl Subscription {
     /// use hitl::ThreadId;
     ///
     /// let agent = RefundAgent::new(MemoryStore::new());
-    /// let mut listener = agent.listen(&ThreadId::new("ticket-A-9133")?);
+    /// let mut listener = agent.listen("ticket-A-9133")?;
     /// assert!(listener.try_next().is_none());
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// assert!(listener.try_next().is_some());
@@ -129,7 +129,7 @@ impl Subscription {
     /// use hitl::ThreadId;
     ///
     /// let agent = RefundAgent::new(MemoryStore::new());
-    /// let heard = agent.listen(&ThreadId::new("ticket-A-9133")?).stream();
+    /// let heard = agent.listen("ticket-A-9133")?.stream();
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// // The entries of `start`: started, ran, paused.
     /// assert_eq!(heard.take(3).collect::<Vec<_>>().await.len(), 3);
