@@ -252,7 +252,8 @@ impl Bare {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut insert = transaction.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5)")?;
             for (thread, record) in group {
-                let (thread, place) = (i64::try_from(self.next + thread)?, i64::try_from(record.place)?);
+                let (thread, place) =
+                    (i64::try_from(self.next + thread)?, i64::try_from(record.place.get())?);
                 insert.execute((thread, place, record.snapshot, record.hash.as_bytes(), &record.body))?;
             }
             drop(insert);

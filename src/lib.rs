@@ -133,8 +133,9 @@
 //!
 //! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and for threads that need not survive the process;
 //! `SqliteStore` (feature `sqlite`, on by default) is one file, which several processes may open at once. For a store
-//! of your own, run the conformance suite of the module `testkit` on it. With the feature `kms`, `store::EncryptedStore` wraps any store and
-//! encrypts every entry under data keys of AWS KMS, or of a key service of your own.
+//! of your own, run the conformance suite of the module `testkit` on it. With the feature `kms`,
+//! `store::encrypted::EncryptedStore` wraps any store and encrypts every entry under data keys of AWS KMS, or of a key
+//! service of your own.
 //!
 //! # Code changes with open threads
 //!
@@ -162,9 +163,15 @@
 //! # #[cfg(not(all(feature = "cli", feature = "sqlite")))]
 //! # fn main() {}
 //! ```
+//!
+//! # Paths
+//!
+//! Every item has one path. The exceptions are the [`prelude`], and the items of [`store`] that most programs name,
+//! which are at the root too: [`MemoryStore`], `SqliteStore`, [`OpenReview`], [`Page`], [`Store`], [`StoreError`] and
+//! [`ThreadStatus`]. Items of the hidden module `__private` are for generated code, and no part of the API.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -675,9 +682,9 @@ pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Digest, Draft, Error,
     ErrorKind, Failed, InDoubt, Incompatibility, IntoThreadId, InvalidThreadId, ManualClock, MemoryStore,
-    NextReview, NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, Place, Preview, Provides, Question,
-    Reason, Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError, SystemClock, ThreadId,
-    ThreadStatus, ThreadView, Verdict, Violation,
+    NextReview, NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, ParseDigestError, Place, Preview,
+    Provides, Question, Reason, Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError,
+    SystemClock, ThreadId, ThreadStatus, ThreadView, Verdict, Violation,
 };
 pub use hitl_runtime::{journal, model, store};
 #[cfg(feature = "testkit")]
@@ -716,6 +723,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub type NodeResult<T, E = NodeError> = std::result::Result<T, E>;
 
 /// The items that a file with an agent commonly uses.
+// The nouns among them are types that every such file writes: `Approved`, `Rejection` and `Question` are parameters of
+// nodes, and `Operator`, `Verdict` and `Reason` are arguments of a decision. A type of the user's own with one of these
+// names takes precedence, because the prelude is imported by a glob.
 pub mod prelude {
     pub use garde::Validate;
     pub use schemars::JsonSchema;

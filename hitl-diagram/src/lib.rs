@@ -1,7 +1,7 @@
 //! Diagrams of the graphs of `hitl`, as SVG and as Mermaid, with the position of a thread.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 mod item;
 mod layout;

@@ -194,7 +194,7 @@ async fn one_of_several_processes_appends_at_each_place() {
     for record in conformance::read_journal(&store, &thread("prize")).await {
         let body = String::from_utf8(record.body).unwrap();
         assert!(
-            body.contains(&format!("child {}", winners[&record.place])),
+            body.contains(&format!("child {}", winners[&record.place.get()])),
             "place {}: {body}",
             record.place
         );
@@ -716,7 +716,7 @@ async fn a_damaged_page_is_an_error_only_where_it_is_read() {
     fs::write(&path, bytes).unwrap();
 
     let store = SqliteStore::open(&path).await.unwrap();
-    let said = failure_text(store.entries(&thread("damaged"), 0, 1_000).await);
+    let said = failure_text(store.entries(&thread("damaged"), 0.into(), 1_000).await);
     assert!(said.contains("the file is damaged") && said.contains("restore a backup"), "{said}");
     assert!(failure_text(store.delete(&thread("damaged")).await).contains("the file is damaged"));
     for name in ["before", "after"] {
@@ -748,8 +748,8 @@ async fn invalid_column_values_are_errors_and_no_panics() {
         let ticket = thread("ticket");
         let answers = [
             store.tail(&ticket).await.err(),
-            store.entries(&ticket, 0, 10).await.err(),
-            store.entries(&thread("other"), 0, 10).await.err(),
+            store.entries(&ticket, 0.into(), 10).await.err(),
+            store.entries(&thread("other"), 0.into(), 10).await.err(),
             store.reviews(None, 10).await.err(),
             store.threads(None, None, 10).await.err(),
         ];

@@ -252,7 +252,7 @@ async fn an_old_thread_with_a_look_alike_name_is_readable() {
     let agent = CallAgent::new(MemoryStore::new());
     let digest = waiting(&agent).await;
     let _ = agent.decide("t", digest, &clerk("mara"), Verdict::Approve).await.unwrap();
-    let mut records = agent.store().entries(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let mut records = agent.store().entries(&"t".parse().unwrap(), 0.into(), 100).await.unwrap();
     let old = hitl::ThreadId::existing("a\u{200b}b").unwrap();
     // Chain the records as an older version did, which accepted such names.
     let mut before = Digest::of(format!("hitl journal 1\0{old}").as_bytes());

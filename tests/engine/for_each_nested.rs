@@ -381,7 +381,7 @@ async fn a_new_process_resumes_in_the_middle_of_a_for() {
     assert_eq!((log[0].as_str(), log[11].as_str()), ("0.0 of page 0", "1.0 of page 1"));
     assert_eq!(log[131], "page 11: 10 lines, 10 seen");
     assert_eq!(log[130], "11.9! of page 11");
-    let records = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+    let records = agent.store().entries(&id("t"), 0.into(), 10_000).await.unwrap();
     assert!(records.iter().filter(|record| record.snapshot).count() >= 3);
     // `get_at` reads the journal from the first entry, not from a snapshot.
     assert!(agent.snapshot_at(&id("t"), records.last().unwrap().place).await.is_ok());
@@ -394,7 +394,7 @@ async fn snapshots_grow_linearly_with_the_items() {
     for pages in [100, 200, 400] {
         let agent = Stamper::new(World::new(), MemoryStore::new());
         let _ = agent.start("t", book(pages, 0)).await.unwrap();
-        let records = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+        let records = agent.store().entries(&id("t"), 0.into(), 10_000).await.unwrap();
         sizes.push(
             records.iter().filter(|record| record.snapshot).map(|record| record.body.len()).max().unwrap(),
         );

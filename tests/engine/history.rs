@@ -36,7 +36,7 @@ async fn small_store_pages_do_not_truncate_the_history() {
     );
     done(open(&agent, "t").await.approve(&mara()).await.unwrap());
     let places = async |from, limit| -> Vec<u64> {
-        agent.history(&id("t"), from, limit).await.unwrap().iter().map(|entry| entry.place).collect()
+        agent.history(&id("t"), from, limit).await.unwrap().iter().map(|entry| entry.place.get()).collect()
     };
     assert_eq!(places(0, 100).await, [0, 1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(places(1, 5).await, [1, 2, 3, 4, 5]);
@@ -47,7 +47,7 @@ async fn small_store_pages_do_not_truncate_the_history() {
 async fn the_starting_runner_takes_the_lease() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let _ = open(&agent, "t").await;
-    let records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
+    let records = agent.store().entries(&id("t"), 0.into(), 100).await.unwrap();
     let mut entries = records.iter().map(|record| serde_json::from_slice::<Entry>(&record.body).unwrap());
     assert_eq!(entries.next().unwrap().lease.unwrap().runner, "");
     // The runner has just taken the lease, so later entries do not renew it.
@@ -64,7 +64,7 @@ async fn past_states_are_readable() {
     let now = agent.snapshot(&id("t")).await.unwrap();
     assert_eq!((now.standing, now.fields.draft.unwrap().amount), (ThreadStatus::Ended, 99.0));
     let error = agent.snapshot_at(&id("t"), 99).await.err().unwrap();
-    assert!(matches!(error, Error::NoSuchPlace { head: 7, .. }), "{error}");
+    assert!(matches!(error, Error::NoSuchPlace { head, .. } if head == 7), "{error}");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_fork_continues_from_the_past_without_its_signatures() {
 
 /// Copies the journal of thread `t`, modified by `change`, into a new store, and returns an agent on that store.
 async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -> Agent<RefundAgent> {
-    let mut records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
+    let mut records = agent.store().entries(&id("t"), 0.into(), 100).await.unwrap();
     change(&mut records);
     let store = MemoryStore::new();
     let (standing, reviews) = (ThreadStatus::Waiting, vec![]);
@@ -116,8 +116,9 @@ async fn changed_or_swapped_entries_are_detected_before_anything_runs() {
         let (a, b) = (records[1].body.clone(), records[2].body.clone());
         (records[1].body, records[2].body) = (b, a);
     };
-    let renumber =
-        |records: &mut Vec<Record>| (0..).zip(records).for_each(|(place, record)| record.place = place);
+    let renumber = |records: &mut Vec<Record>| {
+        (0..).zip(records).for_each(|(place, record)| record.place = hitl::Place::new(place))
+    };
     let remove = |records: &mut Vec<Record>| {
         records.remove(1);
         renumber(records);

@@ -10,7 +10,7 @@ use crate::{Digest, Place, ThreadId};
 ///
 /// let body = br#"{"kind":"ended"}"#.to_vec();
 /// let record = Record::new(3, Digest::of(&body), body);
-/// assert_eq!((record.place, record.snapshot), (3, false));
+/// assert!(record.place == 3 && !record.snapshot);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,8 +27,8 @@ pub struct Record {
 
 impl Record {
     /// Creates the record of an entry without a snapshot.
-    pub fn new(place: Place, hash: Digest, body: Vec<u8>) -> Self {
-        Self { place, hash, body, snapshot: false }
+    pub fn new(place: impl Into<Place>, hash: Digest, body: Vec<u8>) -> Self {
+        Self { place: place.into(), hash, body, snapshot: false }
     }
 
     /// Sets the entry in its stored form.
@@ -127,10 +127,10 @@ impl Append {
             "its places are not consecutive"
         } else if self.reviews.iter().any(|review| review.thread != self.thread) {
             "one of its reviews belongs to another thread"
-        } else if !self.records.iter().all(|record| is_storable(record.place)) {
+        } else if !self.records.iter().all(|record| is_storable(record.place.get())) {
             "one of its places exceeds i64::MAX"
         } else if !self.reviews.iter().all(|review| {
-            is_storable(review.place)
+            is_storable(review.place.get())
                 && is_storable(review.opened_ms)
                 && review.deadline_ms.is_none_or(is_storable)
         }) {

@@ -87,10 +87,10 @@ impl OpenReview {
         graph: impl Into<String>,
         node: impl Into<String>,
         digest: Digest,
-        place: Place,
+        place: impl Into<Place>,
         opened_ms: u64,
     ) -> Self {
-        let (graph, node) = (graph.into(), node.into());
+        let (graph, node, place) = (graph.into(), node.into(), place.into());
         Self { thread, graph, node, digest, role: None, place, opened_ms, deadline_ms: None }
     }
 

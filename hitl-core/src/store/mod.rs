@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use hitl::store::{Append, MemoryStore, Record, Store, StoreError, ThreadStatus};
-//! use hitl::{Digest, ThreadId};
+//! use hitl::{Digest, Place, ThreadId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //! store.append(first.clone()).await?;
 //!
 //! // A second append at the same place is a conflict, and nothing is written.
-//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: 0, .. })));
+//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: Place::START, .. })));
 //! assert_eq!(store.tail(&thread).await?.map(|tail| tail.records.len()), Some(1));
 //! # Ok(())
 //! # }
@@ -41,8 +41,7 @@ pub use layer::{LayeredStore, StoreLayer};
 pub use memory::MemoryStore;
 pub use page_token::{page_token, position_after};
 
-pub use crate::Place;
-use crate::ThreadId;
+use crate::{Place, ThreadId};
 
 /// Storage of journals. Run the conformance suite of `hitl-testkit` on every implementation. For an example of use,
 /// see [the module](self).

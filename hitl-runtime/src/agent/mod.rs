@@ -8,7 +8,7 @@ mod review;
 mod snapshot;
 mod thread_state;
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 pub use self::{
     graph::{Asks, CanAsk, CanEdit, Edits, Graph, NoAsk, NoEdit},
@@ -487,10 +487,10 @@ impl<G: Graph> Agent<G> {
     pub async fn fork(
         &self,
         thread: impl IntoThreadId,
-        place: Place,
+        place: impl Into<Place>,
         new: impl IntoThreadId,
     ) -> Result<G::Turn, Error> {
-        self.turn_of(self.engine.fork(&thread.into_thread_id()?, place, new.into_thread_id()?).await?)
+        self.turn_of(self.engine.fork(&thread.into_thread_id()?, place.into(), new.into_thread_id()?).await?)
     }
 
     /// Returns a view of a thread: everything about it as serializable data, to be shown to people and to programs that
@@ -559,9 +559,9 @@ impl<G: Graph> Agent<G> {
     pub async fn snapshot_at(
         &self,
         thread: impl IntoThreadId,
-        place: Place,
+        place: impl Into<Place>,
     ) -> Result<Snapshot<G::State>, Error> {
-        Snapshot::new::<G>(self.engine.read_at(&thread.into_thread_id()?, place).await?)
+        Snapshot::new::<G>(self.engine.read_at(&thread.into_thread_id()?, place.into()).await?)
     }
 
     /// Returns at most `limit` entries, starting at a place, oldest first. It returns fewer only at the end of the
@@ -589,10 +589,10 @@ impl<G: Graph> Agent<G> {
     pub async fn history(
         &self,
         thread: impl IntoThreadId,
-        from: Place,
+        from: impl Into<Place>,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
-        self.engine.history(&thread.into_thread_id()?, from, limit).await
+        self.engine.history(&thread.into_thread_id()?, from.into(), limit).await
     }
 
     /// Returns the open reviews, oldest first. `after` is the `next` of the previous page.
@@ -811,7 +811,7 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use hitl::journal::{JournalKey, JournalKeys};
     ///
-    /// let (store, thread) = (MemoryStore::new(), "ticket-A-9133".try_into()?);
+    /// let (store, thread) = (MemoryStore::new(), "ticket-A-9133");
     /// let old = RefundAgent::new(store.clone());
     /// let _ = waiting(&old, "A-9133").await?;
     ///
@@ -906,5 +906,11 @@ impl<G: Graph> Agent<G> {
     fn turn_of(&self, fold: Fold) -> Result<G::Turn, Error> {
         let thread = fold.thread.clone();
         contain_panics_sync(&thread, || G::turn(ThreadState::new(self, fold)?))
+    }
+}
+
+impl<G: Graph> fmt::Debug for Agent<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("graph", &G::SPEC.name).finish_non_exhaustive()
     }
 }

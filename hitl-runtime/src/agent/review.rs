@@ -339,3 +339,9 @@ impl<G: Graph, D, A, E> fmt::Debug for Review<G, D, A, E> {
         fmt::Display::fmt(self, f)
     }
 }
+
+impl<G: Graph> fmt::Debug for AnyReview<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyReview").field("thread", &self.turn.fold.thread).finish_non_exhaustive()
+    }
+}

@@ -96,7 +96,7 @@ impl SourceRef<'_> {
 /// let made: Proposal = serde_json::from_str(r#"{"made": {"from": {"after": "draft"}, "roles": ["clerk"]}}"#)?;
 /// assert!(matches!(made, Proposal::Made { roles, .. } if roles == ["clerk"]));
 /// let signed: Proposal = serde_json::from_str(r#"{"signed": {"edit": 7}}"#)?;
-/// assert!(matches!(signed, Proposal::Signed { edit: 7, .. }));
+/// assert!(matches!(signed, Proposal::Signed { edit, .. } if edit == 7));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -380,7 +380,7 @@ impl Pending {
                 id: &fold.id,
                 node,
                 field: &self.field,
-                place: self.opened,
+                place: self.opened.get(),
                 requester: fold.requester.as_deref(),
                 draft: &draft,
                 covers: &self.covered,

@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use hitl::store::{Append, MemoryStore, Record, Store, StoreError, ThreadStatus};
-//! use hitl::{Digest, ThreadId};
+//! use hitl::{Digest, Place, ThreadId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,12 +21,11 @@
 //! store.append(first.clone()).await?;
 //!
 //! // A second append at the same place is a conflict, and nothing is written.
-//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: 0, .. })));
+//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: Place::START, .. })));
 //! assert_eq!(store.tail(&thread).await?.map(|tail| tail.records.len()), Some(1));
 //! # Ok(())
 //! # }
 //! ```
-//!
 
 #[cfg(any(feature = "dynamodb", feature = "kms"))]
 mod compression;
@@ -38,14 +37,11 @@ mod env;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-#[cfg(feature = "dynamodb")]
-pub use dynamo::DynamoStore;
-#[cfg(feature = "kms")]
-pub use encrypted::EncryptedStore;
 pub use env::{UnusableStore, from_env};
+pub(crate) use hitl_core::Place;
 pub use hitl_core::store::{
-    Append, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError,
-    StoreLayer, Tail, ThreadStatus, page_token, position_after,
+    Append, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError, StoreLayer,
+    Tail, ThreadStatus, page_token, position_after,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

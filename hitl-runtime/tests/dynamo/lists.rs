@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hitl_runtime::{
     ThreadId,
-    store::{Append, DynamoStore, Record, Store as _, ThreadStatus},
+    store::{Append, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, DynamoStore, OpenReview, Record, Store as _, ThreadStatus},
+    store::{Append, OpenReview, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 
 use crate::{
@@ -53,7 +53,7 @@ async fn put_old(emulator: &Emulator, append: &Append) {
     let mut items = Vec::new();
     if let Some(OpenReview { opened_ms, place, .. }) = reviews.first() {
         let json = serde_json::to_vec(reviews).unwrap();
-        let block = place >> 5;
+        let block = place.get() >> 5;
         let digest = Digest::of(&json);
         let blocks =
             [&[0], &opened_ms.to_be_bytes()[..], &block.to_be_bytes(), &digest.as_bytes()[..8]].concat();

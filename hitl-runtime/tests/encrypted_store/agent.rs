@@ -1,6 +1,6 @@
 //! A whole agent over an encrypted store (`EncryptedStore`).
 
-use hitl::{Error, StoreError, store::EncryptedStore};
+use hitl::{Error, Place, StoreError, store::encrypted::EncryptedStore};
 use hitl_runtime::store::{MemoryStore, Store as _};
 
 use crate::{journal::rewrite, vault::Vault};
@@ -39,14 +39,14 @@ async fn a_tampered_entry_is_rejected() {
     let digest = waiting(&agent, "A-9133").await.unwrap().digest();
     let thread = hitl::ThreadId::new("ticket-A-9133").unwrap();
     rewrite(&inner, &thread, |all| *all[0].body.last_mut().unwrap() ^= 1).await;
-    let before = inner.entries(&thread, 0, 100).await.unwrap();
+    let before = inner.entries(&thread, 0.into(), 100).await.unwrap();
 
     let tampered = |error: Error| {
-        assert!(matches!(error, Error::Store(StoreError::Decryption { place: 0, .. })), "{error}");
+        assert!(matches!(error, Error::Store(StoreError::Decryption { place: Place::START, .. })), "{error}");
     };
     tampered(agent.turn("ticket-A-9133").await.err().unwrap());
     tampered(agent.verify(&thread).await.err().unwrap());
     let decided = agent.decide("ticket-A-9133", digest, &mara(), hitl::Verdict::Approve).await;
     tampered(decided.err().unwrap());
-    assert_eq!(inner.entries(&thread, 0, 100).await.unwrap(), before);
+    assert_eq!(inner.entries(&thread, 0.into(), 100).await.unwrap(), before);
 }

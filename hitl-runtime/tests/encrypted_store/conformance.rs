@@ -1,8 +1,8 @@
 //! The store conformance suite, run against encrypted stores.
 
 use hitl_runtime::store::{
-    EncryptedStore, MemoryStore, SqliteStore,
-    encrypted::{Bounds, Keyring},
+    MemoryStore, SqliteStore,
+    encrypted::{Bounds, EncryptedStore, Keyring},
 };
 use hitl_testkit::conformance;
 

@@ -30,7 +30,7 @@ pub async fn write(store: &impl Store, thread: &ThreadId, bodies: &[&str]) {
 
 /// Changes a journal as an attacker with access to the store can: reads it, deletes it, and writes it changed.
 pub async fn rewrite(store: &MemoryStore, thread: &ThreadId, change: impl FnOnce(&mut Vec<Record>)) {
-    let mut records = store.entries(thread, 0, usize::MAX).await.unwrap();
+    let mut records = store.entries(thread, 0.into(), usize::MAX).await.unwrap();
     store.delete(thread).await.unwrap();
     change(&mut records);
     store.append(append(thread, None, records)).await.unwrap();

@@ -16,7 +16,7 @@ pub fn id(thread: &str) -> ThreadId {
 pub async fn read(store: &dyn Store, thread: &ThreadId) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     loop {
-        let page = store.entries(thread, records.len() as u64, 100).await.unwrap();
+        let page = store.entries(thread, (records.len() as u64).into(), 100).await.unwrap();
         if page.is_empty() {
             return records;
         }
@@ -84,7 +84,7 @@ pub async fn an_edited_snapshot<S: Store + Clone>(store: S) {
     let mut records = read(&store, &thread).await;
     let first = store.tail(&thread).await.unwrap().unwrap().records[0].place;
     assert!(first > 0, "a tail that begins at a snapshot");
-    let at = usize::try_from(first).unwrap();
+    let at = usize::try_from(first.get()).unwrap();
     let whole = records.clone();
     records[at].body = replace(&records[at].body, "\"rounds\":90", "\"rounds\":91");
     write(&store, &thread, records).await;

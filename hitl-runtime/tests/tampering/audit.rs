@@ -35,11 +35,11 @@ async fn findings_after_change(
     change: impl FnOnce(&mut Vec<Record>),
 ) -> Vec<(u64, FindingKind)> {
     change(&mut records);
-    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place);
+    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place.into());
     relink(&id("t"), &mut records);
     write(&store, &id("t"), records).await;
     let audit = agent(store, None).0.audit(&id("t"), None).await.unwrap();
-    audit.findings.into_iter().map(|finding| (finding.place, finding.kind)).collect()
+    audit.findings.into_iter().map(|finding| (finding.place.get(), finding.kind)).collect()
 }
 
 fn index_of(records: &[Record], event: &str) -> usize {

@@ -98,7 +98,7 @@ impl Setup {
         more.iter().for_each(|(member, value)| body[member] = value.clone());
         let (place, text) = (last.place + 1, body.to_string());
         let body = match by {
-            Some(key) => mac(key, "t", place, last.hash, &text).into_bytes(),
+            Some(key) => mac(key, "t", place.get(), last.hash, &text).into_bytes(),
             None => text.into_bytes(),
         };
         let record =

@@ -1,6 +1,6 @@
 //! Access tokens: signed JWTs (RFC 7519) that identify a subject, verified by the issuer's keys (RFC 7517).
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use hitl_runtime::{Digest, Operator, ThreadId, journal::Evidence};
 use jsonwebtoken::{
@@ -301,4 +301,15 @@ impl Subject {
 
 fn invalid(why: &str) -> ApiError {
     ApiError::new(401, "token_invalid", format!("the token is invalid: {why}"))
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("roles", &self.roles)
+            .field("max_lifetime", &self.max_lifetime)
+            .finish_non_exhaustive()
+    }
 }

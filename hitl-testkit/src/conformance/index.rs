@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hitl_core::{
     Digest,
-    store::{OpenReview, Place, Store, StoreError, ThreadStatus},
+    store::{OpenReview, Store, StoreError, ThreadStatus},
 };
 
 use super::samples::{delete, due, entries, key, name, named, ok, review, reviews_of, same, standings};
@@ -36,7 +36,7 @@ pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
         vec![],
     ];
     for (place, mut reviews) in steps.into_iter().enumerate() {
-        let place = place as Place;
+        let place = place as u64;
         ok("append", store.append(entries(&thread, place..place + 1).with_reviews(reviews.clone())).await);
         reviews.sort_by_key(|review| review.opened_ms);
         same("the open reviews", &reviews_of(&store, &[&thread], 2).await, &reviews);
@@ -126,7 +126,7 @@ pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
         let mut expected = BTreeMap::new();
         for (i, thread) in threads.iter().enumerate() {
             let standing = ALL[(i + round * (i % 2)) % ALL.len()];
-            let round = round as Place;
+            let round = round as u64;
             ok("append", store.append(entries(thread, round..round + 1).with_standing(standing)).await);
             expected.insert(thread.clone(), standing);
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use hitl_core::{
-    Digest, ThreadId,
-    store::{OpenReview, Place, Record, Store, StoreError, ThreadStatus},
+    Digest, Place, ThreadId,
+    store::{OpenReview, Record, Store, StoreError, ThreadStatus},
 };
 
 use super::read_journal;
@@ -18,7 +18,11 @@ pub async fn unknown_thread<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("unknown");
     same("the tail of an unknown thread", &ok("tail", store.tail(&thread).await), &None);
-    same("the entries of an unknown thread", &ok("entries", store.entries(&thread, 0, 10).await), &vec![]);
+    same(
+        "the entries of an unknown thread",
+        &ok("entries", store.entries(&thread, Place::START, 10).await),
+        &vec![],
+    );
     ok("delete an unknown thread", store.delete(&thread).await);
 }
 
@@ -31,16 +35,16 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
     let thread = name("order");
     let mut written = Vec::new();
     for count in [1, 3, 1, 7, 2, 40, 1] {
-        let from = written.len() as Place;
+        let from = written.len() as u64;
         let mut append = entries(&thread, from..from + count);
-        append.records.iter_mut().for_each(|record| record.snapshot = record.place % 5 == 2);
+        append.records.iter_mut().for_each(|record| record.snapshot = record.place.get() % 5 == 2);
         written.extend(append.records.clone());
         ok("append", store.append(append).await);
     }
     for from in [0, 1, 20, 54, 55, 56, u64::MAX] {
         for limit in [0, 1, 7, 55, usize::MAX] {
             let what = format!("at most {limit} entries from place {from} on");
-            let read = ok(&what, store.entries(&thread, from, limit).await);
+            let read = ok(&what, store.entries(&thread, from.into(), limit).await);
             let start = usize::try_from(from).map_or(written.len(), |from| from.min(written.len()));
             let fit = limit.min(written.len() - start);
             assert!(read.len() <= fit, "{what}: {} were returned", read.len());
@@ -62,17 +66,17 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
 pub async fn conflicts<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("fence");
-    let try_at = async |place: Place, count: u64| {
+    let try_at = async |place: u64, count: u64| {
         let mut append = entries(&thread, place..place + count);
         append
             .records
             .iter_mut()
-            .for_each(|record| *record = entry(record.place, "loser").with_snapshot(true));
+            .for_each(|record| *record = entry(record.place.get(), "loser").with_snapshot(true));
         append.standing = ThreadStatus::Failed;
         append.reviews = vec![review(&thread, place, 7)];
         match store.append(append).await {
             Err(StoreError::Conflict { thread: of, place: at }) => {
-                same("the thread and the place of the conflict", &(of, at), &(thread.clone(), place));
+                same("the thread and the place of the conflict", &(of, at), &(thread.clone(), place.into()));
             }
             other => panic!(
                 "an append at place {place} must be rejected with `Conflict`, but the result was {other:?}"
@@ -149,7 +153,7 @@ pub async fn invalid_appends<S: Store>(open: impl AsyncFn() -> S) {
 pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("tails");
-    let steps: [(u64, &[Place], Place); 8] = [
+    let steps: [(u64, &[u64], u64); 8] = [
         (1, &[], 0),
         (4, &[], 0),
         (1, &[5], 5),
@@ -161,9 +165,12 @@ pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     ];
     let mut written = Vec::new();
     for (count, snapshots, from) in steps {
-        let head = written.len() as Place;
+        let head = written.len() as u64;
         let mut append = entries(&thread, head..head + count);
-        append.records.iter_mut().for_each(|record| record.snapshot = snapshots.contains(&record.place));
+        append
+            .records
+            .iter_mut()
+            .for_each(|record| record.snapshot = snapshots.contains(&record.place.get()));
         written.extend(append.records.clone());
         ok("append", store.append(append).await);
         let tail = ok("tail", store.tail(&thread).await);
@@ -209,7 +216,7 @@ pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
         };
         same(
             "the journal of a thread with a similar name",
-            &ok("entries", store.entries(thread, 0, 10).await),
+            &ok("entries", store.entries(thread, Place::START, 10).await),
             &expected,
         );
     }
@@ -292,7 +299,7 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
         let tail = ok("tail", store.tail(&thread).await).map(|tail| tail.records);
         assert!(tail == Some(vec![record]), "a body of {size} bytes was changed");
     }
-    same("the length of the journal", &(read_journal(&store, &thread).await.len() as Place), &place);
+    same("the length of the journal", &(read_journal(&store, &thread).await.len() as u64), &place);
     ok("delete", store.delete(&thread).await);
 }
 
@@ -309,7 +316,7 @@ pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
     let mut written: Vec<Record> = Vec::new();
     // The number of bytes in each entry of an append.
     for sizes in [vec![2_900; 100], vec![10, 250_000, 10], vec![10, 1_500_000, 10], vec![15_000; 100]] {
-        let next = written.len() as Place;
+        let next = written.len() as u64;
         let records: Vec<_> =
             (next..).zip(&sizes).map(|(place, size)| entry(place, &"y".repeat(*size))).collect();
         let bytes: usize = records.iter().map(|record| record.body.len()).sum();
@@ -377,7 +384,11 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(gone).await);
     ok("delete again", store.delete(gone).await);
     same("the tail of the deleted thread", &ok("tail", store.tail(gone).await), &None);
-    same("the entries of the deleted thread", &ok("entries", store.entries(gone, 0, 10).await), &vec![]);
+    same(
+        "the entries of the deleted thread",
+        &ok("entries", store.entries(gone, Place::START, 10).await),
+        &vec![],
+    );
     same("the number of open reviews of the other threads", &reviews_of(&store, &of, 10).await.len(), &4);
     same("the number of other threads", &standings(&store, None, &of, 10).await.len(), &2);
     let answer = store.append(entries(gone, 100..101)).await;

@@ -205,7 +205,7 @@ async fn a_fork_of_an_old_thread_belongs_to_the_new_code() {
     let agent = v2::Refunds::new(world, store.clone());
     let v2::RefundsTurn::Execute(review) = agent.fork(&id("t"), 3, "f").await.unwrap() else { panic!() };
     assert_eq!(review.draft().cents, 14_900);
-    let forked = store.entries(&id("f"), 0, 100).await.unwrap();
+    let forked = store.entries(&id("f"), 0.into(), 100).await.unwrap();
     assert_eq!(names(&forked), ["started", "resumed", "paused"]);
     assert!(
         matches!(&events(&forked)[0], Event::Started { version: 2, print, .. } if print == agent.fingerprint())

@@ -279,7 +279,7 @@ async fn a_pending_edit_continues_in_another_process() {
         let _ = review.edit(&operator, |draft| draft.cents = 999_999).await.unwrap();
         // The journal of a process that died there ends with the edit's own entry.
         let cut = MemoryStore::new();
-        copy(&cut, "t", store.entries(&"t".parse().unwrap(), 0, opened + 1).await.unwrap()).await;
+        copy(&cut, "t", store.entries(&"t".parse().unwrap(), 0.into(), opened + 1).await.unwrap()).await;
         let bank = Bank::default();
         clock.advance(std::time::Duration::from_secs(60));
         let second = Till::new(bank.clone(), cut).clock(clock);
@@ -332,7 +332,7 @@ async fn a_forged_signature_by_an_edit_is_rejected() {
     let turn = small(&agent, "t").await.edit(&both(), |draft| draft.cents = 999_999).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(_)));
     clock.advance(std::time::Duration::from_secs(60));
-    let records = store.entries(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let records = store.entries(&"t".parse().unwrap(), 0.into(), 100).await.unwrap();
     let text = |at: usize| String::from_utf8(records[at].body.clone()).unwrap();
     for (place, from, to) in [
         (3, r#""roles":["clerk","director"]"#, r#""roles":["clerk"]"#),
@@ -356,7 +356,7 @@ async fn a_forged_signature_by_an_edit_is_rejected() {
         copy(&other, "t", forged).await;
         let bank = Bank::default();
         let error = Till::new(bank.clone(), other).clock(clock.clone()).resume("t").await.unwrap_err();
-        assert!(matches!(&error, Error::Damaged { place: 5, .. }), "{error}");
+        assert!(matches!(&error, Error::Damaged { place, .. } if *place == 5), "{error}");
         assert!(bank.paid().is_empty());
     }
 }

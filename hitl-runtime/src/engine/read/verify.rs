@@ -48,8 +48,8 @@ pub struct JournalHead {
 
 impl JournalHead {
     /// Creates a head from its parts, as they were kept elsewhere.
-    pub fn new(thread: ThreadId, place: Place, hash: Digest) -> Self {
-        Self { thread, place, hash }
+    pub fn new(thread: ThreadId, place: impl Into<Place>, hash: Digest) -> Self {
+        Self { thread, place: place.into(), hash }
     }
 }
 
@@ -113,7 +113,7 @@ impl Engine {
         let mut authentication = keys.map(|keys| Authentication::new(keys, thread, None));
         let mut findings = Vec::new();
         let mut note = |place, kind, problem: String| findings.push(Finding { place, kind, problem });
-        let (mut hash, mut next) = (genesis(thread.as_str()), 0);
+        let (mut hash, mut next) = (genesis(thread.as_str()), Place::START);
         loop {
             let records = self.store.entries(thread, next, 256).await?;
             if records.is_empty() {
@@ -149,7 +149,7 @@ impl Engine {
                 note(place, FindingKind::Unauthenticated, refusal(error)?);
             }
         }
-        let Some(place) = u64::checked_sub(next, 1) else {
+        let Some(place) = next.checked_sub(1) else {
             return Err(Error::UnknownThread { thread: thread.clone() });
         };
         if let Some(Err((place, error))) = authentication.map(Authentication::end) {

@@ -71,7 +71,7 @@ impl Engine {
 
     /// Reads every entry up to and including a place.
     async fn records_to(&self, thread: &ThreadId, place: Place) -> Result<Vec<Record>, Error> {
-        let (mut records, mut next) = (Vec::new(), 0);
+        let (mut records, mut next) = (Vec::new(), Place::START);
         loop {
             let page = self.store.entries(thread, next, 256).await?;
             let Some(last) = page.last() else { return Ok(records) };

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -215,6 +216,12 @@ impl Drop for SubscriptionGuard {
     }
 }
 
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -230,7 +237,7 @@ mod tests {
     fn reporter(subscribers: &Arc<Subscribers>, thread: &ThreadId) -> Reporter {
         Reporter::new(
             subscribers.clone(),
-            &Cx::new(thread.clone(), "id".into(), "draft", &Activation::to("draft", 3)),
+            &Cx::new(thread.clone(), "id".into(), "draft", &Activation::to("draft", 3.into())),
         )
     }
 

@@ -167,7 +167,7 @@ impl ThreadWriter {
                 .map_err(|e| unreadable(self.engine.graph, &thread, *place, damaged(e)))?;
             fold.apply(&entry).map_err(|e| unreadable(self.engine.graph, &thread, *place, e))?;
             fold.count(body.len(), snapshot.then_some(fold.snapshot_bytes));
-            fold.next = place + 1;
+            fold.next = *place + 1;
         }
         self.fold = fold;
         Ok(())
@@ -330,7 +330,7 @@ impl ThreadWriter {
         let Some(first) = self.entries.first().map(|entry| entry.place) else { return Ok(true) };
         let after = (first > 0).then_some(self.fold.hash);
         let records = self.link().await?;
-        let mine = (first + records.len() as Place - 1, self.fold.hash);
+        let mine = (first + records.len() as u64 - 1, self.fold.hash);
         let mut append = Append::new(self.fold.thread.clone(), records, thread_status(&self.fold))
             .with_reviews(reviews(&self.fold))
             .with_due_ms(due_ms(&self.fold))

@@ -58,7 +58,7 @@ impl PreparedAppend {
                 blocks: index::blocks(&rows),
                 ..Index::default()
             };
-            let place = records.first().map_or(0, |record| record.place);
+            let place = records.first().map_or(Place::START, |record| record.place);
             return Ok(Self { thread, records, reviews, rows, index, place, after });
         };
         Err(StoreError::InvalidAppend { thread, problem })
@@ -70,7 +70,7 @@ impl PreparedAppend {
     }
 
     fn last(&self) -> Place {
-        self.records.last().map_or(0, |record| record.place)
+        self.records.last().map_or(Place::START, |record| record.place)
     }
 
     /// Returns whether these entries directly follow that head.
@@ -213,7 +213,9 @@ impl Shared {
             writes.push(Write::put(Key::lag_marker(thread).item()));
         }
         // Its earlier entries must get the same expiration time.
-        let ends = head.first_in_head() != Some(0) && !prepared.creates_thread() && index.expires.is_some();
+        let ends = head.first_in_head() != Some(Place::START)
+            && !prepared.creates_thread()
+            && index.expires.is_some();
         let intent = intent.or_else(|| ends.then(|| CleanupIntent::expire(thread, head.incarnation, &token)));
         writes.extend(intent.iter().map(|intent| Write::put(intent.item())));
 

@@ -68,7 +68,7 @@ impl HeadItem {
         let mut item = Key::head(thread)
             .item()
             .number("v", VERSION)
-            .number("next", self.next)
+            .number("next", self.next.get())
             .bytes("hash", *self.hash.as_bytes())
             .bytes("by", self.by.as_bytes())
             .number("born", self.incarnation.number())
@@ -117,7 +117,7 @@ impl HeadItem {
             Some(_) => return None,
         };
         Some(Self {
-            next: item.get_number("next")?,
+            next: item.get_number("next")?.into(),
             hash: Digest::from_bytes(item.get_bytes("hash")?.try_into().ok()?),
             by: Id::from_bytes(item.get_bytes("by")?)?,
             earlier: match item.get_bytes("ids") {
@@ -199,7 +199,7 @@ mod tests {
             blocks: index::blocks(&index::rows(&[review])),
         };
         let full = HeadItem {
-            next: 5,
+            next: Place::new(5),
             hash: Digest::of(b"x"),
             by,
             earlier: vec![Id::random().unwrap(), by],

@@ -18,7 +18,7 @@ pub(super) fn encode<'a>(reviews: impl Iterator<Item = &'a OpenReview>) -> Vec<u
     let mut bytes = vec![FORMAT_VERSION];
     for review in reviews {
         bytes.extend_from_slice(review.digest.as_bytes());
-        put_number(&mut bytes, review.place);
+        put_number(&mut bytes, review.place.get());
         put_number(&mut bytes, u64::from(review.deadline_ms.is_some()));
         put_number(&mut bytes, review.deadline_ms.unwrap_or(0));
         put_text(&mut bytes, Some(&review.graph));
@@ -102,7 +102,7 @@ mod tests {
         let review = OpenReview::new(ThreadId::new("a/b 1").unwrap(), "Gräph", "n", Digest::of(b""), 0, 0x1f)
             .with_deadline_ms(Some(u64::MAX));
         let mut other = review.clone().with_role(Some(String::new())).with_deadline_ms(None);
-        other.place = u64::MAX;
+        other.place = u64::MAX.into();
         vec![review, other]
     }
 

@@ -86,7 +86,7 @@ fn associated_data(header: &[u8], thread: &ThreadId, record: &Record) -> Vec<u8>
     [
         header,
         KIND,
-        &record.place.to_be_bytes(),
+        &record.place.get().to_be_bytes(),
         &[u8::from(record.snapshot)],
         record.hash.as_bytes(),
         &(name.len() as u64).to_be_bytes(),

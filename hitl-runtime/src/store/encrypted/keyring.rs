@@ -16,7 +16,7 @@ use super::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use hitl::store::{MemoryStore, EncryptedStore, encrypted::{Bounds, Keyring, KmsKeys}};
+/// use hitl::store::{MemoryStore, encrypted::{EncryptedStore, Bounds, Keyring, KmsKeys}};
 ///
 /// let keyring = Keyring::new(KmsKeys::new("alias/refunds"))
 ///     .context("service", "refunds")

@@ -61,7 +61,7 @@ pub(super) fn entries(
     from: Place,
     limit: usize,
 ) -> rusqlite::Result<Vec<Record>> {
-    let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
+    let Ok(from) = i64::try_from(from.get()) else { return Ok(Vec::new()) };
     let mut query = connection.prepare_cached(ENTRIES)?;
     let records =
         query.query_map((thread.as_str(), from, i64::try_from(limit).unwrap_or(i64::MAX)), record)?;
@@ -173,7 +173,7 @@ pub(super) fn is_review(row: &Row<'_>, review: &OpenReview, at: usize) -> rusqli
         && row.get_ref(at + 1)?.as_str()? == review.node
         && row.get_ref(at + 2)?.as_blob()? == review.digest.as_bytes()
         && row.get_ref(at + 3)?.as_str_or_null()? == review.role.as_deref()
-        && unsigned(row, at + 4)? == review.place
+        && review.place == unsigned(row, at + 4)?
         && unsigned(row, at + 5)? == review.opened_ms
         && deadline_ms == review.deadline_ms)
 }
