@@ -168,14 +168,14 @@ fn merge_in_batches(appended: &[Append]) -> Vec<Append> {
     let merge = |appends: &[Append]| {
         let (first, last) = (appends.first()?, appends.last()?);
         let records = appends.iter().flat_map(|append| append.records.clone()).collect();
-        Some(Append { records, after: first.after, ..last.clone() })
+        Some(last.clone().with_records(records).with_after(first.after))
     };
     appended.chunks(1_000).filter_map(merge).collect()
 }
 
 async fn time_of_thread(agent: &Agent<Long>, thread: &ThreadId) -> Outcome<f64> {
     let start = Instant::now();
-    let turn = agent.thread(thread).await?;
+    let turn = agent.turn(thread).await?;
     let took = start.elapsed();
     assert!(matches!(turn, LongTurn::Close(_)));
     Ok(took.as_secs_f64() * 1e3)

@@ -156,7 +156,7 @@ async fn one_writer(store: &SqliteStore, thread: &str, rows: Vec<Record>) -> Out
     for record in rows {
         let hash = record.hash;
         let (thread, records, standing) = (thread.clone(), vec![record], ThreadStatus::Running);
-        store.append(Append { thread, records, standing, reviews: vec![], due_ms: None, after }).await?;
+        store.append(Append::new(thread, records, standing).with_after(after)).await?;
         after = Some(hash);
     }
     Ok(start.elapsed().as_secs_f64())
@@ -180,15 +180,17 @@ async fn many_writers(store: &SqliteStore, round: usize, rows: Vec<Record>) -> O
 async fn decisions(store: &SqliteStore, thread: &str) -> Outcome<f64> {
     let thread = ThreadId::new(thread)?;
     let mut reviews: Vec<_> = (0..REVIEWS)
-        .map(|item| OpenReview {
-            thread: thread.clone(),
-            graph: "RefundAgent".to_owned(),
-            node: "execute".to_owned(),
-            digest: Digest::of(format!("{thread} {item}").as_bytes()),
-            role: Some("refund-approver".to_owned()),
-            place: 0,
-            opened_ms: 1_763_800_000_000,
-            deadline_ms: Some(1_763_886_400_000),
+        .map(|item| {
+            OpenReview::new(
+                thread.clone(),
+                "RefundAgent".to_owned(),
+                "execute".to_owned(),
+                Digest::of(format!("{thread} {item}").as_bytes()),
+                0,
+                1_763_800_000_000,
+            )
+            .with_role(Some("refund-approver".to_owned()))
+            .with_deadline_ms(Some(1_763_886_400_000))
         })
         .collect();
     let (mut after, mut times) = (None, Vec::new());
@@ -196,7 +198,9 @@ async fn decisions(store: &SqliteStore, thread: &str) -> Outcome<f64> {
         let (thread, reviews_now, hash) = (thread.clone(), reviews.clone(), record.hash);
         let (records, standing) = (vec![record], ThreadStatus::Waiting);
         let start = Instant::now();
-        store.append(Append { thread, records, standing, reviews: reviews_now, due_ms: None, after }).await?;
+        store
+            .append(Append::new(thread, records, standing).with_reviews(reviews_now).with_after(after))
+            .await?;
         times.push(start.elapsed().as_secs_f64());
         after = Some(hash);
         reviews.pop();
@@ -209,7 +213,7 @@ async fn decisions(store: &SqliteStore, thread: &str) -> Outcome<f64> {
 fn entries(count: usize) -> Vec<Record> {
     let body = format!(r#"{{"said":"{}"}}"#, "x".repeat(1013)).into_bytes();
     let hash = Digest::of(&body);
-    (0..count as u64).map(|place| Record { place, hash, body: body.clone(), snapshot: false }).collect()
+    (0..count as u64).map(|place| Record::new(place, hash, body.clone())).collect()
 }
 
 /// SQLite with a single table, whose rows have a unique key.
@@ -248,7 +252,8 @@ impl Bare {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut insert = transaction.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5)")?;
             for (thread, record) in group {
-                let (thread, place) = (i64::try_from(self.next + thread)?, i64::try_from(record.place)?);
+                let (thread, place) =
+                    (i64::try_from(self.next + thread)?, i64::try_from(record.place.get())?);
                 insert.execute((thread, place, record.snapshot, record.hash.as_bytes(), &record.body))?;
             }
             drop(insert);

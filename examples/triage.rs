@@ -124,7 +124,7 @@ async fn deliver(mailroom: &Agent<Mailroom>, name: &str, text: &str) -> Result<(
             other => return Err(other.to_string().into()),
         };
     };
-    for entry in mailroom.history(&name.try_into()?, 0, 100).await? {
+    for entry in mailroom.history(name, 0, 100).await? {
         println!("{name}: {} {} {}", entry.place, entry.event.name(), entry.event.node().unwrap_or_default());
     }
     println!("{name}: {outcome}\n");

@@ -69,7 +69,7 @@
 //!     }
 //!
 //!     // Hours later; with a store on disk, also from another process:
-//!     if let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? {
+//!     if let RefundAgentTurn::Pay(review) = agent.turn("ticket-A-9133").await? {
 //!         let mara = Operator::new("mara").role("refund-approver");
 //!         let turn = review.approve(&mara).await?;
 //!         assert!(matches!(turn, RefundAgentTurn::Done(paid) if paid == "149 dollars for A-9133, signed by mara"));
@@ -104,7 +104,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let agent = RefundAgent::new(MemoryStore::new());
 //! # let _ = waiting(&agent, "A-9133").await?;
-//! match agent.thread("ticket-A-9133").await? {
+//! match agent.turn("ticket-A-9133").await? {
 //!     // A person must decide: approve, edit, reject, or ask if the graph has an edge for a question.
 //!     RefundAgentTurn::Pay(review) => println!("sign this? {:?}", review.draft()),
 //!     RefundAgentTurn::Done(outcome) => println!("{outcome}"),
@@ -133,8 +133,9 @@
 //!
 //! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and for threads that need not survive the process;
 //! `SqliteStore` (feature `sqlite`, on by default) is one file, which several processes may open at once. For a store
-//! of your own, run the conformance suite of the module `testkit` on it. With the feature `kms`, `store::EncryptedStore` wraps any store and
-//! encrypts every entry under data keys of AWS KMS, or of a key service of your own.
+//! of your own, run the conformance suite of the module `testkit` on it. With the feature `kms`,
+//! `store::encrypted::EncryptedStore` wraps any store and encrypts every entry under data keys of AWS KMS, or of a key
+//! service of your own.
 //!
 //! # Code changes with open threads
 //!
@@ -162,9 +163,15 @@
 //! # #[cfg(not(all(feature = "cli", feature = "sqlite")))]
 //! # fn main() {}
 //! ```
+//!
+//! # Paths
+//!
+//! Every item has one path. The exceptions are the [`prelude`], and the items of [`store`] that most programs name,
+//! which are at the root too: [`MemoryStore`], `SqliteStore`, [`OpenReview`], [`Page`], [`Store`], [`StoreError`] and
+//! [`ThreadStatus`]. Items of the hidden module `__private` are for generated code, and no part of the API.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -200,7 +207,7 @@ struct Readme;
 /// }
 ///
 /// let input = TicketInput { message: "It arrived broken.".into(), customer: 7 };
-/// // A snapshot of the fields, as `Agent::get` returns it: each an `Option`.
+/// // A snapshot of the fields, as `Agent::snapshot` returns it: each an `Option`.
 /// let known = TicketFields::default();
 /// assert_eq!((known.plan, known.notes), (None, None));
 /// ```
@@ -682,7 +689,7 @@ pub use hitl_macros::interrupt_before;
 ///     for RefundsReview::Pay(review) in reviews.into_iter().rev() {
 ///         let _ = review.approve(&mara).await?;
 ///     }
-///     let RefundsTurn::Done(receipts) = agent.thread("monday").await? else { panic!("both were paid") };
+///     let RefundsTurn::Done(receipts) = agent.turn("monday").await? else { panic!("both were paid") };
 ///     assert_eq!(receipts, ["149 dollars", "99 dollars"]);
 ///     Ok(())
 /// }
@@ -738,10 +745,10 @@ pub use hitl_runtime::agent::{
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Digest, Draft, Error,
-    ErrorKind, Failed, InDoubt, Incompatibility, InvalidThreadId, ManualClock, MemoryStore, NextReview,
-    NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, Place, Preview, Provides, Question, Reason,
-    Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus,
-    ThreadView, Verdict, Violation,
+    ErrorKind, Failed, InDoubt, Incompatibility, IntoThreadId, InvalidThreadId, ManualClock, MemoryStore,
+    NextReview, NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, ParseDigestError, Place, Preview,
+    Provides, Question, Reason, Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError,
+    SystemClock, ThreadId, ThreadStatus, ThreadView, Verdict, Violation,
 };
 pub use hitl_runtime::{journal, model, store};
 #[cfg(feature = "testkit")]
@@ -761,7 +768,7 @@ pub use hitl_server::api;
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
 /// async fn is_waiting(agent: &Agent<RefundAgent>, thread: &str) -> hitl::Result<bool> {
-///     Ok(matches!(agent.thread(thread).await?, RefundAgentTurn::Pay(_)))
+///     Ok(matches!(agent.turn(thread).await?, RefundAgentTurn::Pay(_)))
 /// }
 /// # fn main() {}
 /// ```
@@ -780,6 +787,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub type NodeResult<T, E = NodeError> = std::result::Result<T, E>;
 
 /// The items that a file with an agent commonly uses.
+// The nouns among them are types that every such file writes: `Approved`, `Rejection` and `Question` are parameters of
+// nodes, and `Operator`, `Verdict` and `Reason` are arguments of a decision. A type of the user's own with one of these
+// names takes precedence, because the prelude is imported by a glob.
 pub mod prelude {
     pub use garde::Validate;
     pub use schemars::JsonSchema;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hitl::{Digest, Error, StoreError, ThreadId, api::ApiError, cli::Exit};
+use hitl::{Digest, Error, Place, StoreError, ThreadId, api::ApiError, cli::Exit};
 
 /// Returns the rows of the table under a heading of the page: the first cell is the code.
 fn table(heading: &str) -> BTreeMap<String, Vec<String>> {
@@ -103,11 +103,11 @@ fn samples() -> Vec<Error> {
         Error::GraphChanged { thread: thread(), differences: vec![] },
         Error::UserCodeFailed { thread: thread(), place: "reducer".into(), problem: problem() },
         Error::OtherCode { thread: thread(), until_ms: 0 },
-        Error::Damaged { thread: thread(), place: 0, problem: problem() },
-        Error::Unauthenticated { thread: thread(), place: 0, problem: problem() },
-        Error::NoSuchPlace { thread: thread(), place: 1, head: 0 },
-        Error::SignatureNotCarried { thread: thread(), place: 0, field: field() },
-        Error::EffectUnderWay { thread: thread(), place: 0, node: node() },
+        Error::Damaged { thread: thread(), place: Place::START, problem: problem() },
+        Error::Unauthenticated { thread: thread(), place: Place::START, problem: problem() },
+        Error::NoSuchPlace { thread: thread(), place: Place::new(1), head: Place::START },
+        Error::SignatureNotCarried { thread: thread(), place: Place::START, field: field() },
+        Error::EffectUnderWay { thread: thread(), place: Place::START, node: node() },
         Error::NoRandomness { problem: problem() },
         Error::NotSetUp { problem: problem() },
         Error::Store(StoreError::Failed { location: "a disk".into(), problem: problem(), source: None }),

@@ -80,7 +80,7 @@ fn seed() {
                 let review = agent.view("t").await.unwrap().reviews.remove(0);
                 drop(agent.decide("t", review.digest, &mara, verdict.clone()).await.unwrap());
             }
-            let records = agent.store().entries(&ThreadId::new("t").unwrap(), 0, 100).await.unwrap();
+            let records = agent.store().entries(&ThreadId::new("t").unwrap(), 0.into(), 100).await.unwrap();
             records.into_iter().map(|record| record.body).collect::<Vec<_>>()
         });
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/journal").join(name);

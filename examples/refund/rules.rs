@@ -528,7 +528,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_schema_is_declined() {
-        let schema = |name: &str| Some(hitl::model::ResponseSchema { name: name.into(), schema: json!({}) });
+        let schema = |name: &str| Some(hitl::model::ResponseSchema::new(name, json!({})));
         let mut request = Request::from("Refund A-9133, $149");
         request.response_schema = schema("Invoice");
         assert!(Rules.complete(&request).await.is_err_and(|e| e.to_string().contains("`Invoice`")));

@@ -15,19 +15,19 @@ pub fn run(data: &[u8]) {
     for (place, body) in (0..).zip(data.split(|byte| *byte == b'\n').take(64)) {
         hash = Digest::of(&[hash.as_bytes(), body].concat());
         let snapshot = body.windows(11).any(|window| window == b"\"snapshot\":");
-        records.push(Record { place, hash, body: body.to_vec(), snapshot });
+        records.push(Record::new(place, hash, body.to_vec()).with_snapshot(snapshot));
     }
     block_on(async {
         let store = MemoryStore::new();
         let (standing, reviews) = (ThreadStatus::Running, vec![]);
         let append =
-            Append { thread: thread.clone(), records, standing, reviews, due_ms: Some(0), after: None };
+            Append::new(thread.clone(), records, standing).with_reviews(reviews).with_due_ms(Some(0));
         store.append(append).await.expect("the store accepts any bytes");
         let agent = agent_on(store);
         agent.verify(&thread).await.expect("the hashes are valid");
         let _ = agent.history(&thread, 0, 100).await;
         for place in 0..4 {
-            let _ = agent.get_at(&thread, place).await;
+            let _ = agent.snapshot_at(&thread, place).await;
             let _ = agent.fork(&thread, place, &ThreadId::new("copy").expect("a valid thread name")).await;
             let _ = agent.store().delete(&ThreadId::new("copy").expect("a valid thread name")).await;
         }
@@ -43,7 +43,7 @@ pub fn run(data: &[u8]) {
         }
         let _ = agent.sweep().await;
         let _ = agent.resume(&thread).await;
-        let _ = agent.thread(&thread).await;
+        let _ = agent.turn(&thread).await;
         agent.verify(&thread).await.expect("appended entries are linked by hashes");
     });
 }

@@ -144,7 +144,7 @@ pub(super) enum Command {
         /// The thread
         thread: String,
         /// The place of the first entry to list
-        #[arg(long, value_name = "PLACE", default_value_t = 0)]
+        #[arg(long, value_name = "PLACE", default_value_t = Place::START)]
         from: Place,
         /// The maximum number of entries
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -285,5 +285,6 @@ impl Format {
 }
 
 fn reason_parser() -> impl TypedValueParser<Value = Reason> {
-    PossibleValuesParser::new(Reason::GIVEN.map(Reason::as_str)).try_map(|word| word.parse::<Reason>())
+    PossibleValuesParser::new(Reason::GIVEN.iter().map(|reason| reason.as_str()))
+        .try_map(|word| word.parse::<Reason>())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 use hitl_runtime::{
-    Error, Operator, ThreadId,
+    Error, Operator, Place, ThreadId,
     agent::ThreadView,
     journal::{Evidence, Settlement, Values},
     plumbing::Engine,
@@ -82,7 +82,7 @@ impl<'a> Execution<'a> {
         self.print_status(&thread).await
     }
 
-    async fn fork(&mut self, thread: &str, at: u64, new: Option<String>) -> Result<Exit, CliError> {
+    async fn fork(&mut self, thread: &str, at: Place, new: Option<String>) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let new = self.new_thread(new).await?;
         let engine = Arc::clone(self.engine);

@@ -19,7 +19,7 @@
 //! another one is marked: `pаypal (mixed scripts: Cyrillic, Latin)`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 mod args;
 mod assignment;
@@ -41,13 +41,22 @@ mod subcommand;
 mod suggestions;
 mod sweep;
 mod terminal;
+impl<G: Graph> fmt::Debug for Cli<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cli")
+            .field("graph", &G::SPEC.name)
+            .field("added", &self.added)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests;
 mod time;
 mod verdict;
 mod verify;
 
-use std::{ffi::OsString, marker::PhantomData, process::ExitCode, sync::Arc};
+use std::{ffi::OsString, fmt, marker::PhantomData, process::ExitCode, sync::Arc};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use futures_util::future::BoxFuture;

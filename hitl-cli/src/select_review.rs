@@ -1,7 +1,7 @@
 //! Selecting the review that a verdict decides.
 
 use hitl_runtime::{
-    Digest, ThreadId,
+    Digest, Place, ThreadId,
     agent::{ReviewView, ThreadView},
     journal::Event,
     store::ThreadStatus,
@@ -138,7 +138,7 @@ impl Execution<'_> {
         thread: &ThreadId,
         mut visit: impl FnMut(&Event, u64),
     ) -> Result<(), CliError> {
-        let mut from = 0;
+        let mut from = Place::START;
         loop {
             let page = self.with_suggestion(self.engine.history(thread, from, 256).await)?;
             page.iter().for_each(|entry| visit(&entry.event, entry.at_ms));

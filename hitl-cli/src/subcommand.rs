@@ -53,6 +53,7 @@ impl fmt::Debug for Subcommand {
 /// The error of an added command.
 #[doc(hidden)]
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum SubcommandError {
     /// An argument or a setting is invalid.
     Usage(String),

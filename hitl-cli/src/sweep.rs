@@ -86,7 +86,7 @@ fn exit(events: &[SweepEvent]) -> Exit {
     let failed = |event: &SweepEvent| match event {
         SweepEvent::Moved { standing, .. } => is_failure(*standing),
         SweepEvent::Refused { error, .. } => matches!(error, Error::UserCodeFailed { .. }),
-        SweepEvent::Waits { .. } => false,
+        _ => false,
     };
     if events.iter().any(failed) {
         Exit::Failed
@@ -103,28 +103,32 @@ fn is_failure(standing: ThreadStatus) -> bool {
 
 fn line(event: &SweepEvent, now_ms: u64) -> String {
     match event {
-        SweepEvent::Moved { thread, standing } if is_failure(*standing) => {
+        SweepEvent::Moved { thread, standing, .. } if is_failure(*standing) => {
             format!("{}  is {}\n", escape(thread.as_str()), standing.as_str().replace('_', " "))
         }
         SweepEvent::Moved { thread, .. } => format!("{}  continued\n", escape(thread.as_str())),
-        SweepEvent::Waits { review } => format!(
+        SweepEvent::Waits { review, .. } => format!(
             "{}  still waits before {}, opened {}\n",
             escape(review.thread.as_str()),
             escape(&review.node),
             ago(review.opened_ms, now_ms)
         ),
         SweepEvent::Refused { error, .. } => format!("{}\n", escape_sentence(&error.to_string())),
+        _ => String::new(),
     }
 }
 
 fn document(event: &SweepEvent) -> Value {
     match event {
-        SweepEvent::Moved { thread, standing } => {
+        SweepEvent::Moved { thread, standing, .. } => {
             json!({ "thread": thread, "is": "moved", "standing": standing })
         }
-        SweepEvent::Waits { review } => json!({ "thread": review.thread, "is": "waits", "review": review }),
-        SweepEvent::Refused { thread, error } => {
+        SweepEvent::Waits { review, .. } => {
+            json!({ "thread": review.thread, "is": "waits", "review": review })
+        }
+        SweepEvent::Refused { thread, error, .. } => {
             json!({ "thread": thread, "is": "refused", "code": error.code(), "message": error.to_string() })
         }
+        _ => json!({ "is": "other" }),
     }
 }

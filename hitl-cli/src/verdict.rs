@@ -53,7 +53,7 @@ impl Execution<'_> {
         note: String,
     ) -> Result<Exit, CliError> {
         let Some(reason) = reason else {
-            let words = Reason::GIVEN.map(Reason::as_str).join(", ");
+            let words = Reason::GIVEN.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ");
             return Err(CliError::usage(format_args!(
                 "the reason is missing: give --reason with one of {words}"
             ))
@@ -303,7 +303,7 @@ impl Execution<'_> {
     ) -> Result<(), CliError> {
         let thread: &ThreadId = &selected.view.thread;
         let engine = Arc::clone(self.engine);
-        let evidence = Evidence { previewed: selected.shown, ..Evidence::through("cli") };
+        let evidence = Evidence::through("cli").with_previewed(selected.shown);
         let operator = selected.operator.clone().with_evidence(evidence);
         let decided = self
             .run_interruptible(thread, engine.decide(thread.clone(), selected.digest, &operator, verdict))

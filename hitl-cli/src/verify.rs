@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use futures_util::future::BoxFuture;
 use hitl_runtime::{
-    Error, ThreadId,
+    Error, Place, ThreadId,
     agent::{Audit, JournalHead, UncheckedRange},
 };
 use serde::Deserialize;
@@ -195,7 +195,7 @@ impl Execution<'_> {
         if !self.global.json {
             let name = super::escape::escape(head.thread.as_str()).into_owned();
             let entries = match head.place {
-                0 => "1 entry".to_owned(),
+                Place::START => "1 entry".to_owned(),
                 place => format!("{} entries", place.saturating_add(1)),
             };
             let hash = paint(DIM, format_args!("head {}", head.hash));

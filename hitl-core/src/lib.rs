@@ -3,16 +3,17 @@
 //! tests.
 //!
 //! Programs with an agent depend on the crate `hitl`, which re-exports everything here: `hitl::store` is [`store`],
-//! `hitl::model` contains [`model`], and [`ThreadId`], [`Digest`] and [`Place`] are at its root. The examples on these
+//! `hitl::model` contains [`model`], and [`ThreadId`], [`IntoThreadId`], [`Digest`] and [`Place`] are at its root. The examples on these
 //! pages are written for it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 mod digest;
 #[doc(hidden)]
 pub mod env;
 pub mod model;
+mod place;
 pub mod store;
 #[doc(hidden)]
 pub mod text;
@@ -23,7 +24,5 @@ pub mod unicode;
 #[doc(hidden)]
 pub use digest::from_text;
 pub use digest::{Digest, ParseDigestError};
-pub use thread_id::{InvalidThreadId, ThreadId};
-
-/// The place of an entry in a thread's journal, counted from 0.
-pub type Place = u64;
+pub use place::Place;
+pub use thread_id::{IntoThreadId, InvalidThreadId, ThreadId};

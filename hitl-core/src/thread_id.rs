@@ -80,6 +80,73 @@ impl ThreadId {
     }
 }
 
+/// A thread id, or a text that is validated as by [`ThreadId::new`]. Every method of an agent takes it: `&str`,
+/// `String`, [`ThreadId`] and references to them.
+///
+/// The trait is sealed. A type of your own converts itself: `agent.turn(ticket.thread_id())`.
+///
+/// ```
+/// use hitl::{IntoThreadId, InvalidThreadId, ThreadId};
+///
+/// fn length(thread: impl IntoThreadId) -> Result<usize, InvalidThreadId> {
+///     Ok(thread.into_thread_id()?.as_str().len())
+/// }
+/// let id = ThreadId::new("ticket-A-9133")?;
+/// assert_eq!((length("ticket-A-9133")?, length(&id)?, length(id)?), (13, 13, 13));
+/// assert!(length(String::new()).is_err());
+/// # Ok::<(), InvalidThreadId>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a thread id",
+    note = "use a `&str`, a `String`, a `ThreadId`, or a reference to one of them"
+)]
+pub trait IntoThreadId: sealed::Sealed {
+    /// Returns the thread id.
+    ///
+    /// # Errors
+    /// As [`ThreadId::new`], for a text.
+    fn into_thread_id(self) -> Result<ThreadId, InvalidThreadId>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for &str {}
+    impl Sealed for String {}
+    impl Sealed for &String {}
+    impl Sealed for super::ThreadId {}
+    impl Sealed for &super::ThreadId {}
+}
+
+impl IntoThreadId for &str {
+    fn into_thread_id(self) -> Result<ThreadId, InvalidThreadId> {
+        ThreadId::new(self)
+    }
+}
+
+impl IntoThreadId for String {
+    fn into_thread_id(self) -> Result<ThreadId, InvalidThreadId> {
+        ThreadId::new(self)
+    }
+}
+
+impl IntoThreadId for &String {
+    fn into_thread_id(self) -> Result<ThreadId, InvalidThreadId> {
+        ThreadId::new(self)
+    }
+}
+
+impl IntoThreadId for ThreadId {
+    fn into_thread_id(self) -> Result<Self, InvalidThreadId> {
+        Ok(self)
+    }
+}
+
+impl IntoThreadId for &ThreadId {
+    fn into_thread_id(self) -> Result<ThreadId, InvalidThreadId> {
+        Ok(self.clone())
+    }
+}
+
 /// The error for a text that is not a valid thread name.
 ///
 /// ```

@@ -16,6 +16,7 @@ use unicode_security::{
 };
 
 /// A set of characters, as sorted ranges.
+#[derive(Debug)]
 pub struct Table(Vec<(char, char)>);
 
 impl Table {

@@ -1,7 +1,7 @@
 //! Diagrams of the graphs of `hitl`, as SVG and as Mermaid, with the position of a thread.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 mod item;
 mod layout;
@@ -22,6 +22,7 @@ pub use svg::svg;
 
 /// The highlighted position of a thread in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Highlight {
     /// The indices of the current nodes.
     pub nodes: Vec<usize>,

@@ -9,7 +9,7 @@
 //!
 //! `HITL_EXPAND=plan cargo check` prints the output of the macros for the item `plan`.
 
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 mod crate_path;
 mod diagnostics;

@@ -3,7 +3,7 @@
 pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;
-use std::{any::Any, marker::PhantomData};
+use std::{any::Any, fmt, marker::PhantomData};
 
 pub use crate::{
     Error, Violation,
@@ -13,6 +13,7 @@ pub use crate::{
     node::conversion::{Conversion, SignedField, Taken, Written},
     node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
     review::{Comparison, Draft, DraftVtable},
+    sealed::{SealedGraph, SealedNode, SealedState},
     state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
 };
 use crate::{state::describe_code, user_code::catch_panic};
@@ -164,4 +165,16 @@ pub fn missing_parameter<'a>(name: &'static str) -> NodeFuture<'a> {
 /// Returns the future of a node that fails with `error`.
 pub fn failed_node<'a>(error: NodeError) -> NodeFuture<'a> {
     Box::pin(std::future::ready(Err(error)))
+}
+
+impl<T> fmt::Debug for RoundTrip<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoundTrip").finish_non_exhaustive()
+    }
+}
+
+impl<Item> fmt::Debug for ItemOf<'_, Item> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ItemOf").finish_non_exhaustive()
+    }
 }

@@ -1,7 +1,7 @@
 //! The runtime of `hitl`. Users depend on the crate `hitl`, which re-exports it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 pub mod agent;
 #[cfg(feature = "aws")]
@@ -18,6 +18,7 @@ mod json;
 pub mod model;
 pub mod node;
 pub mod review;
+mod sealed;
 pub mod state;
 pub mod store;
 mod telemetry;
@@ -33,9 +34,12 @@ pub use agent::{
     NoAsk, NoEdit, Preview, Reproposal, Review, Running, Snapshot, SystemClock, ThreadView,
 };
 pub use error::{Error, ErrorKind, Incompatibility, Violation};
-pub use hitl_core::{InvalidThreadId, ThreadId};
+pub use hitl_core::{Digest, IntoThreadId, InvalidThreadId, ParseDigestError, Place, ThreadId};
 use hitl_core::{env, text, unicode};
-pub use journal::{Digest, Operator, Place, Question, Reason, Rejection};
+pub use journal::{
+    feedback::{Question, Reason, Rejection},
+    operator::Operator,
+};
 pub use node::{Cx, Deps, NodeError, Provides};
 pub use review::{Approved, Draft, Verdict};
 #[cfg(feature = "sqlite")]

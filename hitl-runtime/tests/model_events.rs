@@ -65,7 +65,7 @@ async fn text_is_streamed_and_every_attempt_is_recorded_as_usage() {
         .then(costing(r#"{"dollars":149}"#, 30));
     let desk = Desk::new(model, MemoryStore::new());
     let thread = ThreadId::new("ticket-A-9133").unwrap();
-    let mut listener = desk.listen(&thread);
+    let mut listener = desk.listen(&thread).unwrap();
     let turn = desk.start("ticket-A-9133", TicketInput { message: "It broke.".into() }).await.unwrap();
     assert!(matches!(turn, DeskTurn::Done(Amount { dollars: 149 })), "{turn}");
 

@@ -8,10 +8,10 @@ use std::sync::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use hitl_runtime::{
-    ThreadId,
+    Place, ThreadId,
     store::{
-        Append, LayeredStore, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError, StoreLayer,
-        Tail, ThreadStatus,
+        Append, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError, StoreLayer, Tail,
+        ThreadStatus,
     },
 };
 use hitl_testkit::conformance;
@@ -141,21 +141,21 @@ impl StoreLayer for Fault {
         Box::pin(async move {
             append.thread = self.key(&append.thread);
             append.reviews.iter_mut().for_each(|review| review.thread = self.key(&review.thread));
-            let head = store.entries(&append.thread, 0, usize::MAX).await?.len() as Place;
+            let head = store.entries(&append.thread, Place::START, usize::MAX).await?.len() as u64;
             match self {
                 Fault::AppendsAnywhere if append.check().is_ok() => {
-                    (head..).zip(&mut append.records).for_each(|(place, record)| record.place = place);
-                    let last = store.entries(&append.thread, head.saturating_sub(1), 1).await?;
+                    (head..).zip(&mut append.records).for_each(|(place, record)| record.place = place.into());
+                    let last = store.entries(&append.thread, head.saturating_sub(1).into(), 1).await?;
                     append.after = last.first().map(|record| record.hash);
                 }
                 Fault::AppendsAfterAnything if append.check().is_ok() && append.after.is_some() => {
-                    let last = store.entries(&append.thread, head.saturating_sub(1), 1).await?;
+                    let last = store.entries(&append.thread, head.saturating_sub(1).into(), 1).await?;
                     append.after = last.first().map(|record| record.hash).or(append.after);
                 }
                 Fault::AppendsPartially if append.check().is_ok() => {
                     for record in append.records.clone() {
                         let hash = record.hash;
-                        store.append(Append { records: vec![record], ..append.clone() }).await?;
+                        store.append(append.clone().with_records(vec![record])).await?;
                         append.after = Some(hash);
                         tokio::task::yield_now().await;
                     }
@@ -184,7 +184,7 @@ impl StoreLayer for Fault {
             let answer = store.append(append).await;
             match answer {
                 Err(StoreError::Conflict { thread, .. }) if self.is(Fault::ReportsWrongPlace) => {
-                    Err(StoreError::Conflict { thread, place: 0 })
+                    Err(StoreError::Conflict { thread, place: Place::START })
                 }
                 answer => answer,
             }
@@ -211,8 +211,8 @@ impl StoreLayer for Fault {
             if !self.is(Fault::ShowsWholeTails) {
                 return Ok(tail);
             }
-            let records = store.entries(thread, 0, usize::MAX).await?;
-            Ok(tail.map(|_| Tail { before: None, records }))
+            let records = store.entries(thread, 0.into(), usize::MAX).await?;
+            Ok(tail.map(|_| Tail::new(records)))
         })
     }
 

@@ -40,29 +40,27 @@ fn append(name: &str, place: u64, bytes: usize) -> Append {
 fn append_after(before: usize, name: &str, place: u64, bytes: usize) -> Append {
     let after = (place > 0).then(|| Digest::of(&body(before)));
     let body = body(bytes);
-    let records = vec![Record { place, hash: Digest::of(&body), body, snapshot: false }];
-    Append {
-        thread: thread(name),
-        records,
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: None,
-        after,
-    }
+    let records = vec![Record::new(place, Digest::of(&body), body)];
+    Append::new(thread(name), records, ThreadStatus::Running).with_after(after)
 }
 
 /// Returns an open review, one of those that the entry at place 0 opened.
+/// Returns the same record at another place.
+fn at(place: u64, record: &Record) -> Record {
+    Record::new(place, record.hash, record.body.clone())
+}
+
 fn review(name: &str, number: u64) -> OpenReview {
-    OpenReview {
-        thread: thread(name),
-        graph: "RefundAgent".into(),
-        node: "execute".into(),
-        digest: Digest::of(format!("{name} {number:04}").as_bytes()),
-        role: Some("refund-approver".into()),
-        place: 0,
-        opened_ms: 1_763_800_000_000,
-        deadline_ms: Some(1_763_886_400_000),
-    }
+    OpenReview::new(
+        thread(name),
+        "RefundAgent",
+        "execute",
+        Digest::of(format!("{name} {number:04}").as_bytes()),
+        0,
+        1_763_800_000_000,
+    )
+    .with_role(Some("refund-approver".into()))
+    .with_deadline_ms(Some(1_763_886_400_000))
 }
 
 async fn length(store: &SqliteStore, name: &str) -> u64 {
@@ -196,7 +194,7 @@ async fn one_of_several_processes_appends_at_each_place() {
     for record in conformance::read_journal(&store, &thread("prize")).await {
         let body = String::from_utf8(record.body).unwrap();
         assert!(
-            body.contains(&format!("child {}", winners[&record.place])),
+            body.contains(&format!("child {}", winners[&record.place.get()])),
             "place {}: {body}",
             record.place
         );
@@ -290,11 +288,11 @@ async fn a_new_thread_with_a_review_writes_eight_pages() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    let suspended = |name: &str| Append {
-        standing: ThreadStatus::Waiting,
-        due_ms: Some(9),
-        reviews: vec![review(name, 0)],
-        ..append(name, 0, 10)
+    let suspended = |name: &str| {
+        append(name, 0, 10)
+            .with_standing(ThreadStatus::Waiting)
+            .with_due_ms(Some(9))
+            .with_reviews(vec![review(name, 0)])
     };
     store.append(suspended("first")).await.unwrap();
     let pages = || fs::metadata(format!("{}-wal", path.display())).unwrap().len() / (24 + 4096);
@@ -310,7 +308,7 @@ async fn one_of_many_open_reviews_is_replaced_alone() {
     let path = dir.path().join("threads.db");
     let store = SqliteStore::open(&path).await.unwrap();
     let mut reviews: Vec<_> = (0..1_000).map(|number| review("ticket", number)).collect();
-    store.append(Append { reviews: reviews.clone(), ..append("ticket", 0, 10) }).await.unwrap();
+    store.append(append("ticket", 0, 10).with_reviews(reviews.clone())).await.unwrap();
     let listed = async || store.reviews(None, 2_000).await.unwrap().items;
     assert_eq!(listed().await.len(), 1_000);
     let rows = || -> BTreeMap<i64, Vec<u8>> {
@@ -324,7 +322,7 @@ async fn one_of_many_open_reviews_is_replaced_alone() {
     // One review is decided, and the node of another one gets a new name.
     let decided = reviews.remove(500);
     reviews[700].node = "renamed".into();
-    store.append(Append { reviews: reviews.clone(), ..append("ticket", 1, 10) }).await.unwrap();
+    store.append(append("ticket", 1, 10).with_reviews(reviews.clone())).await.unwrap();
     let digests = [decided.digest, reviews[700].digest];
     kept.retain(|_, digest| !digests.iter().any(|changed| changed.as_bytes()[..] == digest[..]));
     let after = rows();
@@ -343,20 +341,21 @@ async fn a_suspended_thread_takes_less_than_1200_bytes() {
     for i in 0..1_000_u64 {
         let name = format!("ticket-A-{i:04}");
         let mut all = append(&name, 0, 75);
-        all.records =
-            (0..4).map(|place| Record { place, snapshot: place == 3, ..all.records[0].clone() }).collect();
+        all.records = (0..4).map(|place| at(place, &all.records[0]).with_snapshot(place == 3)).collect();
         assert!(all.records[0].body.len() >= 109);
         all.standing = ThreadStatus::Waiting;
-        all.reviews = vec![OpenReview {
-            thread: thread(&name),
-            graph: "RefundAgent".into(),
-            node: "execute".into(),
-            digest: Digest::of(name.as_bytes()),
-            role: Some("refund-approver".into()),
-            place: 3,
-            opened_ms: 1_763_800_000_000 + i,
-            deadline_ms: Some(1_763_886_400_000 + i),
-        }];
+        all.reviews = vec![
+            OpenReview::new(
+                thread(&name),
+                "RefundAgent",
+                "execute",
+                Digest::of(name.as_bytes()),
+                3,
+                1_763_800_000_000 + i,
+            )
+            .with_role(Some("refund-approver".into()))
+            .with_deadline_ms(Some(1_763_886_400_000 + i)),
+        ];
         store.append(all).await.unwrap();
     }
     let path = store.path().to_owned();
@@ -664,7 +663,7 @@ async fn full_disk(path: &Path) {
     }
     // A new thread is not partly stored either.
     let mut fresh = append("fresh", 0, 200_000);
-    fresh.records = (0..5).map(|place| Record { place, ..fresh.records[0].clone() }).collect();
+    fresh.records = (0..5).map(|place| at(place, &fresh.records[0])).collect();
     println!("\n@{}", failure_text(store.append(fresh).await));
     assert!(store.tail(&thread("fresh")).await.unwrap().is_none());
 
@@ -696,7 +695,7 @@ async fn a_damaged_page_is_an_error_only_where_it_is_read() {
     let store = SqliteStore::open(&path).await.unwrap();
     for name in ["before", "damaged", "after"] {
         let mut all = append(name, 0, 500);
-        all.records = (0..300).map(|place| Record { place, ..all.records[0].clone() }).collect();
+        all.records = (0..300).map(|place| at(place, &all.records[0])).collect();
         store.append(all).await.unwrap();
     }
     drop(store);
@@ -717,7 +716,7 @@ async fn a_damaged_page_is_an_error_only_where_it_is_read() {
     fs::write(&path, bytes).unwrap();
 
     let store = SqliteStore::open(&path).await.unwrap();
-    let said = failure_text(store.entries(&thread("damaged"), 0, 1_000).await);
+    let said = failure_text(store.entries(&thread("damaged"), 0.into(), 1_000).await);
     assert!(said.contains("the file is damaged") && said.contains("restore a backup"), "{said}");
     assert!(failure_text(store.delete(&thread("damaged")).await).contains("the file is damaged"));
     for name in ["before", "after"] {
@@ -741,25 +740,16 @@ async fn invalid_column_values_are_errors_and_no_panics() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("threads.db");
         let store = SqliteStore::open(&path).await.unwrap();
-        let reviews = vec![OpenReview {
-            thread: thread("ticket"),
-            graph: "G".into(),
-            node: "n".into(),
-            digest: Digest::of(b""),
-            role: None,
-            place: 0,
-            opened_ms: 5,
-            deadline_ms: None,
-        }];
-        store.append(Append { reviews, ..append("ticket", 0, 10) }).await.unwrap();
+        let reviews = vec![OpenReview::new(thread("ticket"), "G", "n", Digest::of(b""), 0, 5)];
+        store.append(append("ticket", 0, 10).with_reviews(reviews)).await.unwrap();
         store.append(append("other", 0, 10)).await.unwrap();
         store.append(append("other", 1, 10)).await.unwrap();
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
         let ticket = thread("ticket");
         let answers = [
             store.tail(&ticket).await.err(),
-            store.entries(&ticket, 0, 10).await.err(),
-            store.entries(&thread("other"), 0, 10).await.err(),
+            store.entries(&ticket, 0.into(), 10).await.err(),
+            store.entries(&thread("other"), 0.into(), 10).await.err(),
             store.reviews(None, 10).await.err(),
             store.threads(None, None, 10).await.err(),
         ];

@@ -2,7 +2,7 @@
 //! the crate `hitl`, which re-exports this one as `hitl::api` and `hitl::agentcore`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 #[cfg(feature = "agentcore")]
 pub mod agentcore;

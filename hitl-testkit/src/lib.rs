@@ -12,7 +12,7 @@
 //! | [`Recorder`], [`Replay`] | recording of real exchanges with a model into a file, and replay from it |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 
 pub mod child;
 pub mod conformance;

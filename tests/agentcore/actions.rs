@@ -64,7 +64,7 @@ async fn a_thread_from_its_start_to_its_end() {
 async fn a_preview_reports_the_outcome_and_signs_nothing() {
     let served = TestServer::start();
     let digest = served.waiting("t").await;
-    let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    let before = served.agent.verify("t").await.unwrap();
     let preview = |more: serde_json::Value| {
         let mut payload = json!({
             "action": "preview", "thread_id": "t", "digest": digest, "operator": "mara", "roles": ["clerk"],
@@ -98,7 +98,7 @@ async fn a_preview_reports_the_outcome_and_signs_nothing() {
         let (found, answer) = served.ask(preview(asked.clone())).await;
         assert_eq!((found, &answer["code"]), (status, &json!(code)), "{asked}: {answer}");
     }
-    assert_eq!(served.agent.verify(&"t".try_into().unwrap()).await.unwrap(), before);
+    assert_eq!(served.agent.verify("t").await.unwrap(), before);
     assert!(served.desk.paid().is_empty());
     served.stop().await;
 }

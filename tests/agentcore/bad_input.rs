@@ -9,7 +9,7 @@ use crate::test_server::{SESSION, TestServer, read};
 async fn an_invalid_request_changes_no_thread() {
     let served = TestServer::start();
     let digest = served.waiting("t").await;
-    let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    let before = served.agent.verify("t").await.unwrap();
     let other = "ab".repeat(32);
     let by = |mut payload: Value| {
         payload["thread_id"] = "t".into();
@@ -87,7 +87,7 @@ async fn an_invalid_request_changes_no_thread() {
         let (found, body) = read(response).await;
         assert_eq!((found, &body["code"]), (status, &json!(code)));
     }
-    assert_eq!(served.agent.verify(&"t".try_into().unwrap()).await.unwrap(), before);
+    assert_eq!(served.agent.verify("t").await.unwrap(), before);
     assert!(served.desk.paid().is_empty());
     served.stop().await;
 }

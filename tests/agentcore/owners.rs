@@ -48,7 +48,7 @@ async fn a_thread_of_another_owner_is_reported_as_missing() {
     let served = served(&issuer, |operators| operators);
     let (owner, other) = (issuer.bearer("ann", &[]), issuer.bearer("bob", &["driver"]));
     let digest = served.waiting_for("t", Some(&owner)).await;
-    let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    let before = served.agent.verify("t").await.unwrap();
     for (theirs, missing) in requests_about("t", &digest).into_iter().zip(requests_about("u", &digest)) {
         for accept in ["application/json", "text/event-stream"] {
             let answer = async |payload: &Value| {
@@ -72,7 +72,7 @@ async fn a_thread_of_another_owner_is_reported_as_missing() {
     let (status, body) = served.ask_as(Some(&other), &start).await;
     assert_eq!((status, &body["code"]), (409, &json!("thread_exists")), "{body}");
     assert_eq!(served.ask_as(Some(&owner), &start).await.0, 200);
-    assert_eq!(served.agent.verify(&"t".try_into().unwrap()).await.unwrap(), before);
+    assert_eq!(served.agent.verify("t").await.unwrap(), before);
     assert!(served.desk.paid().is_empty());
     served.stop().await;
 }

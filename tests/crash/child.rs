@@ -107,7 +107,7 @@ impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
                 self.finish(THREAD).await
             }
             Work::FinishFork { place } => {
-                if agent.thread(COPY).await.is_err() {
+                if agent.turn(COPY).await.is_err() {
                     drop(agent.fork(&ThreadId::new(THREAD)?, place, COPY).await?);
                 }
                 self.finish(COPY).await

@@ -132,7 +132,7 @@ async fn a_review_that_shows_another_field_is_reopened() {
     let error = agent.decide("t", seen, &mara, Verdict::Approve).await.unwrap_err();
     assert_eq!(error.code(), "stale", "{error}");
     assert!(bank.done().is_empty());
-    let showing::TransfersTurn::Hold(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let showing::TransfersTurn::Hold(review) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(review.shown()["memo"], "lunch");
     let _ = review.approve(&mara).await.unwrap();
     assert_eq!(bank.done(), ["hold 5: lunch"]);

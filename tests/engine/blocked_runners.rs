@@ -153,7 +153,7 @@ async fn a_slow_append_past_the_lease_starts_no_effect() {
     assert!(failed.error().contains("lease expired before"), "{}", failed.error());
     assert!(matches!(failed.resume().await.unwrap(), PayerTurn::Done(_)));
     assert_eq!(bank.paid().len(), 1);
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 /// The lease is checked immediately before the call of the effect, not only when its beginning is appended, because
@@ -197,7 +197,7 @@ async fn a_blocked_runner_is_not_reported_as_dead() {
     // The result of the first runner is not in the journal, because another runner has the thread.
     let _ = halted.await.unwrap();
     assert_eq!(bank.paid(), [said.key.clone(), said.key]);
-    let history = second.history(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let history = second.history("t", 0, 100).await.unwrap();
     assert_eq!(
         history.iter().filter(|entry| entry.event.name() == "ran").count(),
         2,

@@ -78,7 +78,7 @@ fn sender() -> (Agent<Sender>, ManualClock, MemoryStore) {
 }
 
 async fn decisions<G: hitl::Graph>(agent: &Agent<G>, thread: &str) -> Vec<String> {
-    let entries = agent.history(&thread.try_into().unwrap(), 0, 1000).await.unwrap();
+    let entries = agent.history(thread, 0, 1000).await.unwrap();
     let decided = entries.into_iter().filter_map(|entry| match entry.event {
         Event::Decided { operator, verdict, .. } => Some(format!("{operator} {}", verdict.name())),
         _ => None,
@@ -96,7 +96,7 @@ async fn an_expired_review_follows_its_expire_edge() {
         matches!(&error, hitl::Error::Expired { deadline_ms, .. } if *deadline_ms == clock.now_ms()),
         "{error}"
     );
-    let SenderTurn::Done(outcome) = agent.thread("t").await.unwrap() else { panic!() };
+    let SenderTurn::Done(outcome) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "escalated: expired");
     assert_eq!(decisions(&agent, "t").await, ["hitl reject"]);
 }
@@ -147,7 +147,7 @@ async fn a_concurrent_verdict_and_deadline_have_one_winner() {
                 expired += 1;
             }
         }
-        agent.verify(&thread.as_str().try_into().unwrap()).await.unwrap();
+        agent.verify(thread.as_str()).await.unwrap();
     }
     assert_eq!(office.sent.load(Ordering::SeqCst), signed);
     assert_eq!(signed + expired, 200);
@@ -163,7 +163,7 @@ async fn a_reminder_is_sent_once_by_one_of_several_sweeps() {
         let noticed = both.into_iter().flat_map(Result::unwrap);
         noticed
             .map(|noticed| match noticed {
-                SweepEvent::Waits { review } => review.node,
+                SweepEvent::Waits { review, .. } => review.node,
                 noticed => panic!("{noticed:?}"),
             })
             .collect::<Vec<_>>()
@@ -183,7 +183,7 @@ async fn a_reminder_is_sent_once_by_one_of_several_sweeps() {
     clock.advance(4 * HOUR);
     assert!(matches!(agent.sweep().await.unwrap().as_slice(), [SweepEvent::Moved { .. }]));
     assert!(told().await.is_empty());
-    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_sweep_resumes_threads_of_dead_processes_only() {
     assert!(
         matches!(agent.sweep().await.unwrap().as_slice(), [SweepEvent::Moved { thread, .. }] if thread.as_str() == "t")
     );
-    assert!(matches!(agent.thread("t").await.unwrap(), CheckerTurn::Send(_)));
+    assert!(matches!(agent.turn("t").await.unwrap(), CheckerTurn::Send(_)));
     assert!(agent.sweep().await.unwrap().is_empty());
 }
 
@@ -312,10 +312,10 @@ async fn a_watch_sweeps_repeatedly() {
     assert!(told.is_empty());
     clock.advance(4 * HOUR);
     assert!(
-        matches!(told.recv().await.unwrap(), SweepEvent::Waits { review } if review.thread.as_str() == "t")
+        matches!(told.recv().await.unwrap(), SweepEvent::Waits { review, .. } if review.thread.as_str() == "t")
     );
     clock.advance(20 * HOUR);
     assert!(matches!(told.recv().await.unwrap(), SweepEvent::Moved { .. }));
-    assert!(matches!(agent.thread("t").await.unwrap(), SenderTurn::Done(_)));
+    assert!(matches!(agent.turn("t").await.unwrap(), SenderTurn::Done(_)));
     watch.abort();
 }

@@ -149,7 +149,7 @@ async fn an_edit_without_a_change_is_rejected_on_every_channel() {
     let agent = CallAgent::new(MemoryStore::new());
     let digest = waiting(&agent).await;
     let mara = clerk("mara");
-    let before = agent.verify(&"t".parse().unwrap()).await.unwrap();
+    let before = agent.verify("t").await.unwrap();
     for patch in [json!({}), json!({ "tool": { "args": { "cents": 149 } } }), json!({ "labels": {} })] {
         let verdict = || Verdict::Edit { patch: patch.clone() };
         assert_eq!(agent.decide("t", digest, &mara, verdict()).await.unwrap_err().code(), "unchanged");
@@ -160,12 +160,12 @@ async fn an_edit_without_a_change_is_rejected_on_every_channel() {
             api::dispatch(&agent, Request::parse(request, None).unwrap(), Some(&mara)).await.unwrap_err();
         assert_eq!((refusal.status, refusal.code), (422, "unchanged"));
     }
-    let CallAgentTurn::Act(review) = agent.thread("t").await.unwrap() else {
+    let CallAgentTurn::Act(review) = agent.turn("t").await.unwrap() else {
         panic!("expected an open review")
     };
     let error = review.edit(&mara, |call| call.account = call.account.clone()).await.unwrap_err();
     assert!(matches!(&error, Error::Unchanged { field, .. } if field == "call"), "{error}");
-    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "the thread has changed");
+    assert_eq!(agent.verify("t").await.unwrap(), before, "the thread has changed");
 }
 
 /// The evidence marks a verdict as previewed only if the same operator has previewed the same verdict.
@@ -189,7 +189,7 @@ async fn a_verdict_records_whether_it_was_previewed() {
                 .await;
         }
         act(json!({ "action": "approve", "thread_id": "t", "digest": digest }), "mara").await;
-        let entries = agent.history(&"t".parse().unwrap(), 0, 100).await.unwrap();
+        let entries = agent.history("t", 0, 100).await.unwrap();
         let evidence = entries.iter().find_map(|entry| match &entry.event {
             hitl::journal::Event::Decided { evidence, .. } => evidence.clone(),
             _ => None,
@@ -202,7 +202,7 @@ async fn a_verdict_records_whether_it_was_previewed() {
 async fn a_look_alike_operator_name_cannot_sign() {
     let agent = CallAgent::new(MemoryStore::new());
     let digest = waiting(&agent).await;
-    let before = agent.verify(&"t".parse().unwrap()).await.unwrap();
+    let before = agent.verify("t").await.unwrap();
     for name in [
         "",
         " ",
@@ -222,7 +222,7 @@ async fn a_look_alike_operator_name_cannot_sign() {
             assert!(!error.to_string().contains('\u{200b}'), "{error}");
         }
     }
-    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "the thread has changed");
+    assert_eq!(agent.verify("t").await.unwrap(), before, "the thread has changed");
     assert!(agent.decide("t", digest, &clerk("José"), Verdict::Approve).await.is_ok());
 }
 
@@ -241,7 +241,7 @@ async fn a_look_alike_thread_name_cannot_be_started() {
     }
     waiting(&agent).await;
     let old = hitl::ThreadId::existing("a\u{200b}b").unwrap();
-    let forked = agent.fork(&"t".parse().unwrap(), 1, &old).await.unwrap_err();
+    let forked = agent.fork("t", 1, &old).await.unwrap_err();
     assert_eq!(forked.code(), "invalid_thread_id");
 }
 
@@ -252,7 +252,7 @@ async fn an_old_thread_with_a_look_alike_name_is_readable() {
     let agent = CallAgent::new(MemoryStore::new());
     let digest = waiting(&agent).await;
     let _ = agent.decide("t", digest, &clerk("mara"), Verdict::Approve).await.unwrap();
-    let mut records = agent.store().entries(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let mut records = agent.store().entries(&"t".parse().unwrap(), 0.into(), 100).await.unwrap();
     let old = hitl::ThreadId::existing("a\u{200b}b").unwrap();
     // Chain the records as an older version did, which accepted such names.
     let mut before = Digest::of(format!("hitl journal 1\0{old}").as_bytes());
@@ -260,17 +260,10 @@ async fn an_old_thread_with_a_look_alike_name_is_readable() {
         record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
         before = record.hash;
     }
-    let append = Append {
-        thread: old.clone(),
-        records,
-        standing: hitl::ThreadStatus::Ended,
-        reviews: Vec::new(),
-        due_ms: None,
-        after: None,
-    };
+    let append = Append::new(old.clone(), records, hitl::ThreadStatus::Ended).with_reviews(Vec::new());
     agent.store().append(append).await.unwrap();
     assert_eq!(agent.view(&old).await.unwrap().standing, hitl::ThreadStatus::Ended);
-    assert!(matches!(agent.thread(&old).await.unwrap(), CallAgentTurn::Done(_)));
+    assert!(matches!(agent.turn(&old).await.unwrap(), CallAgentTurn::Done(_)));
     let get = json!({ "action": "get", "thread_id": "a\u{200b}b" });
     assert!(api::dispatch(&agent, Request::parse(get, None).unwrap(), None).await.is_ok());
     let listed = agent.store().threads(None, None, 10).await.unwrap();

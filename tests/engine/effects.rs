@@ -113,15 +113,15 @@ async fn a_failed_or_panicked_effect_is_in_doubt_and_not_rerun() {
 async fn a_fork_does_not_repeat_an_effect_in_doubt_or_stopped() {
     let world = World::new([Behavior::Fails]);
     let (agent, doubt) = in_doubt(&world).await;
-    let thread = "t".parse().unwrap();
+    let thread = "t";
     // Place 1 is the `began` entry, place 2 the `in_doubt` entry.
     for place in [1, 2] {
-        assert_eq!(agent.fork(&thread, place, "f").await.unwrap_err().code(), "effect_under_way");
+        assert_eq!(agent.fork(thread, place, "f").await.unwrap_err().code(), "effect_under_way");
     }
     let _ = doubt.stop(&Operator::new("mara"), "").await.unwrap();
-    assert_eq!(agent.fork(&thread, 3, "f").await.unwrap_err().code(), "effect_under_way");
+    assert_eq!(agent.fork(thread, 3, "f").await.unwrap_err().code(), "effect_under_way");
     assert_eq!(world.calls(), 1);
-    assert!(matches!(agent.fork(&thread, 0, "f").await.unwrap(), ActorTurn::Done(_)));
+    assert!(matches!(agent.fork(thread, 0, "f").await.unwrap(), ActorTurn::Done(_)));
 }
 
 /// The idempotency key contains the thread's name, so a second run in a fork would have another key.
@@ -132,8 +132,8 @@ async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
     let agent = Putter::new(world.clone(), MemoryStore::new());
     let PutterTurn::Failed(failed) = agent.start("t", wish()).await.unwrap() else { panic!() };
     assert!(matches!(failed.resume().await.unwrap(), PutterTurn::Done(_)));
-    let (thread, calls) = ("t".parse().unwrap(), world.calls());
-    let history = agent.history(&thread, 0, 100).await.unwrap();
+    let (thread, calls) = ("t", world.calls());
+    let history = agent.history(thread, 0, 100).await.unwrap();
     let began = history.iter().position(|entry| entry.event.name() == "began").unwrap();
     let ran = history.iter().position(|entry| entry.event.name() == "ran").unwrap();
     assert!(
@@ -141,10 +141,10 @@ async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
         "expected a `resumed` entry between `began` and `ran`"
     );
     for entry in &history[began..ran] {
-        let error = agent.fork(&thread, entry.place, "f").await.unwrap_err();
+        let error = agent.fork(thread, entry.place, "f").await.unwrap_err();
         assert_eq!(error.code(), "effect_under_way", "{}", entry.event.name());
     }
-    assert!(matches!(agent.fork(&thread, ran as u64, "f").await.unwrap(), PutterTurn::Done(_)));
+    assert!(matches!(agent.fork(thread, ran as u64, "f").await.unwrap(), PutterTurn::Done(_)));
     assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (calls, 1));
 }
 
@@ -183,7 +183,7 @@ async fn an_operator_settles_an_effect_in_doubt() {
 async fn a_settlement_applies_to_one_doubt_only() {
     let world = World::new([Behavior::Fails, Behavior::Fails]);
     let (agent, first) = in_doubt(&world).await;
-    let ActorTurn::InDoubt(late) = agent.thread("t").await.unwrap() else { panic!() };
+    let ActorTurn::InDoubt(late) = agent.turn("t").await.unwrap() else { panic!() };
     let ActorTurn::InDoubt(_) = first.run_again(&Operator::new("mara")).await.unwrap() else { panic!() };
     assert_eq!(world.calls(), 2);
     assert!(
@@ -216,7 +216,7 @@ async fn an_effect_of_a_dead_process_is_in_doubt_after_its_lease() {
     let agent = Actor::new(world.clone(), store).clock(clock.clone());
     assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::Running(running) if !running.is_stalled()));
     clock.advance(Duration::from_secs(31));
-    let ActorTurn::InDoubt(_) = agent.thread("t").await.unwrap() else { panic!() };
+    let ActorTurn::InDoubt(_) = agent.turn("t").await.unwrap() else { panic!() };
     let ActorTurn::InDoubt(doubt) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(world.calls(), 1);
     assert!(matches!(doubt.run_again(&Operator::new("mara")).await.unwrap(), ActorTurn::Done(_)));
@@ -256,7 +256,7 @@ async fn dropping_a_caller_future_does_not_cancel_the_run() {
         let _ = futures_util::poll!(&mut start);
     }
     loop {
-        match agent.thread("t").await {
+        match agent.turn("t").await {
             Ok(LookerTurn::Done(_)) => break,
             _ => tokio::task::yield_now().await,
         }
@@ -315,11 +315,11 @@ mod signed {
         let BuyerTurn::Failed(failed) = review.approve(&buyer).await.unwrap() else { panic!() };
         let BuyerTurn::InDoubt(doubt) = failed.resume().await.unwrap() else { panic!() };
         let BuyerTurn::InDoubt(_) = doubt.run_again(&buyer).await.unwrap() else { panic!() };
-        let (thread, calls) = ("t".parse().unwrap(), world.calls());
-        let history = agent.history(&thread, 0, 100).await.unwrap();
+        let (thread, calls) = ("t", world.calls());
+        let history = agent.history(thread, 0, 100).await.unwrap();
         let began = history.iter().position(|entry| entry.event.name() == "began").unwrap();
         for entry in &history[began..] {
-            let fork = agent.fork(&thread, entry.place, format!("f{}", entry.place)).await;
+            let fork = agent.fork(thread, entry.place, format!("f{}", entry.place)).await;
             match entry.event.name() {
                 "settled" => assert!(matches!(fork.unwrap(), BuyerTurn::Buy(_))),
                 _ => assert_eq!(fork.unwrap_err().code(), "effect_under_way", "{}", entry.place),

@@ -260,7 +260,7 @@ async fn rejection_of(edit: Value) -> String {
     let verdict = Verdict::Edit { patch: edit };
     let error = agent.decide("t", digest, &mara(), verdict).await.unwrap_err();
     assert!(matches!(&error, Error::Invalid { .. }), "{error}");
-    let AgencyTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let AgencyTurn::Pay(review) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(review.digest(), digest);
     error.to_string()
 }

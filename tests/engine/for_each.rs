@@ -108,7 +108,7 @@ async fn results_are_in_the_order_of_the_items() {
     let BackwardsTurn::Done(log) = agent.start("t", orders(8)).await.unwrap() else { panic!() };
     assert_eq!(log, (0..8).map(|id| format!("order {id}")).collect::<Vec<_>>());
     // The journal holds the runs in the order in which they finished.
-    let entries = agent.history(&"t".try_into().unwrap(), 0, 100).await.unwrap();
+    let entries = agent.history("t", 0, 100).await.unwrap();
     let lanes = entries.iter().filter_map(|entry| match &entry.event {
         hitl::journal::Event::Ran { lane, .. } => Some(*lane),
         _ => None,
@@ -184,7 +184,7 @@ graph! {
 /// Returns the open reviews of thread `t`, sorted by the dollars of their drafts, which initially equal the orders'
 /// IDs.
 pub async fn open(agent: &Agent<Refunds>) -> Vec<hitl::Review<Refunds, Refund, hitl::CanAsk>> {
-    let mut open = match agent.thread("t").await.unwrap() {
+    let mut open = match agent.turn("t").await.unwrap() {
         RefundsTurn::Refund(review) => vec![review],
         RefundsTurn::Several(reviews) => {
             reviews.into_iter().map(|RefundsReview::Refund(review)| review).collect()
@@ -233,7 +233,7 @@ async fn reviews_of_items_are_decided_in_any_order() {
         ]
     );
     assert_eq!(shop.paid(), [3, 0, 4, 1]);
-    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn a_finished_item_is_not_rerun_when_a_sibling_fails() {
     for review in open(&agent).await {
         let _ = review.approve(&mara()).await.unwrap();
     }
-    let RefundsTurn::Failed(failed) = agent.thread("t").await.unwrap() else { panic!() };
+    let RefundsTurn::Failed(failed) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!((failed.node(), failed.error()), ("refund", "the bank is closed"));
     assert_eq!(shop.paid(), [0, 2, 3]);
     shop.closed.lock().unwrap().clear();
@@ -279,9 +279,9 @@ async fn a_finished_item_is_not_rerun_after_a_crash() {
     for PairsReview::Refund(review) in reviews {
         let _ = review.approve(&mara()).await.unwrap();
     }
-    let PairsTurn::Done(log) = agent.thread("t").await.unwrap() else { panic!() };
+    let PairsTurn::Done(log) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!((log.len(), shop.paid()), (5, vec![0, 1, 2, 3, 4]));
-    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 graph! {

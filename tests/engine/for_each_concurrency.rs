@@ -106,7 +106,7 @@ fn run(rows: &[Vec<u32>], polls: Vec<u8>) -> (Vec<String>, Arc<Load>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let turn = runtime.block_on(agent.start("t", SheetInput { rows })).unwrap();
     let SheetsTurn::Done(log) = turn else { panic!("{turn}") };
-    runtime.block_on(agent.verify(&"t".try_into().unwrap())).unwrap();
+    runtime.block_on(agent.verify("t")).unwrap();
     (log, load)
 }
 

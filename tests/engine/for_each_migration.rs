@@ -140,7 +140,7 @@ async fn items_and_their_writes_are_migrated() {
         let _ = first.approve(&mara).await.unwrap();
 
         let new = v2::Refunds::new(store.clone());
-        let mut open = reviews(new.thread(&id).await.unwrap());
+        let mut open = reviews(new.turn(&id).await.unwrap());
         assert_eq!(open.len(), count as usize - 1);
         assert_eq!(open[0].draft(), &v2::Claim { id: 1, cents: 200 });
         let _ = open.remove(0).reject(&mara, Reason::BadPlan, "").await.unwrap();
@@ -151,7 +151,7 @@ async fn items_and_their_writes_are_migrated() {
                 _ => review.edit(&mara, |claim| claim.cents += 1).await.unwrap(),
             };
         }
-        let v2::RefundsTurn::Done(results) = new.thread(&id).await.unwrap() else { panic!() };
+        let v2::RefundsTurn::Done(results) = new.turn(&id).await.unwrap() else { panic!() };
         let paid = (2..count).map(|id| match id % 2 {
             0 => format!("{} cents for order {id}", (id + 1) * 100),
             _ => format!("{} cents for claim {id}", (id + 1) * 100 + 1),
@@ -162,7 +162,7 @@ async fn items_and_their_writes_are_migrated() {
         // The journal is intact, and reading it from the first entry gives the same results as reading it from the last
         // snapshot.
         let head = new.verify(&id).await.unwrap();
-        assert_eq!(new.get_at(&id, head.place).await.unwrap().fields.results, Some(results));
+        assert_eq!(new.snapshot_at(&id, head.place).await.unwrap().fields.results, Some(results));
     }
 }
 
@@ -175,5 +175,5 @@ async fn an_empty_list_migrates_to_an_empty_list() {
         v1::RefundsTurn::Done(_)
     ));
     let new = v2::Refunds::new(store);
-    assert!(matches!(new.thread(&id).await.unwrap(), v2::RefundsTurn::Done(results) if results.is_empty()));
+    assert!(matches!(new.turn(&id).await.unwrap(), v2::RefundsTurn::Done(results) if results.is_empty()));
 }

@@ -143,7 +143,7 @@ async fn fors_nest_and_run_inside_branches() {
             review.edit(&mara(), |line| line.text.push('!')).await.unwrap()
         };
     }
-    let PressTurn::Done(log) = agent.thread("t").await.unwrap() else { panic!() };
+    let PressTurn::Done(log) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(
         log,
         [
@@ -336,7 +336,7 @@ async fn a_too_long_list_is_invalid_input_or_an_effect_in_doubt() {
     let list = |length: u32| ListInput { all: (0..length).collect() };
     let agent = Keeper::new(MemoryStore::new());
     assert_eq!(agent.start("t", list(10_001)).await.unwrap_err().code(), "invalid_input");
-    assert_eq!(agent.thread("t").await.unwrap_err().code(), "unknown_thread");
+    assert_eq!(agent.turn("t").await.unwrap_err().code(), "unknown_thread");
     assert!(matches!(agent.start("t", list(3)).await.unwrap(), KeeperTurn::Done(log) if log == [0, 1, 2]));
 
     // Two writes of 6,000 items each exceed the limit only together.
@@ -376,15 +376,15 @@ async fn a_new_process_resumes_in_the_middle_of_a_for() {
         };
         let _ = desk.decide("t", digest, &mara(), verdict).await.unwrap();
     }
-    let PressTurn::Done(log) = Press::new(store.clone()).thread("t").await.unwrap() else { panic!() };
+    let PressTurn::Done(log) = Press::new(store.clone()).turn("t").await.unwrap() else { panic!() };
     assert_eq!(log.len(), 120 + 12 + 3);
     assert_eq!((log[0].as_str(), log[11].as_str()), ("0.0 of page 0", "1.0 of page 1"));
     assert_eq!(log[131], "page 11: 10 lines, 10 seen");
     assert_eq!(log[130], "11.9! of page 11");
-    let records = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+    let records = agent.store().entries(&id("t"), 0.into(), 10_000).await.unwrap();
     assert!(records.iter().filter(|record| record.snapshot).count() >= 3);
     // `get_at` reads the journal from the first entry, not from a snapshot.
-    assert!(agent.get_at(&id("t"), records.last().unwrap().place).await.is_ok());
+    assert!(agent.snapshot_at(&id("t"), records.last().unwrap().place).await.is_ok());
     agent.verify(&id("t")).await.unwrap();
 }
 
@@ -394,7 +394,7 @@ async fn snapshots_grow_linearly_with_the_items() {
     for pages in [100, 200, 400] {
         let agent = Stamper::new(World::new(), MemoryStore::new());
         let _ = agent.start("t", book(pages, 0)).await.unwrap();
-        let records = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+        let records = agent.store().entries(&id("t"), 0.into(), 10_000).await.unwrap();
         sizes.push(
             records.iter().filter(|record| record.snapshot).map(|record| record.body.len()).max().unwrap(),
         );
@@ -453,19 +453,19 @@ async fn a_for_changed_by_new_code_is_reported_before_it_runs() {
     };
     let new = world.clone();
     let no_for = changed::no_for::Stamper::new(new.clone(), store.clone());
-    told(no_for.thread("t").await.unwrap_err(), "`stamp` is in no branch of a fork, but was in one");
+    told(no_for.turn("t").await.unwrap_err(), "`stamp` is in no branch of a fork, but was in one");
     let in_a_fork = changed::in_a_fork::Stamper::new(new.clone(), store.clone());
     told(
-        in_a_fork.thread("t").await.unwrap_err(),
+        in_a_fork.turn("t").await.unwrap_err(),
         "`stamp` runs once in a branch, but ran for each `page` of `numbers` when the thread arrived at it",
     );
     let another = changed::another_list::Stamper::new(new.clone(), store.clone());
     told(
-        another.thread("t").await.unwrap_err(),
+        another.turn("t").await.unwrap_err(),
         "`stamp` runs for each `line` of `texts`, but ran for each `page` of `numbers` when the thread arrived at it",
     );
     let reads = changed::reads_the_list::Stamper::new(new.clone(), store.clone());
-    told(reads.thread("t").await.unwrap_err(), "`look` reads `numbers`");
+    told(reads.turn("t").await.unwrap_err(), "`look` reads `numbers`");
     let fine = changed::more_at_once::Stamper::new(new, store);
-    assert!(matches!(fine.thread("t").await.unwrap(), changed::more_at_once::StamperTurn::Running(_)));
+    assert!(matches!(fine.turn("t").await.unwrap(), changed::more_at_once::StamperTurn::Running(_)));
 }

@@ -85,7 +85,7 @@ async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
     let _ =
         agent.decide("t", *digests.first().unwrap(), &Operator::new("mara"), Verdict::Approve).await.unwrap();
     assert_eq!(store.layer().commits.load(Ordering::SeqCst) - commits, 2);
-    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 /// The same for reminders and deadlines, which come for all of them at once.
@@ -98,7 +98,7 @@ async fn thousands_of_reviews_are_reminded_and_expire_in_appends_of_a_limited_si
     let places: BTreeSet<_> = reminded
         .iter()
         .map(|event| match event {
-            SweepEvent::Waits { review } => review.place,
+            SweepEvent::Waits { review, .. } => review.place,
             event => panic!("{event:?}"),
         })
         .collect();
@@ -107,10 +107,10 @@ async fn thousands_of_reviews_are_reminded_and_expire_in_appends_of_a_limited_si
 
     clock.advance(Duration::from_secs(20 * 3600));
     let _ = agent.sweep().await.unwrap();
-    let PayrollsTurn::Done(log) = agent.thread("t").await.unwrap() else { panic!() };
+    let PayrollsTurn::Done(log) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(log.last().unwrap(), "1000 in all");
     assert_limited_appends(&store);
-    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 /// A resumption by hand decides them as a sweep does.
@@ -121,7 +121,7 @@ async fn a_resumption_expires_thousands_of_reviews_in_appends_of_a_limited_size(
     let PayrollsTurn::Done(log) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(log.last().unwrap(), "1000 in all");
     assert_limited_appends(&store);
-    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 /// A gate that a node waits for.
@@ -162,7 +162,7 @@ async fn a_node_in_flight_ends_between_the_appends_of_many_reviews() {
     let agent = Rung::new(Bell(gate), store);
     let payments = (0..2_000).map(|dollars| Payment { dollars }).collect();
     let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
-    let entries = agent.history(&"t".try_into().unwrap(), 0, 10_000).await.unwrap();
+    let entries = agent.history("t", 0, 10_000).await.unwrap();
     let rang = entries.iter().find(|entry| matches!(&entry.event, Event::Ran { node, .. } if node == "ring"));
     let opened = entries.iter().rfind(|entry| matches!(entry.event, Event::Paused { .. }));
     let places = (rang.unwrap().place, opened.unwrap().place);
@@ -216,7 +216,7 @@ async fn a_review_behind_waiting_items_opens_after_a_conflict() {
         .collect();
     drop(open);
 
-    let mut events = runner.listen(&"t".try_into().unwrap());
+    let mut events = runner.listen("t").unwrap();
     let mara = Operator::new("mara");
     let first = runner.clone();
     let (digest, by) = (digests[0], mara.clone());
@@ -240,5 +240,5 @@ async fn a_review_behind_waiting_items_opens_after_a_conflict() {
     let HeldTurn::Retry(review) = running.await.unwrap().unwrap() else { panic!() };
     let HeldTurn::Done(log) = review.approve(&mara).await.unwrap() else { panic!() };
     assert_eq!(log, ["held 0", "held 1", "retried 2: again", "3 in all"]);
-    runner.verify(&"t".try_into().unwrap()).await.unwrap();
+    runner.verify("t").await.unwrap();
 }

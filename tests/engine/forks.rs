@@ -106,7 +106,7 @@ fn input() -> CaseInput {
 }
 
 async fn both(agent: &Agent<Letters>) -> (hitl::Review<Letters, Letter>, hitl::Review<Letters, Letter>) {
-    let LettersTurn::Several(reviews) = agent.thread("t").await.unwrap() else {
+    let LettersTurn::Several(reviews) = agent.turn("t").await.unwrap() else {
         panic!("two reviews are open")
     };
     let (mut customer, mut bank) = (None, None);
@@ -198,7 +198,7 @@ async fn concurrent_verdicts_on_two_reviews_both_count() {
         let _ = b.await.unwrap().unwrap();
         // The process that holds the lease runs on with both verdicts.
         let turn = loop {
-            match one.thread("t").await.unwrap() {
+            match one.turn("t").await.unwrap() {
                 LettersTurn::Running(_) => tokio::task::yield_now().await,
                 turn => break turn,
             }

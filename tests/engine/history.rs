@@ -36,7 +36,7 @@ async fn small_store_pages_do_not_truncate_the_history() {
     );
     done(open(&agent, "t").await.approve(&mara()).await.unwrap());
     let places = async |from, limit| -> Vec<u64> {
-        agent.history(&id("t"), from, limit).await.unwrap().iter().map(|entry| entry.place).collect()
+        agent.history(&id("t"), from, limit).await.unwrap().iter().map(|entry| entry.place.get()).collect()
     };
     assert_eq!(places(0, 100).await, [0, 1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(places(1, 5).await, [1, 2, 3, 4, 5]);
@@ -47,7 +47,7 @@ async fn small_store_pages_do_not_truncate_the_history() {
 async fn the_starting_runner_takes_the_lease() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let _ = open(&agent, "t").await;
-    let records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
+    let records = agent.store().entries(&id("t"), 0.into(), 100).await.unwrap();
     let mut entries = records.iter().map(|record| serde_json::from_slice::<Entry>(&record.body).unwrap());
     assert_eq!(entries.next().unwrap().lease.unwrap().runner, "");
     // The runner has just taken the lease, so later entries do not renew it.
@@ -58,13 +58,13 @@ async fn the_starting_runner_takes_the_lease() {
 async fn past_states_are_readable() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
-    let then = agent.get_at(&id("t"), 3).await.unwrap();
+    let then = agent.snapshot_at(&id("t"), 3).await.unwrap();
     assert_eq!((then.standing, then.fields.draft.unwrap().amount), (ThreadStatus::Waiting, 149.0));
     assert!(then.fields.outcome.is_none());
-    let now = agent.get(&id("t")).await.unwrap();
+    let now = agent.snapshot(&id("t")).await.unwrap();
     assert_eq!((now.standing, now.fields.draft.unwrap().amount), (ThreadStatus::Ended, 99.0));
-    let error = agent.get_at(&id("t"), 99).await.err().unwrap();
-    assert!(matches!(error, Error::NoSuchPlace { head: 7, .. }), "{error}");
+    let error = agent.snapshot_at(&id("t"), 99).await.err().unwrap();
+    assert!(matches!(error, Error::NoSuchPlace { head, .. } if head == 7), "{error}");
 }
 
 #[tokio::test]
@@ -86,16 +86,16 @@ async fn a_fork_continues_from_the_past_without_its_signatures() {
     assert_eq!(agent.fork(&id("t"), 5, "t-5").await.unwrap_err().code(), "effect_under_way");
     assert_eq!(agent.fork(&id("t"), 3, "t-3").await.unwrap_err().code(), "thread_exists");
     assert_eq!(agent.fork(&id("t"), 99, "t-99").await.unwrap_err().code(), "no_such_place");
-    done(review(agent.thread("t-4").await.unwrap()).approve(&mara()).await.unwrap());
+    done(review(agent.turn("t-4").await.unwrap()).approve(&mara()).await.unwrap());
 }
 
 /// Copies the journal of thread `t`, modified by `change`, into a new store, and returns an agent on that store.
 async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -> Agent<RefundAgent> {
-    let mut records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
+    let mut records = agent.store().entries(&id("t"), 0.into(), 100).await.unwrap();
     change(&mut records);
     let store = MemoryStore::new();
     let (standing, reviews) = (ThreadStatus::Waiting, vec![]);
-    let append = Append { thread: id("t"), records, standing, reviews, due_ms: None, after: None };
+    let append = Append::new(id("t"), records, standing).with_reviews(reviews);
     store.append(append).await.unwrap();
     RefundAgent::new(Desk::default(), store)
 }
@@ -116,8 +116,9 @@ async fn changed_or_swapped_entries_are_detected_before_anything_runs() {
         let (a, b) = (records[1].body.clone(), records[2].body.clone());
         (records[1].body, records[2].body) = (b, a);
     };
-    let renumber =
-        |records: &mut Vec<Record>| (0..).zip(records).for_each(|(place, record)| record.place = place);
+    let renumber = |records: &mut Vec<Record>| {
+        (0..).zip(records).for_each(|(place, record)| record.place = hitl::Place::new(place))
+    };
     let remove = |records: &mut Vec<Record>| {
         records.remove(1);
         renumber(records);
@@ -131,7 +132,7 @@ async fn changed_or_swapped_entries_are_detected_before_anything_runs() {
         let agent = forged(&honest, change).await;
         for error in [
             agent.verify(&id("t")).await.unwrap_err(),
-            agent.thread("t").await.unwrap_err(),
+            agent.turn("t").await.unwrap_err(),
             agent.history(&id("t"), place, 9).await.unwrap_err(),
         ] {
             assert!(matches!(error, Error::Damaged { place: at, .. } if at == place), "{error}");
@@ -201,7 +202,7 @@ async fn a_missing_node_is_reported_before_anything_runs() {
     let digest = open(&RefundAgent::new(Desk::default(), store.clone()), "t").await.digest();
     let new = renamed::RefundAgent::new(store);
     for error in [
-        new.thread("t").await.unwrap_err(),
+        new.turn("t").await.unwrap_err(),
         new.resume("t").await.unwrap_err(),
         new.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err(),
     ] {
@@ -263,7 +264,7 @@ mod deleted {
             (agent, gate, run)
         };
         let started = async |agent: &Agent<Looker>| {
-            while agent.thread("t").await.is_err() {
+            while agent.turn("t").await.is_err() {
                 tokio::task::yield_now().await;
             }
         };

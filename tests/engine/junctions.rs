@@ -109,7 +109,7 @@ fn day(faults: &[Fault]) -> DayInput {
 }
 
 async fn reviews(agent: &Agent<Claims>) -> Vec<ClaimsReview> {
-    match agent.thread("monday").await.unwrap() {
+    match agent.turn("monday").await.unwrap() {
         ClaimsTurn::Pay(review) => vec![ClaimsReview::Pay(review)],
         ClaimsTurn::Several(reviews) => reviews,
         turn => panic!("{turn}"),
@@ -135,7 +135,7 @@ async fn every_place_without_a_node_runs() {
         log,
         ["sorry for 2", "noted 2", "paid for 3", "tallied 1", "tallied 2", "tallied 3", "3 lines", "closed"]
     );
-    let _ = agent().verify(&"monday".parse().unwrap()).await.unwrap();
+    let _ = agent().verify("monday").await.unwrap();
 }
 
 #[tokio::test]
@@ -205,12 +205,12 @@ async fn an_edit_follows_a_match_in_an_arm() {
     let turn = review.edit(&clerk, |refund| refund.dollars = 300).await.unwrap();
     let LimitsTurn::PayMuch(review) = turn else { panic!("300 is much") };
     assert!(review.approve(&clerk).await.is_err());
-    let LimitsTurn::PayMuch(review) = agent.thread("letter").await.unwrap() else { panic!("it waits") };
+    let LimitsTurn::PayMuch(review) = agent.turn("letter").await.unwrap() else { panic!("it waits") };
     let director = Operator::new("dana").role("director");
     let turn = review.approve(&director).await.unwrap();
     assert!(matches!(turn, LimitsTurn::Done(outcome) if outcome == "much: 300"));
     // The two are evaluated at once: no entry stands between them.
-    let history = agent.history(&"letter".parse().unwrap(), 0, 100).await.unwrap();
+    let history = agent.history("letter", 0, 100).await.unwrap();
     let ran: Vec<_> = history
         .iter()
         .filter_map(|entry| match &entry.event {

@@ -111,7 +111,7 @@ async fn look_alike_operator_names_are_marked_in_every_output() {
     let agent = Surveyor::new(MemoryStore::new());
     let turn = agent.start_as(&Operator::new("ceo"), "t", input(1.0, 1)).await.unwrap();
     let SurveyorTurn::Send(review) = turn else { panic!("{turn}") };
-    let mut heard = agent.listen(&"t".parse().unwrap());
+    let mut heard = agent.listen("t").unwrap();
     let _ = review.approve(&Operator::new(CEO).role("clerk")).await.unwrap();
     // Live events, which server-sent events and WebSockets forward, carry the marks.
     let mut told = Vec::new();

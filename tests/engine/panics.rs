@@ -265,7 +265,7 @@ async fn a_panic_on_a_write_fails_the_node() {
         let turn = agent.resume(tag).await.unwrap();
         assert!(matches!(turn, HostileTurn::Send(_)), "{place:?}: {turn}");
         let id = hitl::ThreadId::new(tag).unwrap();
-        assert_eq!(agent.get(&id).await.unwrap().fields.sum.as_ref().unwrap().value, 2.0, "{place:?}");
+        assert_eq!(agent.snapshot(&id).await.unwrap().fields.sum.as_ref().unwrap().value, 2.0, "{place:?}");
     }
 }
 
@@ -298,7 +298,7 @@ async fn a_panic_on_a_read_is_an_error_of_that_call() {
         if place != PanicSite::Serializer {
             let decided = agent.decide(tag, digest, &mara(), Verdict::Approve).await;
             assert!(said(decided.unwrap_err()).contains(words), "{place:?}");
-            assert!(said(agent.thread(tag).await.unwrap_err()).contains(words), "{place:?}");
+            assert!(said(agent.turn(tag).await.unwrap_err()).contains(words), "{place:?}");
             assert!(agent.check(tag).await.is_err() || !agent.check(tag).await.unwrap().can_go_on());
         }
         assert_neighbor_works(&agent, tag).await;
@@ -312,11 +312,11 @@ async fn a_panic_on_a_read_is_an_error_of_that_call() {
 async fn a_panicking_edit_closure_changes_nothing() {
     let agent = Hostile::new(MemoryStore::new());
     waits(&agent, "edit").await;
-    let HostileTurn::Send(review) = agent.thread("edit").await.unwrap() else { panic!() };
+    let HostileTurn::Send(review) = agent.turn("edit").await.unwrap() else { panic!() };
     let error = review.edit(&mara(), |_| panic!("boom")).await.unwrap_err();
     assert_eq!(error.code(), "user_code_failed");
     assert!(error.to_string().contains("the edit of `letter` panicked: boom"), "{error}");
-    let HostileTurn::Send(review) = agent.thread("edit").await.unwrap() else { panic!() };
+    let HostileTurn::Send(review) = agent.turn("edit").await.unwrap() else { panic!() };
     let turn = review.edit(&mara(), |letter| letter.0.text = "Dear Noor".into()).await.unwrap();
     assert!(matches!(turn, HostileTurn::Done(text) if text == "Dear Noor"));
 }
@@ -332,7 +332,7 @@ async fn a_panicking_destructor_is_contained() {
     }
     assert_neighbor_works(&agent, "drop").await;
     disarm(PanicSite::Destructor, "drop");
-    let HostileTurn::Send(review) = agent.thread("drop").await.unwrap() else { panic!() };
+    let HostileTurn::Send(review) = agent.turn("drop").await.unwrap() else { panic!() };
     assert!(matches!(review.approve(&mara()).await.unwrap(), HostileTurn::Done(_)));
 }
 
@@ -342,14 +342,14 @@ async fn no_panicking_destructor_reaches_the_caller() {
     let agent = Hostile::new(MemoryStore::new());
     waits(&agent, "waits").await;
     waits(&agent, "done").await;
-    let HostileTurn::Send(review) = agent.thread("done").await.unwrap() else { panic!() };
+    let HostileTurn::Send(review) = agent.turn("done").await.unwrap() else { panic!() };
     assert!(matches!(review.approve(&mara()).await.unwrap(), HostileTurn::Done(_)));
     for tag in ["waits", "done"] {
         let mut calls = 0;
         loop {
             arm_after(calls, PanicSite::Destructor, tag);
             for end in [
-                agent.thread(tag).await,
+                agent.turn(tag).await,
                 agent.resume(tag).await,
                 agent.resume_as(&mara(), tag).await,
                 agent.start_as(&mara(), tag, input(tag)).await,
@@ -421,7 +421,7 @@ async fn a_sweep_fails_the_unreadable_thread_only() {
                 swept.as_slice(),
                 [
                     SweepEvent::Moved { standing: ThreadStatus::Ended, .. },
-                    SweepEvent::Moved { standing: ThreadStatus::Failed, thread }
+                    SweepEvent::Moved { standing: ThreadStatus::Failed, thread, .. }
                 ] if thread.as_str() == tag
             ),
             "{place:?}: {swept:?}"
@@ -581,10 +581,10 @@ mod command_line {
         arm(PanicSite::Deserializer, tag);
         let (exit, said) = run(&agent, "sweep").await;
         assert!(exit == Exit::Failed && said.contains("the deserializer of `sum` panicked: boom"), "{said}");
-        assert!(matches!(agent.thread("cli-sweep-neighbor").await.unwrap(), HostileTurn::Done(_)));
+        assert!(matches!(agent.turn("cli-sweep-neighbor").await.unwrap(), HostileTurn::Done(_)));
         disarm(PanicSite::Deserializer, tag);
         assert_eq!(run(&agent, "sweep").await.0, Exit::Done);
-        assert!(matches!(agent.thread(tag).await.unwrap(), HostileTurn::Done(_)));
+        assert!(matches!(agent.turn(tag).await.unwrap(), HostileTurn::Done(_)));
     }
 }
 

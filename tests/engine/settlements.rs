@@ -110,7 +110,7 @@ async fn settling_with_a_result_needs_every_role_that_may_follow() {
     let both = clerk.role("director");
     let turn = agent.settle("t", digest, &both, happened()).await.unwrap();
     assert!(matches!(turn, PayerTurn::PaySmall(_)), "{turn}");
-    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
     assert!(world.0.lock().unwrap().is_empty());
 }
 

@@ -154,7 +154,7 @@ async fn each_covered_effect_runs_once_in_each_round() {
     let keys: std::collections::BTreeSet<_> =
         bank.done.lock().unwrap().iter().map(|(_, key)| key.clone()).collect();
     assert_eq!(keys.len(), 6);
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -191,11 +191,11 @@ async fn a_fork_runs_no_covered_effect_on_the_old_signature() {
     let agent = Transfers::new(bank.clone(), MemoryStore::new());
     let TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     assert!(matches!(review.approve(&mara()).await.unwrap(), TransfersTurn::Failed(_)));
-    let thread = "t".parse().unwrap();
-    let history = agent.history(&thread, 0, 100).await.unwrap();
+    let thread = "t";
+    let history = agent.history(thread, 0, 100).await.unwrap();
     let held = |event: &hitl::journal::Event| matches!(event, hitl::journal::Event::Ran { node, .. } if node == "hold");
     let place = history.iter().find(|entry| held(&entry.event)).unwrap().place;
-    let error = agent.fork(&thread, place, "u").await.unwrap_err();
+    let error = agent.fork(thread, place, "u").await.unwrap_err();
     assert_eq!(error.code(), "signature_not_carried", "{error}");
     assert_eq!(bank.done(), ["hold 5", "wire 5 to DE1: lunch", "again"]);
 }
@@ -249,7 +249,7 @@ async fn new_code_cannot_widen_what_a_signature_covers() {
     let digest = review.digest();
     // An open review is reopened under another digest, because the covered effects are part of what is signed.
     let wide = reordered::Transfers::new(bank.clone(), store.clone());
-    let reordered::TransfersTurn::Hold(wider) = wide.thread("t").await.unwrap() else { panic!() };
+    let reordered::TransfersTurn::Hold(wider) = wide.turn("t").await.unwrap() else { panic!() };
     assert_ne!(wider.digest(), digest);
     assert_eq!(wider.covers(), ["wire"]);
     // A decided review is not reopened, so the thread is incompatible.
@@ -322,7 +322,7 @@ async fn shown_fields_are_part_of_the_digest() {
 
     // The draft is the same, but the field shown beside it is not.
     let agent = respelt::Transfers::new(store);
-    let respelt::TransfersTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let respelt::TransfersTurn::Pay(review) = agent.turn("t").await.unwrap() else { panic!() };
     assert_ne!(review.digest(), digest);
     assert_eq!(review.shown()["iban"], "DE01");
     let nobody = Operator::new("mara");

@@ -80,7 +80,7 @@ fn digest(view: &ThreadView, node: &str) -> Digest {
 #[tokio::test]
 async fn no_node_starts_in_a_stopped_thread() {
     let world = World::default();
-    let (agent, thread) = (Payer::new(world.clone(), MemoryStore::new()), "t".try_into().unwrap());
+    let (agent, thread) = (Payer::new(world.clone(), MemoryStore::new()), "t");
     let _ = agent.start("t", CaseInput { cents: 50 }).await.unwrap();
     let view = agent.view("t").await.unwrap();
     let second = digest(&view, "pay_second");
@@ -103,16 +103,16 @@ async fn no_node_starts_in_a_stopped_thread() {
     assert!(view.reviews.is_empty() && view.standing == ThreadStatus::Failed, "{view:?}");
     assert!(view.failure.unwrap().stopped);
     assert!(agent.inbox(None, 10).await.unwrap().items.is_empty());
-    let before = agent.verify(&thread).await.unwrap();
+    let before = agent.verify(thread).await.unwrap();
     let _ = agent.sweep().await.unwrap();
-    assert_eq!(agent.verify(&thread).await.unwrap(), before);
+    assert_eq!(agent.verify(thread).await.unwrap(), before);
 }
 
 /// An effect in progress when the thread is stopped is completed and settled. It does not run again.
 #[tokio::test]
 async fn two_effects_in_doubt_of_a_stopped_thread_are_settled() {
     let world = World(Arc::default(), true);
-    let (agent, thread) = (Payer::new(world.clone(), MemoryStore::new()), "t".try_into().unwrap());
+    let (agent, thread) = (Payer::new(world.clone(), MemoryStore::new()), "t");
     let _ = agent.start("t", CaseInput { cents: 50 }).await.unwrap();
     let view = agent.view("t").await.unwrap();
     for node in ["pay_first", "pay_second"] {
@@ -129,5 +129,5 @@ async fn two_effects_in_doubt_of_a_stopped_thread_are_settled() {
     let turn = agent.settle("t", second.digest, &mara(), Settlement::Happened { wrote }).await.unwrap();
     assert!(matches!(turn, PayerTurn::Failed(failed) if failed.is_stopped()));
     assert_eq!(*world.0.lock().unwrap(), ["first 50", "second 50"]);
-    agent.verify(&thread).await.unwrap();
+    agent.verify(thread).await.unwrap();
 }

@@ -165,7 +165,7 @@ async fn moved(
     let mut seen = BTreeMap::new();
     while seen.len() < count {
         match told.recv().await.unwrap() {
-            SweepEvent::Moved { thread, standing } => drop(seen.insert(thread.to_string(), standing)),
+            SweepEvent::Moved { thread, standing, .. } => drop(seen.insert(thread.to_string(), standing)),
             other => panic!("{other:?}"),
         }
     }
@@ -307,7 +307,7 @@ async fn a_dead_runner_with_a_fast_clock_blocks_for_one_lease() {
     assert!(agent.sweep().await.unwrap().is_empty());
     right.advance(Duration::from_secs(29));
     assert!(agent.sweep().await.unwrap().is_empty());
-    assert!(matches!(agent.thread("t").await.unwrap(), JobsTurn::Running(it) if !it.is_stalled()));
+    assert!(matches!(agent.turn("t").await.unwrap(), JobsTurn::Running(it) if !it.is_stalled()));
     right.advance(Duration::from_secs(1));
     let swept = agent.sweep().await.unwrap();
     assert!(
@@ -317,5 +317,5 @@ async fn a_dead_runner_with_a_fast_clock_blocks_for_one_lease() {
     // The runner that lost its lease appends nothing more.
     dead.gate.add_permits(1);
     assert!(matches!(running.await.unwrap().unwrap(), JobsTurn::Done(_)));
-    assert_eq!(agent.history(&"t".try_into().unwrap(), 0, 100).await.unwrap().len(), 4);
+    assert_eq!(agent.history("t", 0, 100).await.unwrap().len(), 4);
 }

@@ -17,7 +17,7 @@ async fn an_approval_runs_the_signed_effect_and_reruns_nothing() {
     assert_eq!(outcome, Outcome::Refunded { order_id: "A-9133".into(), amount: 149.0, by: "mara".into() });
     let count = |counter: &std::sync::atomic::AtomicU32| counter.load(Ordering::SeqCst);
     assert_eq!((count(&desk.planned), count(&desk.drafted), count(&desk.refunded)), (1, 1, 1));
-    assert!(matches!(agent.thread("t").await.unwrap(), RefundAgentTurn::Done(_)));
+    assert!(matches!(agent.turn("t").await.unwrap(), RefundAgentTurn::Done(_)));
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn an_edited_draft_runs_and_both_drafts_are_recorded() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let outcome = done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
     assert!(matches!(outcome, Outcome::Refunded { amount: 99.0, .. }), "{outcome:?}");
-    let history = serde_json::to_value(agent.history(&"t".parse().unwrap(), 0, 100).await.unwrap()).unwrap();
+    let history = serde_json::to_value(agent.history("t", 0, 100).await.unwrap()).unwrap();
     let edit = history
         .as_array()
         .unwrap()
@@ -115,7 +115,7 @@ async fn an_operator_without_a_role_or_name_cannot_decide() {
 }
 
 async fn review_is_still_open(agent: &Agent<RefundAgent>) {
-    let _ = review(agent.thread("t").await.unwrap());
+    let _ = review(agent.turn("t").await.unwrap());
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn an_expired_review_is_rejected_by_default() {
     clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(review.approve(&mara()).await.unwrap_err().code(), "expired");
     assert!(matches!(
-        done(agent.thread("t").await.unwrap()),
+        done(agent.turn("t").await.unwrap()),
         Outcome::Cancelled { reason: Reason::Expired, .. }
     ));
     assert_eq!(
@@ -154,7 +154,7 @@ async fn a_start_can_be_repeated_only_with_the_same_input() {
     assert_eq!(desk.planned.load(Ordering::SeqCst), 1);
     let other = TicketInput { message: "something else".into() };
     assert_eq!(agent.start("t", other).await.unwrap_err().code(), "thread_exists");
-    assert_eq!(agent.thread("no-such").await.unwrap_err().code(), "unknown_thread");
+    assert_eq!(agent.turn("no-such").await.unwrap_err().code(), "unknown_thread");
     assert_eq!(agent.start("", message()).await.unwrap_err().code(), "invalid_thread_id");
 }
 

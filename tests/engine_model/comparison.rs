@@ -46,7 +46,7 @@ impl<S: StoreFactory> System<S> {
     }
 
     fn turn(&self, thread: usize) -> Result<ClerkTurn, Error> {
-        self.process.wait(self.process.agent.thread(THREADS[thread]))
+        self.process.wait(self.process.agent.turn(THREADS[thread]))
     }
 
     fn check_view(&mut self, number: usize, thread: &Thread, reference: &Reference) {
@@ -159,14 +159,16 @@ impl<S: StoreFactory> System<S> {
     fn check_heads(&mut self, reference: &Reference) {
         let verify = |number| {
             let head = self.process.wait(self.process.agent.verify(&id(number))).ok()?;
-            Some((head.place, head.hash))
+            Some((head.place.get(), head.hash))
         };
         let heads = std::array::from_fn(verify);
         assert_eq!(heads != self.known.heads, reference.wrote, "whether new entries were written");
         for (number, head) in self.known.heads.iter().enumerate() {
             let Some((place, hash)) = head else { continue };
-            let there =
-                self.process.wait(self.process.agent.store().entries(&id(number), *place, 1)).unwrap();
+            let there = self
+                .process
+                .wait(self.process.agent.store().entries(&id(number), (*place).into(), 1))
+                .unwrap();
             assert_eq!(there[0].hash, *hash, "place {place} of {}", THREADS[number]);
         }
         self.known.heads = heads;

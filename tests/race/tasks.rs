@@ -127,7 +127,7 @@ async fn concurrent_takeovers_have_one_winner() {
         doomed.spawn(async move { agent.start_json(format!("ticket-{round}"), &input).await });
     }
     for round in 0..count {
-        while agents[0].thread(format!("ticket-{round}")).await.is_err() {
+        while agents[0].turn(format!("ticket-{round}")).await.is_err() {
             tokio::task::yield_now().await;
         }
     }

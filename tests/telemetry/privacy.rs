@@ -32,7 +32,7 @@ async fn no_value_of_a_thread_is_logged() {
     assert!(matches!(turn, RefundAgentTurn::Done(_)), "{turn}");
 
     // The values are in the journal.
-    let history = agent.history(&"secret".parse().unwrap(), 0, 100).await.unwrap();
+    let history = agent.history("secret", 0, 100).await.unwrap();
     let journal = serde_json::to_string(&history).unwrap();
     for value in ["input", "error", "payee", "second", "question", "note"] {
         assert!(journal.contains(&format!("MARKER-{value}")), "{value}: {journal}");
@@ -92,7 +92,7 @@ async fn a_name_cannot_pass_for_another_field_or_line() {
     let _ = review.approve(&operator).await.unwrap();
     // Such a thread cannot be started, but an old one may be read.
     let old = ThreadId::existing("old\u{202e}\u{2028}name").unwrap();
-    assert!(agent.thread(old).await.is_err());
+    assert!(agent.turn(old).await.is_err());
 
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains(r#"thread="t\" verdict=\"approve""#), "{text}");

@@ -78,7 +78,7 @@ async fn a_refund_is_a_tree_of_spans() {
     assert_eq!(values(&seen, &appends, "place"), ["0", "1", "2", "3", "5", "7"]);
     assert_eq!(values(&seen, &appends, "entries"), ["1", "1", "1", "2", "2", "2"]);
     let bytes = appends.iter().map(|append| seen.spans[*append].fields["bytes"].parse::<usize>().unwrap());
-    let stored = agent.store().entries(&"tree".parse().unwrap(), 0, 100).await.unwrap();
+    let stored = agent.store().entries(&"tree".parse().unwrap(), hitl::Place::START, 100).await.unwrap();
     assert_eq!(bytes.sum::<usize>(), stored.iter().map(|record| record.body.len()).sum::<usize>());
 
     assert_eq!(
@@ -142,7 +142,7 @@ async fn a_conflict_is_seen_and_decides_nothing() {
     begin();
     let agent = RefundAgent::new(Desk::new([RESPONSE]), MemoryStore::new());
     let first = open(&agent, "conflict").await;
-    let second = review(agent.thread("conflict").await.unwrap());
+    let second = review(agent.turn("conflict").await.unwrap());
     let _ = first.approve(&mara()).await.unwrap();
     let error = second.approve(&mara()).await.err().unwrap();
     assert_eq!(error.code(), "already_decided");
@@ -194,7 +194,7 @@ async fn a_takeover_leads_to_doubt_and_a_settlement() {
     assert_eq!(seen().events_of("takeover", "effect done").len(), 0, "it is not stored");
     clock.advance(Duration::from_secs(60));
     agent.sweep().await.unwrap();
-    let RefundAgentTurn::InDoubt(doubt) = agent.thread("takeover").await.unwrap() else {
+    let RefundAgentTurn::InDoubt(doubt) = agent.turn("takeover").await.unwrap() else {
         panic!("expected an effect in doubt")
     };
     let wrote = serde_json::from_str(r#"{"outcome": "149 to Ada"}"#).unwrap();

@@ -118,7 +118,7 @@ fn operator_name(entry: &HistoryEntry) -> Option<String> {
         | Event::Settled { operator, unverified, .. }
         | Event::Adopted { operator, unverified, .. }
         | Event::Started { requester: Some(Requester { operator, unverified, .. }), .. }
-        | Event::Resumed { by: Some(Requester { operator, unverified, .. }) } => Some(format!(
+        | Event::Resumed { by: Some(Requester { operator, unverified, .. }), .. } => Some(format!(
             "{}{}",
             escape_name(operator, &entry.marks),
             if *unverified { " (unverified)" } else { "" }
@@ -134,7 +134,7 @@ fn evidence_text(event: &Event) -> String {
         | Event::Settled { evidence, .. }
         | Event::Adopted { evidence, .. } => evidence,
         Event::Started { requester: Some(Requester { evidence, .. }), .. }
-        | Event::Resumed { by: Some(Requester { evidence, .. }) } => evidence,
+        | Event::Resumed { by: Some(Requester { evidence, .. }), .. } => evidence,
         _ => return String::new(),
     };
     let Some(evidence) = evidence else { return String::new() };
@@ -192,12 +192,14 @@ fn describe(event: &Event) -> String {
             Settlement::RunAgain => format!("{node} did not happen, and is run again"),
             Settlement::Stop { note } if note.is_empty() => format!("stopped at {node}"),
             Settlement::Stop { note } => format!("stopped at {node}: {}", escape(note)),
+            other => format!("{node} was settled: {}", other.name()),
         },
         Event::Migrated { version, renamed, void, .. } => migration(*version, renamed, void),
         Event::Resumed { .. } => "resumed".to_owned(),
         Event::Adopted { .. } => "earlier entries adopted".to_owned(),
-        Event::Renewed {} => "lease renewed".to_owned(),
-        Event::Ended {} => "ended".to_owned(),
+        Event::Renewed { .. } => "lease renewed".to_owned(),
+        Event::Ended { .. } => "ended".to_owned(),
+        other => other.name().to_owned(),
     }
 }
 
@@ -221,16 +223,17 @@ fn decision(verdict: &Decision, node: &str, to: &Transition, proposal: Option<&P
                 escape(&to)
             )
         }
-        Decision::Approve if let Some(Proposal::Signed { edit }) = proposal => {
+        Decision::Approve if let Some(Proposal::Signed { edit, .. }) = proposal => {
             format!("approved {node} by the edit at {edit}")
         }
         Decision::Approve => format!("approved {node}"),
         Decision::Edit { before, after, .. } => {
             format!("edited and approved {node}: {}", field_changes(before.get(), after.get()))
         }
-        Decision::Reject { reason, note } if note.is_empty() => format!("rejected {node}, {reason}"),
-        Decision::Reject { reason, note } => format!("rejected {node}, {reason}: {}", escape(note)),
-        Decision::Ask { question } => format!("asked before {node}: {}", escape(question)),
+        Decision::Reject { reason, note, .. } if note.is_empty() => format!("rejected {node}, {reason}"),
+        Decision::Reject { reason, note, .. } => format!("rejected {node}, {reason}: {}", escape(note)),
+        Decision::Ask { question, .. } => format!("asked before {node}: {}", escape(question)),
+        other => format!("{} before {node}", other.name()),
     }
 }
 

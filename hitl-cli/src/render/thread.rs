@@ -291,29 +291,13 @@ mod tests {
     #[test]
     fn fields_beside_a_draft_are_marked_as_signed_or_not() {
         let map = |value: Value| value.as_object().cloned().unwrap_or_default();
-        let item = ItemView {
-            item: "order".to_owned(),
-            list: "orders".to_owned(),
-            index: 1,
-            count: 3,
-            fields: map(json!({ "note": "broken" })),
-        };
-        let review = ReviewView {
-            proposed_by: None,
-            node: "hold".to_owned(),
-            field: "draft".to_owned(),
-            draft: Value::Null,
-            digest: Digest::of(b""),
-            schema: Value::Null,
-            role: None,
-            verdicts: vec![],
-            opened_ms: 0,
-            deadline_ms: None,
-            covers: vec!["wire".to_owned()],
-            shown: map(json!({ "iban": "DE1" })),
-            unsigned: vec!["memo"],
-            items: vec![item],
-        };
+        let mut item = ItemView::new("order", "orders", 1, 3);
+        item.fields = map(json!({ "note": "broken" }));
+        let mut review = ReviewView::new("hold", "draft", Value::Null, Digest::of(b""));
+        review.covers = vec!["wire".to_owned()];
+        review.shown = map(json!({ "iban": "DE1" }));
+        review.unsigned = vec!["memo"];
+        review.items = vec![item];
         let context = RenderContext { now_ms: 0, width: None, fields: &[] };
         let text = anstream::adapter::strip_str(&review_fields(&review, context)).to_string();
         assert_eq!(

@@ -64,7 +64,7 @@ async fn check_lists_incompatible_threads_and_writes_nothing() {
     use hitl::Store;
 
     let (store, not_renamed, renamed) = old_threads().await;
-    let entries = store.entries(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let entries = store.entries(&"t".parse().unwrap(), 0.into(), 100).await.unwrap();
     let check = call(&not_renamed, &["check"], "").await;
     assert_eq!((check.exit, check.err.as_str()), (Exit::Refused, ""));
     assert_eq!(
@@ -86,7 +86,7 @@ async fn check_lists_incompatible_threads_and_writes_nothing() {
         check.out,
         "✓ t  compatible; the review before pay is reopened\n  - the signed content of the review before `pay` has changed\n✓ u  compatible, with new code\n"
     );
-    assert_eq!(store.entries(&"t".parse().unwrap(), 0, 100).await.unwrap(), entries);
+    assert_eq!(store.entries(&"t".parse().unwrap(), 0.into(), 100).await.unwrap(), entries);
     // The program that started the threads sees no difference.
     let (agent, _) = desk_on(store.clone());
     assert_eq!(call(&agent, &["check"], "").await.out, "✓ t  compatible\n✓ u  compatible\n");

@@ -68,12 +68,13 @@ impl fmt::Display for Assessment {
 /// ```
 /// use hitl::model::{ContentSource, GuardrailAction, GuardrailFinding, GuardrailPolicy};
 ///
-/// let mut finding = GuardrailFinding::blocked(ContentSource::Output, GuardrailPolicy::Personal, "EMAIL");
-/// finding.action = GuardrailAction::Masked;
+/// let finding = GuardrailFinding::blocked(ContentSource::Output, GuardrailPolicy::Personal, "EMAIL")
+///     .with_action(GuardrailAction::Masked);
 /// assert_eq!(finding.to_string(), "personal information `EMAIL` in the response");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
+#[non_exhaustive]
 pub struct GuardrailFinding {
     /// The source of the text.
     #[serde(rename = "stage")]
@@ -90,6 +91,12 @@ impl GuardrailFinding {
     /// Creates a finding with [`GuardrailAction::Blocked`].
     pub fn blocked(source: ContentSource, policy: GuardrailPolicy, name: impl Into<String>) -> Self {
         Self { source, policy, name: name.into(), action: GuardrailAction::Blocked }
+    }
+
+    /// Sets the reaction of the guardrail.
+    #[must_use]
+    pub fn with_action(self, action: GuardrailAction) -> Self {
+        Self { action, ..self }
     }
 }
 
@@ -115,6 +122,7 @@ impl fmt::Display for GuardrailFinding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum GuardrailAction {
     /// It blocked the text.
     Blocked,
@@ -132,6 +140,7 @@ pub enum GuardrailAction {
 /// assert_eq!(serde_json::to_string(&ContentSource::Input)?, r#""input""#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// Exhaustive by definition: a text goes to the model, or comes from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -9,9 +9,8 @@ use super::{Assessment, ModelError};
 /// ```
 /// use hitl::model::Completion;
 ///
-/// let mut completion = Completion::from("A-9133".to_owned());
-/// completion.output_tokens = Some(5);
-/// assert_eq!((completion.text.as_str(), completion.input_tokens), ("A-9133", None));
+/// let completion = Completion::from("A-9133".to_owned()).with_tokens(812, 5).with_latency_ms(930);
+/// assert_eq!((completion.text.as_str(), completion.input_tokens), ("A-9133", Some(812)));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -44,6 +43,20 @@ impl Completion {
     #[must_use]
     pub fn with_finish_reason(mut self, reason: FinishReason) -> Self {
         self.finish_reason = reason;
+        self
+    }
+
+    /// Sets the numbers of input and output tokens; `None` is a number that the model does not report.
+    #[must_use]
+    pub fn with_tokens(mut self, input: impl Into<Option<u64>>, output: impl Into<Option<u64>>) -> Self {
+        (self.input_tokens, self.output_tokens) = (input.into(), output.into());
+        self
+    }
+
+    /// Sets the latency that the model's service reports, in milliseconds.
+    #[must_use]
+    pub fn with_latency_ms(mut self, ms: impl Into<Option<u64>>) -> Self {
+        self.latency_ms = ms.into();
         self
     }
 
@@ -118,7 +131,7 @@ pub enum FinishReason {
     Malformed,
 }
 
-/// A chunk of a streamed response.
+/// A chunk of a streamed response. A reader skips the kinds that it does not know.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -134,6 +147,7 @@ pub enum FinishReason {
 ///     match chunk {
 ///         Chunk::Text(text) => texts.push(text),
 ///         Chunk::End(completion) => assert_eq!(completion.text, "Refund it."),
+///         _ => {}
 ///     }
 /// }
 /// assert_eq!(texts, ["Refund ", "it."]);
@@ -141,6 +155,7 @@ pub enum FinishReason {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Chunk {
     /// The next chunk of the text.
     Text(String),

@@ -189,15 +189,23 @@ impl ModelError {
 /// ```
 /// use hitl::model::{Attempt, ModelError};
 ///
-/// let attempt = Attempt { response: r#"{"dollars": 900}"#.into(), problem: "dollars: greater than 500".into() };
+/// let attempt = Attempt::new(r#"{"dollars": 900}"#, "dollars: greater than 500");
 /// let error = ModelError::SchemaMismatch { schema: "Refund".into(), attempts: vec![attempt] };
 /// assert_eq!(error.to_string(), "no response matched `Refund` in 1 attempt; the last one: dollars: greater than 500");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The text of the response.
     #[serde(rename = "answer")]
     pub response: String,
     /// The first mismatch, or every violated invariant.
     pub problem: String,
+}
+
+impl Attempt {
+    /// Creates the record of a response that did not match.
+    pub fn new(response: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { response: response.into(), problem: problem.into() }
+    }
 }

@@ -53,7 +53,7 @@ impl Request {
     /// Appends a message.
     #[must_use]
     pub fn message(mut self, role: Role, text: impl Into<String>) -> Self {
-        self.messages.push(Message { role, text: text.into() });
+        self.messages.push(Message::new(role, text));
         self
     }
 
@@ -96,15 +96,23 @@ impl From<String> for Request {
 /// ```
 /// use hitl::model::{Message, Request, Role};
 ///
-/// let message = Message { role: Role::User, text: "Which order?".into() };
+/// let message = Message::new(Role::User, "Which order?");
 /// assert_eq!(Request::from("Which order?").messages, [message]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Message {
     /// The author.
     pub role: Role,
     /// The text.
     pub text: String,
+}
+
+impl Message {
+    /// Creates a message.
+    pub fn new(role: Role, text: impl Into<String>) -> Self {
+        Self { role, text: text.into() }
+    }
 }
 
 /// The author of a message.
@@ -115,6 +123,7 @@ pub struct Message {
 /// assert_eq!(serde_json::to_string(&[Role::User, Role::Assistant])?, r#"["user","assistant"]"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// Exhaustive, because an adapter must not send a text under the name of another author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -131,15 +140,23 @@ pub enum Role {
 ///
 /// /// An adapter puts the schema where its model's API expects it.
 /// fn tool(request: &Request) -> Option<serde_json::Value> {
-///     let ResponseSchema { name, schema } = request.response_schema.as_ref()?;
+///     let ResponseSchema { name, schema, .. } = request.response_schema.as_ref()?;
 ///     Some(serde_json::json!({ "name": name, "input_schema": schema }))
 /// }
 /// assert_eq!(tool(&Request::from("Which order?")), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ResponseSchema {
     /// The name of the type.
     pub name: String,
     /// Its JSON Schema.
     pub schema: Value,
+}
+
+impl ResponseSchema {
+    /// Creates a response schema.
+    pub fn new(name: impl Into<String>, schema: Value) -> Self {
+        Self { name: name.into(), schema }
+    }
 }

@@ -9,10 +9,11 @@ use crate::{Digest, Place, ThreadId};
 /// use hitl::{Digest, store::Record};
 ///
 /// let body = br#"{"kind":"ended"}"#.to_vec();
-/// let record = Record { place: 3, hash: Digest::of(&body), body, snapshot: false };
-/// assert_eq!(record.place, 3);
+/// let record = Record::new(3, Digest::of(&body), body);
+/// assert!(record.place == 3 && !record.snapshot);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record {
     /// The place of the entry.
     pub place: Place,
@@ -24,8 +25,31 @@ pub struct Record {
     pub snapshot: bool,
 }
 
+impl Record {
+    /// Creates the record of an entry without a snapshot.
+    pub fn new(place: impl Into<Place>, hash: Digest, body: Vec<u8>) -> Self {
+        Self { place: place.into(), hash, body, snapshot: false }
+    }
+
+    /// Sets the entry in its stored form.
+    #[must_use]
+    pub fn with_body(self, body: Vec<u8>) -> Self {
+        Self { body, ..self }
+    }
+
+    /// Sets whether the entry contains a full snapshot.
+    #[must_use]
+    pub fn with_snapshot(self, snapshot: bool) -> Self {
+        Self { snapshot, ..self }
+    }
+}
+
 /// Entries to append, and the thread's data in the index after them. For an example, see [the module](super).
+///
+/// A store keeps every field. A version that adds a field which a store must keep is a new major version; a field that
+/// a minor version adds may be ignored.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Append {
     /// The thread.
     pub thread: ThreadId,
@@ -44,6 +68,42 @@ pub struct Append {
 }
 
 impl Append {
+    /// Creates an append of these entries, after which the thread has this status, no open review and no due time. If
+    /// the first place is not 0, it needs [`Append::with_after`] too.
+    pub fn new(thread: ThreadId, records: Vec<Record>, standing: ThreadStatus) -> Self {
+        Self { thread, records, standing, reviews: Vec::new(), due_ms: None, after: None }
+    }
+
+    /// Sets the entries.
+    #[must_use]
+    pub fn with_records(self, records: Vec<Record>) -> Self {
+        Self { records, ..self }
+    }
+
+    /// Sets the status of the thread after these entries.
+    #[must_use]
+    pub fn with_standing(self, standing: ThreadStatus) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// Sets the open reviews after these entries.
+    #[must_use]
+    pub fn with_reviews(self, reviews: Vec<OpenReview>) -> Self {
+        Self { reviews, ..self }
+    }
+
+    /// Sets the time at which the thread needs attention.
+    #[must_use]
+    pub fn with_due_ms(self, due_ms: Option<u64>) -> Self {
+        Self { due_ms, ..self }
+    }
+
+    /// Sets the hash of the entry that the first of these follows.
+    #[must_use]
+    pub fn with_after(self, after: Option<Digest>) -> Self {
+        Self { after, ..self }
+    }
+
     /// Rejects an append that no store can accept. Every store calls this first, so that all stores reject the same
     /// ones.
     ///
@@ -51,8 +111,7 @@ impl Append {
     /// use hitl::{ThreadId, store::{Append, ThreadStatus}};
     ///
     /// let thread = ThreadId::new("ticket-A-9133")?;
-    /// let empty = Append { thread, records: vec![], standing: ThreadStatus::Running, reviews: vec![], due_ms: None, after: None };
-    /// assert!(empty.check().is_err());
+    /// assert!(Append::new(thread, vec![], ThreadStatus::Running).check().is_err());
     /// # Ok::<(), hitl::InvalidThreadId>(())
     /// ```
     ///
@@ -68,10 +127,10 @@ impl Append {
             "its places are not consecutive"
         } else if self.reviews.iter().any(|review| review.thread != self.thread) {
             "one of its reviews belongs to another thread"
-        } else if !self.records.iter().all(|record| is_storable(record.place)) {
+        } else if !self.records.iter().all(|record| is_storable(record.place.get())) {
             "one of its places exceeds i64::MAX"
         } else if !self.reviews.iter().all(|review| {
-            is_storable(review.place)
+            is_storable(review.place.get())
                 && is_storable(review.opened_ms)
                 && review.deadline_ms.is_none_or(is_storable)
         }) {
@@ -90,13 +149,31 @@ impl Append {
 /// The end of a thread's journal: the entries that are needed to resume it.
 ///
 /// ```
-/// assert!(hitl::store::Tail::default().records.is_empty());
+/// use hitl::{Digest, store::{Record, Tail}};
+///
+/// let snapshot = Record::new(7, Digest::of(b"{}"), b"{}".to_vec()).with_snapshot(true);
+/// let tail = Tail::new(vec![snapshot]).with_before(Some(Digest::of(b"the entry at place 6")));
+/// assert!(tail.before.is_some());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tail {
     /// The stored hash of the entry before `records`; `None` if they start at place 0. The hash of the first record
     /// covers it, so a reader of the tail can verify that record too.
     pub before: Option<Digest>,
     /// The entries from the last snapshot (inclusive), or from place 0 if there is none, to the head.
     pub records: Vec<Record>,
+}
+
+impl Tail {
+    /// Creates a tail that starts at place 0.
+    pub fn new(records: Vec<Record>) -> Self {
+        Self { before: None, records }
+    }
+
+    /// Sets the stored hash of the entry before the first record.
+    #[must_use]
+    pub fn with_before(self, before: Option<Digest>) -> Self {
+        Self { before, ..self }
+    }
 }

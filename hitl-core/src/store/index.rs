@@ -13,6 +13,7 @@ use crate::{Digest, Place, ThreadId};
 /// assert_eq!(serde_json::to_string(&ThreadStatus::InDoubt)?, r#""in_doubt""#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
+// Exhaustive, because a store has to keep each of them, and a new one would change the format of every store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThreadStatus {
@@ -50,20 +51,14 @@ impl ThreadStatus {
 /// ```
 /// use hitl::{Digest, ThreadId, store::OpenReview};
 ///
-/// let review = OpenReview {
-///     thread: ThreadId::new("ticket-A-9133")?,
-///     graph: "RefundAgent".into(),
-///     node: "execute".into(),
-///     digest: Digest::of(b"the draft"),
-///     role: Some("refund-approver".into()),
-///     place: 3,
-///     opened_ms: 1_763_800_000_000,
-///     deadline_ms: None,
-/// };
-/// assert_eq!(review.node, "execute");
+/// let thread = ThreadId::new("ticket-A-9133")?;
+/// let review = OpenReview::new(thread, "RefundAgent", "execute", Digest::of(b"the draft"), 3, 1_763_800_000_000)
+///     .with_role(Some("refund-approver".into()));
+/// assert_eq!((review.node.as_str(), review.deadline_ms), ("execute", None));
 /// # Ok::<(), hitl::InvalidThreadId>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct OpenReview {
     /// The thread that waits for the review.
     pub thread: ThreadId,
@@ -85,6 +80,33 @@ pub struct OpenReview {
     pub deadline_ms: Option<u64>,
 }
 
+impl OpenReview {
+    /// Creates an open review without a role and a deadline.
+    pub fn new(
+        thread: ThreadId,
+        graph: impl Into<String>,
+        node: impl Into<String>,
+        digest: Digest,
+        place: impl Into<Place>,
+        opened_ms: u64,
+    ) -> Self {
+        let (graph, node, place) = (graph.into(), node.into(), place.into());
+        Self { thread, graph, node, digest, role: None, place, opened_ms, deadline_ms: None }
+    }
+
+    /// Sets the role that the operator must hold.
+    #[must_use]
+    pub fn with_role(self, role: Option<String>) -> Self {
+        Self { role, ..self }
+    }
+
+    /// Sets the time at which the review expires.
+    #[must_use]
+    pub fn with_deadline_ms(self, deadline_ms: Option<u64>) -> Self {
+        Self { deadline_ms, ..self }
+    }
+}
+
 /// One page of a list, and the token of the next one.
 ///
 /// ```
@@ -95,9 +117,9 @@ pub struct OpenReview {
 /// let store = MemoryStore::new();
 /// let mut after = None;
 /// loop {
-///     let Page { items, next } = store.reviews(after.as_deref(), 50).await?;
-///     items.iter().for_each(|review| println!("{} waits at {}", review.thread, review.node));
-///     match next {
+///     let page = store.reviews(after.as_deref(), 50).await?;
+///     page.items.iter().for_each(|review| println!("{} waits at {}", review.thread, review.node));
+///     match page.next {
 ///         Some(next) => after = Some(next),
 ///         None => break,
 ///     }
@@ -106,9 +128,17 @@ pub struct OpenReview {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Page<T> {
     /// The items of the page.
     pub items: Vec<T>,
     /// The token to pass as `after` for the next page; `None` on the last page.
     pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Creates a page from its items and the token of the next page, which is `None` on the last one.
+    pub fn new(items: Vec<T>, next: Option<String>) -> Self {
+        Self { items, next }
+    }
 }

@@ -84,11 +84,11 @@ impl State {
     fn append(&mut self, append: Append) -> Result<(), StoreError> {
         append.check()?;
         let Append { thread, records, standing, reviews, due_ms, after } = append;
-        let place = records.first().map_or(0, |record| record.place);
+        let place = records.first().map_or(Place::START, |record| record.place);
         let snapshot = records.iter().rposition(|record| record.snapshot);
         match self.threads.get_mut(&thread) {
             Some(journal)
-                if journal.records.len() as Place == place
+                if place == journal.records.len() as u64
                     && journal.records.last().map(|record| record.hash) == after =>
             {
                 if let Some(snapshot) = snapshot {
@@ -235,7 +235,7 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         let state = self.lock();
-        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let from = usize::try_from(from.get()).unwrap_or(usize::MAX);
         let records =
             state.threads.get(thread).and_then(|journal| journal.records.get(from..)).unwrap_or_default();
         let records = records[..limit.min(records.len())].to_vec();

@@ -5,25 +5,19 @@
 //! a hash and bytes.
 //!
 //! ```
-//! use hitl::store::{Append, MemoryStore, Record, ThreadStatus, Store, StoreError};
-//! use hitl::{Digest, ThreadId};
+//! use hitl::store::{Append, MemoryStore, Record, Store, StoreError, ThreadStatus};
+//! use hitl::{Digest, Place, ThreadId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
 //! let thread = ThreadId::new("ticket-A-9133")?;
-//! let first = Append {
-//!     thread: thread.clone(),
-//!     records: vec![Record { place: 0, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: true }],
-//!     standing: ThreadStatus::Running,
-//!     reviews: vec![],
-//!     due_ms: None,
-//!     after: None,
-//! };
+//! let record = Record::new(0, Digest::of(b"{}"), b"{}".to_vec()).with_snapshot(true);
+//! let first = Append::new(thread.clone(), vec![record], ThreadStatus::Running);
 //! store.append(first.clone()).await?;
 //!
 //! // A second append at the same place is a conflict, and nothing is written.
-//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: 0, .. })));
+//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: Place::START, .. })));
 //! assert_eq!(store.tail(&thread).await?.map(|tail| tail.records.len()), Some(1));
 //! # Ok(())
 //! # }
@@ -47,8 +41,7 @@ pub use layer::{LayeredStore, StoreLayer};
 pub use memory::MemoryStore;
 pub use page_token::{page_token, position_after};
 
-pub use crate::Place;
-use crate::ThreadId;
+use crate::{Place, ThreadId};
 
 /// Storage of journals. Run the conformance suite of `hitl-testkit` on every implementation. For an example of use,
 /// see [the module](self).

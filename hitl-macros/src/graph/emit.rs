@@ -33,6 +33,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
             use ::hitl::__private as __h;
             #[cfg(rust_analyzer)]
             type __HitlMentions = (#(::core::marker::PhantomData<#mentions>,)*);
+            impl __h::SealedGraph for #name {}
             impl __h::Graph for #name {
                 type State = #state;
                 type Deps = #deps;
@@ -122,6 +123,9 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
             const __HITL_PROOF: &__h::Proof<#count> = &__h::prove(__HITL_SPEC);
             #checks
             #items
+
+            #[automatically_derived]
+            impl __h::SealedGraph for #this {}
 
             #[automatically_derived]
             impl __h::Graph for #this {

@@ -51,6 +51,10 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
 
         #(#cfgs)*
         #[automatically_derived]
+        impl<#(#declared),*> ::hitl::__private::SealedNode for #this #given #bounds {}
+
+        #(#cfgs)*
+        #[automatically_derived]
         impl<#(#declared),*> ::hitl::__private::Node for #this #given #bounds {
             type State = #state;
             type Draft = #draft;

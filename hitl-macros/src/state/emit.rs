@@ -96,6 +96,9 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
             }
 
             #[automatically_derived]
+            impl __h::SealedState for #this {}
+
+            #[automatically_derived]
             impl __h::State for #this {
                 type Fields = #slots;
                 type View<'a> = #view<'a>;

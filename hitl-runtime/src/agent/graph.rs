@@ -5,12 +5,14 @@ use crate::{
     Error,
     graph::GraphSpec,
     node::{GraphTable, NodeTable},
+    sealed::SealedGraph,
     state::{FieldError, Slots, State},
 };
 
 /// A graph that `graph!` has declared and the compiler has proved.
 ///
-/// Only `graph!` implements this trait. Its items may change without notice.
+/// Only `graph!` implements this trait, because its description is what was proved: it is sealed, and its items may
+/// change without notice.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -30,7 +32,7 @@ use crate::{
     message = "`{Self}` is not a graph",
     note = "declare it with `hitl::graph! {{ {Self}<State, Deps> {{ … }} }}`"
 )]
-pub trait Graph: Sized + Send + Sync + 'static {
+pub trait Graph: SealedGraph + Sized + Send + Sync + 'static {
     /// The state of its threads.
     type State: State;
     /// The dependencies of its nodes, which they take as `Deps<…>`.
@@ -78,6 +80,7 @@ pub trait Graph: Sized + Send + Sync + 'static {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub enum CanAsk {}
 
 /// Marks a [`Review`](super::Review) whose node's verdict block declares no `ask`.
@@ -91,6 +94,7 @@ pub enum CanAsk {}
 /// }
 /// # fn titles_of_no_ask<G: Graph, D>(open: &[Review<G, D>]) -> Vec<String> { titles::<G, D, NoAsk>(open) }
 /// ```
+#[derive(Debug)]
 pub enum NoAsk {}
 
 /// A marker for reviews whose graph declares `ask`. Implemented by [`CanAsk`].
@@ -98,7 +102,7 @@ pub enum NoAsk {}
     message = "the graph declares no `ask` for this review, so there is nowhere for a question to go",
     label = "declare it in the node's verdict block: `node {{ reject -> …, ask -> … }}`"
 )]
-pub trait Asks {}
+pub trait Asks: marker::Sealed {}
 
 impl Asks for CanAsk {}
 
@@ -118,6 +122,7 @@ impl Asks for CanAsk {}
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub enum CanEdit {}
 
 /// Marks a [`Review`](super::Review) that takes no edit: `#[interrupt_before(edit = false)]`.
@@ -129,6 +134,7 @@ pub enum CanEdit {}
 ///     open.iter().map(ToString::to_string).collect()
 /// }
 /// ```
+#[derive(Debug)]
 pub enum NoEdit {}
 
 /// A marker for reviews that take an edit. Implemented by [`CanEdit`].
@@ -136,9 +142,16 @@ pub enum NoEdit {}
     message = "this review takes no edit: the node says `#[interrupt_before(edit = false)]`",
     label = "approve the draft as it is, or reject it"
 )]
-pub trait Edits {}
+pub trait Edits: marker::Sealed {}
 
 impl Edits for CanEdit {}
+
+/// The seal of the markers of reviews: no crate adds one.
+mod marker {
+    pub trait Sealed {}
+    impl Sealed for super::CanAsk {}
+    impl Sealed for super::CanEdit {}
+}
 
 fn route<G: Graph>(route: usize, slots: &Slots) -> Result<Option<usize>, FieldError> {
     Ok(G::route(route, &G::State::view(slots)?))

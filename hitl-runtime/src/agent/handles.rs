@@ -28,7 +28,7 @@ use crate::{
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let mara = mara();
 /// # let _ = in_doubt(&agent).await?;
-/// if let RefundAgentTurn::InDoubt(doubt) = agent.thread("ticket-A-0000").await? {
+/// if let RefundAgentTurn::InDoubt(doubt) = agent.turn("ticket-A-0000").await? {
 ///     println!("{doubt}, since {} ms", doubt.since_ms());
 ///     let turn = match at_the_bank(doubt.idempotency_key()).await {
 ///         Some(json) => doubt.happened(&mara, serde_json::from_str(&json)?).await?,
@@ -241,7 +241,7 @@ impl<G: Graph> fmt::Debug for Failed<G> {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// if let RefundAgentTurn::Running(running) = agent.thread("ticket-A-9133").await? {
+/// if let RefundAgentTurn::Running(running) = agent.turn("ticket-A-9133").await? {
 ///     println!("{} is at {}", running.thread(), running.node());
 ///     if running.is_stalled() {
 ///         println!("{}", running.resume().await?);

@@ -8,7 +8,7 @@ mod review;
 mod snapshot;
 mod thread_state;
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 pub use self::{
     graph::{Asks, CanAsk, CanEdit, Edits, Graph, NoAsk, NoEdit},
@@ -23,7 +23,7 @@ pub use crate::engine::{
     ReviewChange, ReviewView, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView, UncheckedRange,
 };
 use crate::{
-    Digest, Error, OpenReview, Operator, Page, Place, Store, ThreadId, Verdict,
+    Digest, Error, IntoThreadId, OpenReview, Operator, Page, Place, Store, Verdict,
     engine::{Engine, Starter, VerdictInput},
     journal::{Fold, JournalKeys, Settlement},
     state::State,
@@ -49,7 +49,7 @@ use crate::{
 ///
 /// // Another handle on the same threads, for another task.
 /// let desk = agent.clone();
-/// assert!(matches!(desk.thread("ticket-A-9133").await?, RefundAgentTurn::Pay(_)));
+/// assert!(matches!(desk.turn("ticket-A-9133").await?, RefundAgentTurn::Pay(_)));
 /// # Ok(())
 /// # }
 /// ```
@@ -172,7 +172,7 @@ impl<G: Graph> Agent<G> {
     ///
     /// let other = JournalKeys::new(JournalKey::new([8; 32])?);
     /// let stranger = RefundAgent::new(store).journal_keys(other);
-    /// let error = stranger.thread("ticket-A-9133").await.unwrap_err();
+    /// let error = stranger.turn("ticket-A-9133").await.unwrap_err();
     /// assert_eq!(error.code(), "unauthenticated_entry");
     /// # let _ = review;
     /// # Ok(())
@@ -206,13 +206,13 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::ThreadExists`] if a thread with this name and another input, or of another graph, exists.
-    pub async fn start<T>(&self, thread: T, input: <G::State as State>::Input) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
+    pub async fn start(
+        &self,
+        thread: impl IntoThreadId,
+        input: <G::State as State>::Input,
+    ) -> Result<G::Turn, Error> {
         let input = input::encode::<G::State>(input)?;
-        self.turn_of(self.engine.start(id(thread)?, input, Starter::Program).await?)
+        self.turn_of(self.engine.start(thread.into_thread_id()?, input, Starter::Program).await?)
     }
 
     /// Starts a thread like [`Agent::start`], in the name of a person. The journal keeps who started the thread, with
@@ -237,18 +237,16 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// As [`Agent::start`], and [`Error::BadOperator`] for an operator who cannot sign.
-    pub async fn start_as<T>(
+    pub async fn start_as(
         &self,
         requester: &Operator,
-        thread: T,
+        thread: impl IntoThreadId,
         input: <G::State as State>::Input,
-    ) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
+    ) -> Result<G::Turn, Error> {
         let input = input::encode::<G::State>(input)?;
-        self.turn_of(self.engine.start(id(thread)?, input, Starter::Caller(Some(requester))).await?)
+        self.turn_of(
+            self.engine.start(thread.into_thread_id()?, input, Starter::Caller(Some(requester))).await?,
+        )
     }
 
     /// Starts a thread like [`Agent::start`], with an input in JSON.
@@ -271,32 +269,35 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// As [`Agent::start`], and [`Error::InvalidInput`] if the JSON is not the graph's input.
-    pub async fn start_json<T>(&self, thread: T, input: &serde_json::Value) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.start_json(id(thread)?, input, Starter::Program).await?)
+    pub async fn start_json(
+        &self,
+        thread: impl IntoThreadId,
+        input: &serde_json::Value,
+    ) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.start_json(thread.into_thread_id()?, input, Starter::Program).await?)
     }
 
     /// Starts a thread like [`Agent::start_as`], with an input in JSON.
     ///
     /// # Errors
     /// As [`Agent::start_as`] and [`Agent::start_json`].
-    pub async fn start_json_as<T>(
+    pub async fn start_json_as(
         &self,
         requester: &Operator,
-        thread: T,
+        thread: impl IntoThreadId,
         input: &serde_json::Value,
-    ) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.start_json(id(thread)?, input, Starter::Caller(Some(requester))).await?)
+    ) -> Result<G::Turn, Error> {
+        self.turn_of(
+            self.engine.start_json(thread.into_thread_id()?, input, Starter::Caller(Some(requester))).await?,
+        )
     }
 
-    /// Returns the current turn of a thread. It runs nothing and writes nothing.
+    /// Returns the current turn of a thread: the graph's enum, with a handle by which a person acts. It runs nothing
+    /// and writes nothing.
+    ///
+    /// Of the three readers of a thread, this is the one to act on. [`Agent::view`] is the one to show: JSON for people
+    /// and for programs that do not know the graph. [`Agent::snapshot`] is the one to compute with: the fields in the
+    /// types of the state, now or, with [`Agent::snapshot_at`], at an earlier place.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -304,7 +305,7 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
-    /// match agent.thread("ticket-A-9133").await? {
+    /// match agent.turn("ticket-A-9133").await? {
     ///     RefundAgentTurn::Pay(review) => println!("sign this? {:?}", review.draft()),
     ///     RefundAgentTurn::Done(outcome) => println!("{outcome}"),
     ///     turn => println!("{turn}"),
@@ -315,12 +316,8 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::UnknownThread`], and [`Error::GraphChanged`] if the thread is incompatible with this program.
-    pub async fn thread<T>(&self, thread: T) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.thread(&id(thread)?).await?)
+    pub async fn turn(&self, thread: impl IntoThreadId) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.thread(&thread.into_thread_id()?).await?)
     }
 
     /// Continues a thread whose runner has died, and retries failed nodes. A thread that waits for a person, or that a
@@ -343,25 +340,17 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// As [`Agent::thread`].
-    pub async fn resume<T>(&self, thread: T) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.resume(id(thread)?, None).await?)
+    /// As [`Agent::turn`].
+    pub async fn resume(&self, thread: impl IntoThreadId) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.resume(thread.into_thread_id()?, None).await?)
     }
 
     /// Resumes a thread like [`Agent::resume`], in the name of a person, which the journal keeps.
     ///
     /// # Errors
     /// As [`Agent::resume`], and [`Error::BadOperator`] for an operator who cannot sign.
-    pub async fn resume_as<T>(&self, requester: &Operator, thread: T) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.resume(id(thread)?, Some(requester)).await?)
+    pub async fn resume_as(&self, requester: &Operator, thread: impl IntoThreadId) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.resume(thread.into_thread_id()?, Some(requester)).await?)
     }
 
     /// Decides the open review that has this digest, and runs the thread until a person must act again.
@@ -392,18 +381,14 @@ impl<G: Graph> Agent<G> {
     /// and [`Error::BadVerdict`] say what to correct. [`Error::GraphChanged`] and [`Error::OtherCode`] are for threads
     /// that other code moved last. After each of these errors the thread is unchanged, except that an expired review
     /// has been rejected.
-    pub async fn decide<T>(
+    pub async fn decide(
         &self,
-        thread: T,
+        thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
         verdict: Verdict,
-    ) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.decide(id(thread)?, digest, operator, verdict).await?)
+    ) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.decide(thread.into_thread_id()?, digest, operator, verdict).await?)
     }
 
     /// Checks a verdict as [`Agent::decide`] does, and returns what it would do: the draft that it would sign, or the
@@ -427,18 +412,14 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// As [`Agent::decide`].
-    pub async fn preview<T>(
+    pub async fn preview(
         &self,
-        thread: T,
+        thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
         verdict: Verdict,
-    ) -> Result<Preview, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.engine.preview(&id(thread)?, digest, operator, &VerdictInput::Given(verdict)).await
+    ) -> Result<Preview, Error> {
+        self.engine.preview(&thread.into_thread_id()?, digest, operator, &VerdictInput::Given(verdict)).await
     }
 
     /// Settles an in-doubt effect: records how it ended. The digest identifies the doubt, as
@@ -475,18 +456,14 @@ impl<G: Graph> Agent<G> {
     /// [`Error::NotInDoubt`] if no effect with this digest is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] if
     /// the fields of the settlement are not the fields that the node writes, or do not fit them;
     /// [`Error::GraphChanged`] and [`Error::OtherCode`] for threads that began under other code.
-    pub async fn settle<T>(
+    pub async fn settle(
         &self,
-        thread: T,
+        thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
         how: Settlement,
-    ) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.settle(id(thread)?, digest, operator, how).await?)
+    ) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.settle(thread.into_thread_id()?, digest, operator, how).await?)
     }
 
     /// Starts a new thread from a place in an old thread's journal. The old thread stays unchanged. No signature is
@@ -499,9 +476,9 @@ impl<G: Graph> Agent<G> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?.reject(&mara(), Reason::BadPlan, "").await?;
     /// // Place 2 is the entry that opened the review. The new thread opens it again.
-    /// let turn = agent.fork(&"ticket-A-9133".try_into()?, 2, "ticket-A-9133-again").await?;
+    /// let turn = agent.fork("ticket-A-9133", 2, "ticket-A-9133-again").await?;
     /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
-    /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// assert!(matches!(agent.turn("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
     /// # Ok(())
     /// # }
     /// ```
@@ -511,16 +488,21 @@ impl<G: Graph> Agent<G> {
     /// [`Error::SignatureNotCarried`] if the new thread would go on past a review on the strength of its signature;
     /// [`Error::EffectUnderWay`] if it would run an effect again that may have happened; [`Error::GraphChanged`] if the
     /// old thread is incompatible with this program.
-    pub async fn fork<T>(&self, thread: &ThreadId, place: Place, new: T) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.turn_of(self.engine.fork(thread, place, id(new)?).await?)
+    pub async fn fork(
+        &self,
+        thread: impl IntoThreadId,
+        place: impl Into<Place>,
+        new: impl IntoThreadId,
+    ) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.fork(&thread.into_thread_id()?, place.into(), new.into_thread_id()?).await?)
     }
 
-    /// Returns a view of a thread. It runs nothing and writes nothing. A thread that is incompatible with this program
-    /// is shown as far as the program can read it, with its incompatibilities.
+    /// Returns a view of a thread: everything about it as serializable data, to be shown to people and to programs that
+    /// do not know the graph. To act on a thread, use [`Agent::turn`]; for its fields in their own types,
+    /// [`Agent::snapshot`].
+    ///
+    /// It runs nothing and writes nothing. A thread that is incompatible with this program is shown as far as the
+    /// program can read it, with its incompatibilities.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -535,16 +517,13 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// As [`Agent::thread`].
-    pub async fn view<T>(&self, thread: T) -> Result<ThreadView, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.engine.view(&id(thread)?).await
+    /// As [`Agent::turn`].
+    pub async fn view(&self, thread: impl IntoThreadId) -> Result<ThreadView, Error> {
+        self.engine.view(&thread.into_thread_id()?).await
     }
 
-    /// Returns the current state of a thread.
+    /// Returns a snapshot of a thread: its fields in the types of the state, as they are now. To act on a thread, use
+    /// [`Agent::turn`]; to show it, [`Agent::view`]. It runs nothing and writes nothing.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -552,19 +531,19 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
-    /// let now = agent.get(&"ticket-A-9133".try_into()?).await?;
+    /// let now = agent.snapshot("ticket-A-9133").await?;
     /// assert_eq!(now.fields.draft.map(|draft| draft.dollars), Some(149));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// As [`Agent::thread`].
-    pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
-        Snapshot::new::<G>(self.engine.read(thread).await?)
+    /// As [`Agent::turn`].
+    pub async fn snapshot(&self, thread: impl IntoThreadId) -> Result<Snapshot<G::State>, Error> {
+        Snapshot::new::<G>(self.engine.read(&thread.into_thread_id()?).await?)
     }
 
-    /// Returns the state of a thread after the entry at a place.
+    /// Returns a snapshot of a thread, like [`Agent::snapshot`], as it was after the entry at a place.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -573,16 +552,20 @@ impl<G: Graph> Agent<G> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// // Place 0 is the start: nothing was drafted yet.
-    /// let then = agent.get_at(&"ticket-A-9133".try_into()?, 0).await?;
+    /// let then = agent.snapshot_at("ticket-A-9133", 0).await?;
     /// assert_eq!(then.fields.draft, None);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// As [`Agent::thread`], and [`Error::NoSuchPlace`] if the place is past the end of the journal.
-    pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
-        Snapshot::new::<G>(self.engine.read_at(thread, place).await?)
+    /// As [`Agent::turn`], and [`Error::NoSuchPlace`] if the place is past the end of the journal.
+    pub async fn snapshot_at(
+        &self,
+        thread: impl IntoThreadId,
+        place: impl Into<Place>,
+    ) -> Result<Snapshot<G::State>, Error> {
+        Snapshot::new::<G>(self.engine.read_at(&thread.into_thread_id()?, place.into()).await?)
     }
 
     /// Returns at most `limit` entries, starting at a place, oldest first. It returns fewer only at the end of the
@@ -597,7 +580,7 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
-    /// let entries = agent.history(&"ticket-A-9133".try_into()?, 0, 100).await?;
+    /// let entries = agent.history("ticket-A-9133", 0, 100).await?;
     /// let events: Vec<&str> = entries.iter().map(|entry| entry.event.name()).collect();
     /// assert_eq!(events, ["started", "ran", "paused"]);
     /// # Ok(())
@@ -609,11 +592,11 @@ impl<G: Graph> Agent<G> {
     /// entry was not written by a holder of the journal keys.
     pub async fn history(
         &self,
-        thread: &ThreadId,
-        from: Place,
+        thread: impl IntoThreadId,
+        from: impl Into<Place>,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
-        self.engine.history(thread, from, limit).await
+        self.engine.history(&thread.into_thread_id()?, from.into(), limit).await
     }
 
     /// Returns the open reviews, oldest first. `after` is the `next` of the previous page.
@@ -643,8 +626,11 @@ impl<G: Graph> Agent<G> {
     /// Subscribes to a thread: to its entries as they are stored, and to the output of its models while they generate
     /// it. Only events of this process, through this agent and its clones, are received. A subscriber that falls far
     /// behind receives [`ThreadEvent::Missed`] with the number of dropped events. [`Subscription`] has an example.
-    pub fn listen(&self, thread: &ThreadId) -> Subscription {
-        self.engine.listen(thread)
+    ///
+    /// # Errors
+    /// [`Error::InvalidThreadId`] if the text is not a thread id.
+    pub fn listen(&self, thread: impl IntoThreadId) -> Result<Subscription, Error> {
+        Ok(self.engine.listen(&thread.into_thread_id()?))
     }
 
     /// Processes every thread of this graph that is due: takes over threads of dead processes, lets reviews expire, and
@@ -664,7 +650,7 @@ impl<G: Graph> Agent<G> {
     /// // The graph says `expires = "24h"`, and no verdict came.
     /// clock.advance(std::time::Duration::from_secs(24 * 60 * 60));
     /// assert_eq!(agent.sweep().await?.len(), 1);
-    /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// assert!(matches!(agent.turn("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
     /// # Ok(())
     /// # }
     /// ```
@@ -694,7 +680,7 @@ impl<G: Graph> Agent<G> {
     /// // At the startup of a long-running program.
     /// let watch = tokio::spawn(async move {
     ///     agent.watch(Duration::from_secs(10), |noticed| match noticed {
-    ///         Ok(SweepEvent::Waits { review }) => println!("{} still waits", review.thread),
+    ///         Ok(SweepEvent::Waits { review, .. }) => println!("{} still waits", review.thread),
     ///         Ok(_) => {}
     ///         Err(error) => eprintln!("{error}"),
     ///     }).await
@@ -756,12 +742,8 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// [`Error::UnknownThread`], [`Error::Damaged`] if the journal cannot be read at all, and
     /// [`Error::Unauthenticated`] if an entry is not authentic.
-    pub async fn check<T>(&self, thread: T) -> Result<CompatibilityReport, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        self.engine.check(&id(thread)?).await
+    pub async fn check(&self, thread: impl IntoThreadId) -> Result<CompatibilityReport, Error> {
+        self.engine.check(&thread.into_thread_id()?).await
     }
 
     /// Verifies a thread's journal as [`Agent::audit`] does, and returns its head.
@@ -776,7 +758,7 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
-    /// let head = agent.verify(&"ticket-A-9133".try_into()?).await?;
+    /// let head = agent.verify("ticket-A-9133").await?;
     /// println!("whole up to place {}; keep {} where nobody can write to the store", head.place, head.hash);
     /// # Ok(())
     /// # }
@@ -785,8 +767,8 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Unauthenticated`] at the first entry that was changed, removed, swapped, inserted
     /// or forged; [`Error::UnknownThread`].
-    pub async fn verify(&self, thread: &ThreadId) -> Result<JournalHead, Error> {
-        self.engine.audit(thread, None).await?.sound()
+    pub async fn verify(&self, thread: impl IntoThreadId) -> Result<JournalHead, Error> {
+        self.engine.audit(&thread.into_thread_id()?, None).await?.sound()
     }
 
     /// Verifies a thread's journal as [`Agent::verify`] does, and compares it with a head that was kept elsewhere.
@@ -812,8 +794,8 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::UnknownThread`], and an error if the store or the vault of a key fails. Findings are not errors.
-    pub async fn audit(&self, thread: &ThreadId, kept: Option<&JournalHead>) -> Result<Audit, Error> {
-        self.engine.audit(thread, kept).await
+    pub async fn audit(&self, thread: impl IntoThreadId, kept: Option<&JournalHead>) -> Result<Audit, Error> {
+        self.engine.audit(&thread.into_thread_id()?, kept).await
     }
 
     /// Adopts a thread: vouches in the operator's name for the entries that were written without a MAC. From then on
@@ -833,15 +815,15 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use hitl::journal::{JournalKey, JournalKeys};
     ///
-    /// let (store, thread) = (MemoryStore::new(), "ticket-A-9133".try_into()?);
+    /// let (store, thread) = (MemoryStore::new(), "ticket-A-9133");
     /// let old = RefundAgent::new(store.clone());
     /// let _ = waiting(&old, "A-9133").await?;
     ///
     /// let keys = JournalKeys::new(JournalKey::new([7; 32])?);
     /// let agent = RefundAgent::new(store).journal_keys(keys);
-    /// assert_eq!(agent.thread(&thread).await.unwrap_err().code(), "unauthenticated_entry");
-    /// agent.adopt(&thread, &mara(), None).await?;
-    /// assert!(matches!(agent.thread(&thread).await?, RefundAgentTurn::Pay(_)));
+    /// assert_eq!(agent.turn(thread).await.unwrap_err().code(), "unauthenticated_entry");
+    /// agent.adopt(thread, &mara(), None).await?;
+    /// assert!(matches!(agent.turn(thread).await?, RefundAgentTurn::Pay(_)));
     /// # Ok(())
     /// # }
     /// ```
@@ -854,11 +836,11 @@ impl<G: Graph> Agent<G> {
     /// incompatible with this program.
     pub async fn adopt(
         &self,
-        thread: &ThreadId,
+        thread: impl IntoThreadId,
         operator: &Operator,
         kept: Option<&JournalHead>,
     ) -> Result<JournalHead, Error> {
-        self.engine.adopt(thread, operator, kept).await
+        self.engine.adopt(&thread.into_thread_id()?, operator, kept).await
     }
 
     /// Returns the time of the agent's clock, in milliseconds since the epoch.
@@ -890,7 +872,7 @@ impl<G: Graph> Agent<G> {
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// let thread = ThreadId::new("ticket-A-9133")?;
     /// agent.store().delete(&thread).await?;
-    /// assert_eq!(agent.thread(&thread).await.unwrap_err().code(), "unknown_thread");
+    /// assert_eq!(agent.turn(thread).await.unwrap_err().code(), "unknown_thread");
     /// # Ok(())
     /// # }
     /// ```
@@ -931,10 +913,8 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-fn id<T>(thread: T) -> Result<ThreadId, Error>
-where
-    T: TryInto<ThreadId>,
-    T::Error: Into<Error>,
-{
-    thread.try_into().map_err(Into::into)
+impl<G: Graph> fmt::Debug for Agent<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("graph", &G::SPEC.name).finish_non_exhaustive()
+    }
 }

@@ -127,7 +127,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let mara = mara();
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// if let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? {
+/// if let RefundAgentTurn::Pay(review) = agent.turn("ticket-A-9133").await? {
 ///     assert_eq!((review.thread().as_str(), review.node()), ("ticket-A-9133", "pay"));
 ///     assert_eq!(review.draft(), &Refund { order: "A-9133".into(), dollars: 149 });
 ///     assert_eq!(review.role(), Some("refund-approver"));
@@ -238,7 +238,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// let error = review.edit(&mara, |draft| draft.dollars = 20_000).await.unwrap_err();
     /// assert_eq!(error.code(), "invalid");
     ///
-    /// let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? else { unreachable!() };
+    /// let RefundAgentTurn::Pay(review) = agent.turn("ticket-A-9133").await? else { unreachable!() };
     /// let turn = review.edit(&mara, |draft| draft.dollars = 99).await?;
     /// assert!(matches!(turn, RefundAgentTurn::Done(paid) if paid == "99 dollars for A-9133, signed by mara"));
     /// # Ok(())
@@ -337,5 +337,11 @@ impl<G: Graph, D, A, E> fmt::Display for Review<G, D, A, E> {
 impl<G: Graph, D, A, E> fmt::Debug for Review<G, D, A, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl<G: Graph> fmt::Debug for AnyReview<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyReview").field("thread", &self.turn.fold.thread).finish_non_exhaustive()
     }
 }

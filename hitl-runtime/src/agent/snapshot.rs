@@ -1,5 +1,7 @@
 //! The state of a thread at one place of its journal, in the graph's own types.
 
+use std::fmt;
+
 use super::Graph;
 use crate::{
     Error, Place, ThreadStatus,
@@ -19,13 +21,14 @@ use crate::{
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// let Snapshot { place, standing, fields } = agent.get(&"ticket-A-9133".try_into()?).await?;
-/// assert_eq!((place, standing), (2, ThreadStatus::Waiting));
+/// let Snapshot { place, standing, fields, .. } = agent.snapshot("ticket-A-9133").await?;
+/// assert_eq!((place.get(), standing), (2, ThreadStatus::Waiting));
 /// assert_eq!(fields.draft.map(|draft| draft.dollars), Some(149));
 /// assert_eq!(fields.outcome, None);
 /// # Ok(())
 /// # }
 /// ```
+#[non_exhaustive]
 pub struct Snapshot<S: State> {
     /// The place of the last entry that the snapshot includes.
     pub place: Place,
@@ -50,4 +53,13 @@ impl<S: State> Snapshot<S> {
 pub(super) fn fields<G: Graph>(root: RootFields) -> Result<<G::State as State>::Fields, Error> {
     let RootFields { thread, place, fields } = root;
     G::State::fields(fields).map_err(|e| unreadable(G::TABLE, &thread, place, FoldError::Changed(e)))
+}
+
+impl<S: State> fmt::Debug for Snapshot<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("place", &self.place)
+            .field("standing", &self.standing)
+            .finish_non_exhaustive()
+    }
 }

@@ -1,5 +1,7 @@
 //! The turn of a thread with the graph's types, before `graph!` converts it into the graph's own enum.
 
+use std::fmt;
+
 use super::{Agent, AnyReview, Failed, Graph, InDoubt, Running, snapshot};
 use crate::{
     Error, Incompatibility,
@@ -49,4 +51,17 @@ fn output<G: Graph>(end: EndTurn) -> Result<<G::State as State>::Output, Error> 
     let output = G::State::output(snapshot::fields::<G>(root)?);
     let problem = || Incompatibility::NoWay { problem: "an output is not written".to_owned() };
     output.ok_or_else(|| incompatible(&thread, unwritten.unwrap_or_else(problem)))
+}
+
+impl<G: Graph> fmt::Debug for ThreadState<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Review(_) => "Review",
+            Self::Several(_) => "Several",
+            Self::Done(_) => "Done",
+            Self::InDoubt(_) => "InDoubt",
+            Self::Failed(_) => "Failed",
+            Self::Running(_) => "Running",
+        })
+    }
 }

@@ -16,7 +16,7 @@ mod read;
 mod routing;
 mod session;
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 pub use self::{
     clock::{Clock, ManualClock, SystemClock},
@@ -109,5 +109,11 @@ impl Engine {
     /// Returns the time of the engine's clock, in milliseconds since the epoch.
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("graph", &self.graph.spec.name).finish_non_exhaustive()
     }
 }

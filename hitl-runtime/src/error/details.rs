@@ -59,7 +59,7 @@ impl Error {
     /// let error = Error::Invalid {
     ///     thread: ThreadId::new("ticket-A-9133")?,
     ///     field: "draft".into(),
-    ///     violations: vec![Violation { path: "amount".into(), message: "greater than 10000".into() }],
+    ///     violations: vec![Violation::new("amount", "greater than 10000")],
     /// };
     /// let details = json!({
     ///     "thread": "ticket-A-9133",
@@ -129,6 +129,7 @@ impl Error {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use hitl_core::Place;
 
     fn thread() -> ThreadId {
         ThreadId::new("t").unwrap()
@@ -145,15 +146,15 @@ mod tests {
                 json!({ "thread": "t", "node": "n", "problem": problem() }),
             ),
             (
-                Error::Damaged { thread: thread(), place: 3, problem: problem() },
+                Error::Damaged { thread: thread(), place: Place::new(3), problem: problem() },
                 json!({ "thread": "t", "place": 3, "problem": problem() }),
             ),
             (
-                Error::Unauthenticated { thread: thread(), place: 3, problem: problem() },
+                Error::Unauthenticated { thread: thread(), place: Place::new(3), problem: problem() },
                 json!({ "thread": "t", "place": 3, "problem": problem() }),
             ),
             (
-                Error::EffectUnderWay { thread: thread(), place: 3, node: "n".into() },
+                Error::EffectUnderWay { thread: thread(), place: Place::new(3), node: "n".into() },
                 json!({ "thread": "t", "place": 3, "node": "n" }),
             ),
         ] {

@@ -7,15 +7,23 @@ use serde::{Deserialize, Serialize};
 /// A violation of the type or of an invariant by a field of a draft.
 ///
 /// ```
-/// let violation = hitl::Violation { path: "amount".into(), message: "greater than 10000".into() };
+/// let violation = hitl::Violation::new("amount", "greater than 10000");
 /// assert_eq!(violation.to_string(), "amount: greater than 10000");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Violation {
     /// The path to the field in the draft's JSON, as in `window.At.hour`; empty for the draft as a whole.
     pub path: String,
     /// The description of the violation.
     pub message: String,
+}
+
+impl Violation {
+    /// Creates a violation.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
 }
 
 impl fmt::Display for Violation {

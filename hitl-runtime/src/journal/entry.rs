@@ -24,6 +24,7 @@ use super::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Entry {
     /// The time of the write, in milliseconds since the epoch.
     #[serde(rename = "at")]
@@ -56,6 +57,7 @@ pub struct Entry {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Lease {
     /// The id of the runner. Empty, and omitted in JSON, if it is the runner that started the thread, whose id is equal
     /// to the thread's `id`.
@@ -76,7 +78,7 @@ pub struct Lease {
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?.edit(&mara(), |draft| draft.dollars = 99).await?;
-/// for entry in agent.history(&"ticket-A-9133".try_into()?, 0, 100).await? {
+/// for entry in agent.history("ticket-A-9133", 0, 100).await? {
 ///     match &entry.event {
 ///         Event::Decided { operator, verdict: Decision::Edit { before, after, .. }, .. } => {
 ///             println!("{operator} made {after} of {before}");
@@ -89,8 +91,10 @@ pub struct Lease {
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Event {
     /// The thread started.
+    #[non_exhaustive]
     Started {
         /// The graph's name.
         graph: String,
@@ -114,6 +118,7 @@ pub enum Event {
         requester: Option<Requester>,
     },
     /// A node finished.
+    #[non_exhaustive]
     Ran {
         /// The node.
         node: String,
@@ -126,6 +131,7 @@ pub enum Event {
         to: Transition,
     },
     /// An effect is about to run.
+    #[non_exhaustive]
     Began {
         /// The node.
         node: String,
@@ -136,6 +142,7 @@ pub enum Event {
         key: String,
     },
     /// A review was opened.
+    #[non_exhaustive]
     Paused {
         /// The node that waits for the review.
         node: String,
@@ -169,6 +176,7 @@ pub enum Event {
         edit: bool,
     },
     /// A reminder of an open review came due.
+    #[non_exhaustive]
     Reminded {
         /// The node that waits for the review.
         node: String,
@@ -179,6 +187,7 @@ pub enum Event {
         times: u64,
     },
     /// A review was decided.
+    #[non_exhaustive]
     Decided {
         /// The node that waited for the review.
         node: String,
@@ -204,6 +213,7 @@ pub enum Event {
         evidence: Option<Box<Evidence>>,
     },
     /// A node failed.
+    #[non_exhaustive]
     Failed {
         /// The node.
         node: String,
@@ -217,6 +227,7 @@ pub enum Event {
         again_ms: Option<u64>,
     },
     /// An effect is in doubt: it is unknown whether it happened.
+    #[non_exhaustive]
     InDoubt {
         /// The node.
         node: String,
@@ -229,6 +240,7 @@ pub enum Event {
         error: String,
     },
     /// An operator settled an effect in doubt.
+    #[non_exhaustive]
     Settled {
         /// The node.
         node: String,
@@ -250,6 +262,7 @@ pub enum Event {
         evidence: Option<Box<Evidence>>,
     },
     /// The thread was migrated to new code, and continues under it.
+    #[non_exhaustive]
     Migrated {
         /// The fingerprint of the new code's graph.
         print: String,
@@ -264,12 +277,14 @@ pub enum Event {
         void: Vec<VoidedSignature>,
     },
     /// A runner resumed the thread. Nodes that had failed are attempted again.
+    #[non_exhaustive]
     Resumed {
         /// The operator who requested the resume, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Requester>,
     },
     /// An operator vouched for the entries before this one, which were written without a journal key.
+    #[non_exhaustive]
     Adopted {
         /// The operator who vouched for the entries.
         operator: String,
@@ -281,8 +296,10 @@ pub enum Event {
         evidence: Option<Box<Evidence>>,
     },
     /// A runner acquired or renewed its lease on the thread.
+    #[non_exhaustive]
     Renewed {},
     /// The thread ended.
+    #[non_exhaustive]
     Ended {},
 }
 
@@ -371,6 +388,7 @@ pub type NodeRenames = BTreeMap<String, String>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct VoidedSignature {
     /// The field that had been signed.
     pub field: String,
@@ -384,11 +402,16 @@ pub struct VoidedSignature {
 /// ```
 /// use hitl::{Digest, journal::Origin};
 ///
-/// let origin = Origin { thread: "ticket-A-9133".into(), place: 2, hash: Digest::of(b"") };
+/// let origin: Origin = serde_json::from_value(serde_json::json!({
+///     "thread": "ticket-A-9133",
+///     "place": 2,
+///     "hash": Digest::of(b""),
+/// }))?;
 /// println!("goes on from place {} of {}, whose hash was {}", origin.place, origin.thread, origin.hash.short());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Origin {
     /// The name of the original thread.
     pub thread: String,
@@ -407,17 +430,20 @@ pub struct Origin {
 /// assert_eq!(decision.name(), "reject");
 /// match decision {
 ///     Decision::Approve | Decision::Edit { .. } => println!("it ran"),
-///     Decision::Reject { reason, note } => println!("it did not, for {reason}: {note}"),
-///     Decision::Ask { question } => println!("first: {question}"),
+///     Decision::Reject { reason, note, .. } => println!("it did not, for {reason}: {note}"),
+///     Decision::Ask { question, .. } => println!("first: {question}"),
+///     other => println!("{}", other.name()),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Decision {
     /// The draft was signed unchanged.
     Approve,
     /// A different draft was signed, or, if the entry has a [`Proposal::Made`], proposed.
+    #[non_exhaustive]
     Edit {
         /// The draft before the edit.
         before: Box<RawValue>,
@@ -427,6 +453,7 @@ pub enum Decision {
         signed: Digest,
     },
     /// The draft was rejected.
+    #[non_exhaustive]
     Reject {
         /// The reason, one of a fixed set.
         reason: Reason,
@@ -435,6 +462,7 @@ pub enum Decision {
         note: String,
     },
     /// The operator asked a question that must be answered first.
+    #[non_exhaustive]
     Ask {
         /// The question.
         question: String,
@@ -465,6 +493,7 @@ impl Decision {
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Settlement {
     /// The effect happened, with the values that the node would have written.
     Happened {
@@ -507,6 +536,7 @@ impl Settlement {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Signature {
     /// The node before which the review was opened.
     pub node: String,

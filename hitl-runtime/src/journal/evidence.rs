@@ -11,17 +11,16 @@ use crate::Operator;
 /// ```
 /// use hitl::{Digest, Operator, journal::Evidence};
 ///
-/// let evidence = Evidence {
-///     issuer: Some("https://login.example".into()),
-///     subject: Some("b1946ac9".into()),
-///     key: Some("2026-01".into()),
-///     token: Some(Digest::of(b"the token as it came")),
-///     ..Evidence::through("http")
-/// };
+/// let evidence = Evidence::through("http")
+///     .with_issuer(Some("https://login.example".into()))
+///     .with_subject(Some("b1946ac9".into()))
+///     .with_key(Some("2026-01".into()))
+///     .with_token(Some(Digest::of(b"the token as it came")));
 /// let mara = Operator::new("mara").role("refund-approver").with_evidence(evidence);
 /// assert_eq!(mara.evidence().and_then(|evidence| evidence.channel.as_deref()), Some("http"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Evidence {
     /// The issuer of the operator's token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +57,42 @@ impl Evidence {
         Self { channel: Some(channel.into()), ..Self::default() }
     }
 
+    /// Sets the issuer of the operator's token.
+    #[must_use]
+    pub fn with_issuer(self, issuer: Option<String>) -> Self {
+        Self { issuer, ..self }
+    }
+
+    /// Sets the subject of the token.
+    #[must_use]
+    pub fn with_subject(self, subject: Option<String>) -> Self {
+        Self { subject, ..self }
+    }
+
+    /// Sets the id of the key that signed the token.
+    #[must_use]
+    pub fn with_key(self, key: Option<String>) -> Self {
+        Self { key, ..self }
+    }
+
+    /// Sets the SHA-256 of the token.
+    #[must_use]
+    pub fn with_token(self, token: Option<Digest>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// Sets the channel of the verdict.
+    #[must_use]
+    pub fn with_channel(self, channel: Option<String>) -> Self {
+        Self { channel, ..self }
+    }
+
+    /// Sets whether the operator was shown what the verdict would sign.
+    #[must_use]
+    pub fn with_previewed(self, previewed: bool) -> Self {
+        Self { previewed, ..self }
+    }
+
     /// Returns the evidence for the journal entry of an operator's act that required at most one role.
     pub(crate) fn of(operator: &Operator, role: Option<&str>) -> Box<Self> {
         let given = operator.evidence().cloned().unwrap_or_default();
@@ -83,6 +118,7 @@ impl Evidence {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Requester {
     /// The operator's name.
     pub operator: String,

@@ -15,6 +15,7 @@ use serde_json::Value;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Reason {
     /// The plan itself is wrong.
     BadPlan,
@@ -32,8 +33,8 @@ pub enum Reason {
 
 impl Reason {
     /// The reasons that an operator may give: all except [`Expired`](Self::Expired).
-    pub const GIVEN: [Self; 5] =
-        [Self::BadPlan, Self::WrongTool, Self::PolicyViolation, Self::HallucinatedEntity, Self::Other];
+    pub const GIVEN: &[Self] =
+        &[Self::BadPlan, Self::WrongTool, Self::PolicyViolation, Self::HallucinatedEntity, Self::Other];
 
     /// Returns the name of the reason in JSON.
     pub fn as_str(self) -> &'static str {
@@ -73,7 +74,8 @@ impl FromStr for Reason {
 
     fn from_str(word: &str) -> Result<Self, UnknownReason> {
         Self::GIVEN
-            .into_iter()
+            .iter()
+            .copied()
             .find(|reason| reason.as_str() == word)
             .ok_or_else(|| UnknownReason(word.to_owned()))
     }
@@ -88,6 +90,7 @@ impl FromStr for Reason {
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Rejection {
     /// The reason, one of a fixed set.
     pub reason: Reason,
@@ -99,6 +102,25 @@ pub struct Rejection {
     pub draft: Value,
 }
 
+impl Rejection {
+    /// Creates a rejection, for a test of the node that takes it.
+    ///
+    /// ```
+    /// use hitl::{Reason, Rejection};
+    ///
+    /// let rejection = Rejection::new("mara", Reason::PolicyViolation, "bought a year ago", serde_json::json!({}));
+    /// assert_eq!(rejection.reason.as_str(), "policy_violation");
+    /// ```
+    pub fn new(
+        operator: impl Into<String>,
+        reason: Reason,
+        note: impl Into<String>,
+        draft: impl Into<Value>,
+    ) -> Self {
+        Self { reason, note: note.into(), operator: operator.into(), draft: draft.into() }
+    }
+}
+
 /// The question that a node receives when an `ask` verdict leads to it.
 ///
 /// ```
@@ -108,6 +130,7 @@ pub struct Rejection {
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Question {
     /// The text of the question.
     pub text: String,
@@ -115,4 +138,16 @@ pub struct Question {
     pub operator: String,
     /// The draft that the question is about, as JSON.
     pub draft: Value,
+}
+
+impl Question {
+    /// Creates a question, for a test of the node that takes it.
+    ///
+    /// ```
+    /// let question = hitl::Question::new("mara", "Is there a photo?", serde_json::json!({}));
+    /// assert_eq!(question.text, "Is there a photo?");
+    /// ```
+    pub fn new(operator: impl Into<String>, text: impl Into<String>, draft: impl Into<Value>) -> Self {
+        Self { text: text.into(), operator: operator.into(), draft: draft.into() }
+    }
 }

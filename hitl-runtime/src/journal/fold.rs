@@ -1,7 +1,10 @@
 //! The fold of a journal: reads the entries of a thread in order, verifies their hashes, and derives the thread's
 //! state.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Unmigrated,
@@ -104,7 +107,7 @@ impl Fold {
             is_stored: true,
             is_signed: false,
             is_tail: false,
-            next: 0,
+            next: Place::START,
             lanes: Lanes::default(),
             lanes_made: 0,
             lease: None,
@@ -266,5 +269,11 @@ impl Fold {
             LaneState::Paused(open) => Some((id, &**open)),
             _ => None,
         })
+    }
+}
+
+impl fmt::Debug for Fold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fold").field("thread", &self.thread).field("next", &self.next).finish_non_exhaustive()
     }
 }

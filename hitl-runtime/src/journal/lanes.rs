@@ -211,6 +211,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::journal::Place;
     use crate::{
         graph::StateSpec,
         journal::Activation,
@@ -224,14 +225,14 @@ mod tests {
     };
 
     fn state(number: u8) -> LaneState {
-        let activation = Activation::to("node", 3);
+        let activation = Activation::to("node", 3.into());
         match number {
             0 => LaneState::Ready { activation, again_ms: None },
-            1 => LaneState::Began { activation, key: String::new(), place: 4 },
+            1 => LaneState::Began { activation, key: String::new(), place: Place::new(4) },
             2 => LaneState::InDoubt {
                 activation,
                 key: String::new(),
-                place: 4,
+                place: Place::new(4),
                 since_ms: 0,
                 error: String::new(),
             },

@@ -42,6 +42,7 @@ const STAMPED_WITHIN_MS: u64 = 60_000;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Source {
     /// The input.
     Start,
@@ -95,14 +96,16 @@ impl SourceRef<'_> {
 /// let made: Proposal = serde_json::from_str(r#"{"made": {"from": {"after": "draft"}, "roles": ["clerk"]}}"#)?;
 /// assert!(matches!(made, Proposal::Made { roles, .. } if roles == ["clerk"]));
 /// let signed: Proposal = serde_json::from_str(r#"{"signed": {"edit": 7}}"#)?;
-/// assert!(matches!(signed, Proposal::Signed { edit: 7 }));
+/// assert!(matches!(signed, Proposal::Signed { edit, .. } if edit == 7));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Proposal {
     /// The verdict is an edit that signed nothing but proposed a new draft. The lane went back to the source of the
     /// field.
+    #[non_exhaustive]
     Made {
         /// The source that the lane went back to.
         from: Source,
@@ -114,6 +117,7 @@ pub enum Proposal {
         until_ms: Option<u64>,
     },
     /// The verdict is an approval that the operator gave in advance with an edit.
+    #[non_exhaustive]
     Signed {
         /// The place of the edit's entry.
         edit: Place,
@@ -130,6 +134,7 @@ pub enum Proposal {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Proposer {
     /// The operator's name.
     pub operator: String,
@@ -375,7 +380,7 @@ impl Pending {
                 id: &fold.id,
                 node,
                 field: &self.field,
-                place: self.opened,
+                place: self.opened.get(),
                 requester: fold.requester.as_deref(),
                 draft: &draft,
                 covers: &self.covered,

@@ -21,6 +21,7 @@ use crate::graph::EachSpec;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transition {
     /// A node.
     Node(String),
@@ -115,6 +116,7 @@ enum Tagged<'a> {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
+#[non_exhaustive]
 pub struct Each {
     /// The field that holds the item.
     pub item: String,

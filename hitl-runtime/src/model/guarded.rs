@@ -61,6 +61,7 @@ use super::{Assessment, ModelError};
 /// # Ok(())
 /// # }
 /// ```
+// Exhaustive by definition, so that a graph can route on it without an arm for the unknown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guarded<T> {
@@ -71,7 +72,7 @@ pub enum Guarded<T> {
 }
 
 /// Turns the intervention of a guardrail from an error into a value.
-pub trait ModelResultExt<T> {
+pub trait ModelResultExt<T>: sealed::Sealed {
     /// Returns [`Guarded::Passed`] for a success and [`Guarded::Intervened`] for [`ModelError::Intervened`].
     ///
     /// # Errors
@@ -84,6 +85,11 @@ pub trait ModelResultExt<T> {
     /// assert!(matches!(result.guarded(), Ok(Guarded::Intervened(_))));
     /// ```
     fn guarded(self) -> Result<Guarded<T>, ModelError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<T> Sealed for Result<T, super::ModelError> {}
 }
 
 impl<T> ModelResultExt<T> for Result<T, ModelError> {

@@ -20,6 +20,7 @@ pub(super) async fn stream_reported<M: Model + ?Sized>(
             match chunk {
                 Chunk::Text(text) => reporter::report_output(&text),
                 Chunk::End(completion) => return Ok(completion),
+                _ => {}
             }
         }
         Err(ModelError::Unavailable {

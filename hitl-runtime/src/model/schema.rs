@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn object_schema(schema: Value) -> ObjectSchema {
-        ObjectSchema::new(&ResponseSchema { name: "Map<A, B>".into(), schema })
+        ObjectSchema::new(&ResponseSchema::new("Map<A, B>", schema))
     }
 
     #[test]

@@ -31,7 +31,7 @@ where
 {
     let name = T::schema_name().into_owned();
     let schema = schemars::schema_for!(T).to_value();
-    request.response_schema = Some(ResponseSchema { name: name.clone(), schema: schema.clone() });
+    request.response_schema = Some(ResponseSchema::new(name.clone(), schema.clone()));
     let mut failed = Vec::new();
     while failed.len() < attempts {
         let response = response_text(complete_reported(model, &request, failed.len() + 1).await?)?;
@@ -43,7 +43,7 @@ where
         request = request
             .message(Role::Assistant, response.clone())
             .message(Role::User, format!("That does not fit: {problem}. Answer again, with the JSON alone."));
-        failed.push(Attempt { response, problem });
+        failed.push(Attempt::new(response, problem));
     }
     Err(ModelError::SchemaMismatch { schema: name, attempts: failed })
 }

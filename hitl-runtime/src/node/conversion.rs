@@ -5,7 +5,7 @@
 //! it with our message, and nothing else. As each `&` of the receiver makes a trait come earlier, generated code calls
 //! these methods on `&&&&&Conversion`.
 
-use std::{marker::PhantomData, ops::Deref};
+use std::{fmt, marker::PhantomData, ops::Deref};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -19,9 +19,11 @@ pub struct Conversion<'a, F, P: ?Sized, D> {
 }
 
 /// The direction from a field to a parameter.
+#[derive(Debug)]
 pub struct Taken;
 
 /// The direction from a returned value to a field.
+#[derive(Debug)]
 pub struct Written;
 
 impl<'a, F, P: ?Sized> Conversion<'a, F, P, Taken> {
@@ -257,5 +259,17 @@ impl<F, P> UnlikeSigned<F, P> for SignedField<'_, F, P> {
         F: ApprovedAs<P>,
     {
         F::approved(Err(NodeError::missing(field)))
+    }
+}
+
+impl<F, P: ?Sized, D> fmt::Debug for Conversion<'_, F, P, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversion").finish_non_exhaustive()
+    }
+}
+
+impl<F, P> fmt::Debug for SignedField<'_, F, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedField").finish_non_exhaustive()
     }
 }

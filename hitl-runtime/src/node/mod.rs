@@ -1,6 +1,6 @@
 //! The trait that `#[node]` implements for a function, with the function's arguments and results.
 
-use std::{any::Any, marker::PhantomData, ops::Deref, sync::Arc};
+use std::{any::Any, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
@@ -20,6 +20,7 @@ use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
     review::{Approved, DraftVtable, Signatures},
+    sealed::SealedNode,
     state::{Slots, State},
 };
 
@@ -29,7 +30,7 @@ use crate::{
     label = "not a node",
     note = "put `#[hitl::node(State, writes = field)]` on the function"
 )]
-pub trait Node: 'static {
+pub trait Node: SealedNode + 'static {
     /// The state it reads and writes.
     type State: State;
     /// The static description that the graph's proof reads.
@@ -145,7 +146,7 @@ impl<'a, S: State, D> Args<'a, S, D> {
 }
 
 /// The fields that a node wrote, as JSON.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Writes(pub(crate) Vec<(&'static str, Box<RawValue>)>);
 
 impl Writes {
@@ -266,5 +267,24 @@ pub trait Provides<T: ?Sized> {
 impl<T> Provides<T> for T {
     fn provide(this: &Arc<T>) -> Deps<T> {
         Deps(Arc::clone(this))
+    }
+}
+
+impl fmt::Debug for ErasedArgs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErasedArgs").finish_non_exhaustive()
+    }
+}
+
+impl<S: State, D> fmt::Debug for Args<'_, S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Args").finish_non_exhaustive()
+    }
+}
+
+/// Does not show the dependency, which may hold a secret.
+impl<T: ?Sized> fmt::Debug for Deps<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Deps<{}>", std::any::type_name::<T>())
     }
 }

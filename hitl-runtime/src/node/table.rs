@@ -1,6 +1,6 @@
 //! The tables that `graph!` makes of a graph: its description with the functions of its nodes, without their types.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
 use super::{ErasedArgs, Node, NodeFuture, Run, Writes};
 use crate::{
@@ -102,5 +102,23 @@ impl GraphTable {
     /// running it once.
     pub(crate) fn is_idempotent(&self, name: &str) -> bool {
         self.current(name).is_some_and(|(_, entry)| entry.spec.idempotent)
+    }
+}
+
+impl fmt::Debug for NodeTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeTable").field("name", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for GraphTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphTable").field("name", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+impl<S, D> fmt::Debug for NodeEntry<S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeEntry").finish_non_exhaustive()
     }
 }

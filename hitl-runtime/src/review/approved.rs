@@ -149,7 +149,7 @@ impl Signatures {
             id: &self.id,
             node: &signature.node,
             field,
-            place: signature.place,
+            place: signature.place.get(),
             requester: self.requester.as_deref(),
             draft: &draft,
             covers: &signature.covers,
@@ -416,7 +416,7 @@ mod tests {
         };
         for node in [0, 2] {
             let ask = |signature: &Signature| {
-                check_signature(&NARROW, &NARROW.nodes[node], Some(7), "draft", signature)
+                check_signature(&NARROW, &NARROW.nodes[node], Some(7.into()), "draft", signature)
             };
             let name = NARROW.nodes[node].name;
             for weaker in [
@@ -428,7 +428,7 @@ mod tests {
                 assert!(matches!(refused, Err(SignatureError::WeakerRule { .. })), "{name} {refused:?}");
             }
             assert!(ask(&given(Some("director"), &["iban"], &[])).is_ok(), "{name}");
-            assert!(ask(&given(Some("clerk"), &["iban"], &[(name, 7)])).is_ok(), "{name} has begun");
+            assert!(ask(&given(Some("clerk"), &["iban"], &[(name, 7.into())])).is_ok(), "{name} has begun");
         }
     }
 
@@ -450,7 +450,7 @@ mod tests {
     fn permitted(node: &str, signature: &Signature) -> Result<(), SignatureError> {
         let number = GRAPH.node_index(node).unwrap();
         assert_eq!(Point::Node(number).name(&GRAPH), node);
-        check_signature(&GRAPH, &NODES[number], Some(7), "draft", signature)
+        check_signature(&GRAPH, &NODES[number], Some(7.into()), "draft", signature)
     }
 
     #[test]
@@ -465,11 +465,11 @@ mod tests {
         let all = signature("hold", &["wire", "file", "book"], &[], &[]);
         assert!(matches!(permitted("book", &all), Err(SignatureError::NotForNode { .. })));
         // According to the journal, the signature covers the node, and according to the code, it does not.
-        let forged = check_signature(&NARROW, &NODES[1], Some(7), "draft", &covering);
+        let forged = check_signature(&NARROW, &NODES[1], Some(7.into()), "draft", &covering);
         assert!(matches!(forged, Err(SignatureError::NotForNode { .. })), "{forged:?}");
         // An effect that has begun is finished.
-        let begun = signature("hold", &["wire"], &[], &[("wire", 7)]);
-        assert!(check_signature(&NARROW, &NODES[1], Some(7), "draft", &begun).is_ok());
+        let begun = signature("hold", &["wire"], &[], &[("wire", 7.into())]);
+        assert!(check_signature(&NARROW, &NODES[1], Some(7.into()), "draft", &begun).is_ok());
         // According to the code, the review covers `wire`, and according to the journal, the signature does not.
         let narrow = signature("hold", &[], &[], &[]);
         assert!(matches!(permitted("wire", &narrow), Err(SignatureError::NotForNode { .. })));
@@ -478,20 +478,20 @@ mod tests {
     #[test]
     fn a_signature_permits_one_activation_of_each_effect() {
         let spent = |activations: &[(&str, Place)]| signature("hold", &["wire"], &[], activations);
-        assert!(permitted("wire", &spent(&[("wire", 7)])).is_ok(), "the activation that began it");
-        assert!(permitted("wire", &spent(&[("hold", 2)])).is_ok(), "another node's");
-        let refused = permitted("wire", &spent(&[("wire", 5)]));
+        assert!(permitted("wire", &spent(&[("wire", 7.into())])).is_ok(), "the activation that began it");
+        assert!(permitted("wire", &spent(&[("hold", 2.into())])).is_ok(), "another node's");
+        let refused = permitted("wire", &spent(&[("wire", 5.into())]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
         // The signature was spent under the node's earlier name.
-        let refused = permitted("wire", &spent(&[("send", 5)]));
+        let refused = permitted("wire", &spent(&[("send", 5.into())]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
         // The signature was spent under a name that this graph does not have, which may be the node's name in a later
         // version.
-        let refused = permitted("wire", &spent(&[("transfer", 5)]));
+        let refused = permitted("wire", &spent(&[("transfer", 5.into())]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
-        assert!(permitted("wire", &spent(&[("transfer", 7)])).is_ok(), "this activation");
+        assert!(permitted("wire", &spent(&[("transfer", 7.into())])).is_ok(), "this activation");
         // A name that the review itself covers is another effect, although this graph no longer has it.
-        let gone = signature("hold", &["wire", "notify"], &[], &[("notify", 5)]);
+        let gone = signature("hold", &["wire", "notify"], &[], &[("notify", 5.into())]);
         assert!(permitted("wire", &gone).is_ok());
         let renamed = signature("reserve", &["send"], &[], &[]);
         assert!(permitted("wire", &renamed).is_ok() && permitted("hold", &renamed).is_ok());

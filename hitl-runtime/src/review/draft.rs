@@ -57,7 +57,7 @@ pub trait Draft: Serialize + DeserializeOwned + JsonSchema {
 }
 
 /// The state of a comparison of two drafts.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Comparison {
     /// `true` if the drafts have a field with `#[draft(foreign)]`.
     pub(crate) foreign: bool,
@@ -66,7 +66,7 @@ pub struct Comparison {
 }
 
 /// The JSON names of fields with `#[serde(rename)]`, by their path in Rust.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(crate) struct Names {
     at: Vec<String>,
     found: BTreeMap<Vec<String>, &'static str>,

@@ -1,5 +1,7 @@
 //! The checks of a draft by its type, its JSON Schema, and the violations that the checks report.
 
+use std::fmt;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -135,4 +137,10 @@ fn violations_of(
         message: error.message().to_owned(),
     };
     report.iter().map(violation).collect()
+}
+
+impl fmt::Debug for DraftVtable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DraftVtable").finish_non_exhaustive()
+    }
 }

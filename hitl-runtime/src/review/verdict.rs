@@ -28,6 +28,7 @@ use crate::journal::Reason;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Verdict {
     /// Approves the draft, so that the node runs on it.
     Approve,

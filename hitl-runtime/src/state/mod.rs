@@ -1,6 +1,6 @@
 //! The state of a thread: the values of its fields, written as nodes finish.
 //!
-//! `#[state]` implements the traits; do not implement them by hand.
+//! Only `#[state]` implements [`State`]: it is sealed.
 
 mod slots;
 mod table;
@@ -12,6 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     Violation,
     graph::StateSpec,
+    sealed::SealedState,
     user_code::{UserCodeError, catch_panic},
 };
 
@@ -27,7 +28,7 @@ pub use table::{
     label = "not a state",
     note = "put `#[hitl::state]` on the struct"
 )]
-pub trait State: Sized + Send + Sync + 'static {
+pub trait State: SealedState + Sized + Send + Sync + 'static {
     /// The same fields, each an `Option`: the values known so far.
     type Fields: Send + Sync + 'static;
     /// The same fields, each a reference to an `Option`, for nodes and `match`es.

@@ -4,6 +4,7 @@
 use std::{
     any::Any,
     collections::BTreeMap,
+    fmt,
     sync::{Arc, OnceLock},
 };
 
@@ -428,6 +429,12 @@ impl Slots {
             }
         }
         Ok(values)
+    }
+}
+
+impl fmt::Debug for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slots").field("state", &self.state.spec.name).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The static description of a state with the functions of its fields' types: all that the engine needs of a state
 //! whose Rust type it does not know.
 
-use std::any::Any;
+use std::{any::Any, fmt};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -213,4 +213,16 @@ fn erased<T: Send + Sync + 'static>(value: T) -> Erased {
 /// Returns the error for a value of another type than the table's, which only a hand-written table can have.
 pub(super) fn other_type(field: &str) -> FieldError {
     FieldError::value(field, "its value is of another type than its field")
+}
+
+impl fmt::Debug for StateTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateTable").field("name", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FieldTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldTable").finish_non_exhaustive()
+    }
 }

@@ -147,7 +147,10 @@ fn encrypted(store: Arc<dyn Store>, keys: &str) -> Result<Arc<dyn Store>, Unusab
         return Err(UnusableStore::EmptyKeyName);
     }
     let newest = super::encrypted::KmsKeys::new(keys.next().unwrap_or_default());
-    Ok(Arc::new(super::EncryptedStore::new(store, keys.fold(newest, |all, old| all.decryption_key(old)))))
+    Ok(Arc::new(super::encrypted::EncryptedStore::new(
+        store,
+        keys.fold(newest, |all, old| all.decryption_key(old)),
+    )))
 }
 
 #[cfg(not(feature = "kms"))]
@@ -167,7 +170,7 @@ async fn sqlite(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
 
 #[cfg(feature = "dynamodb")]
 async fn dynamodb(table: &str, keep_ended: Option<Duration>) -> Result<Arc<dyn Store>, UnusableStore> {
-    let store = super::DynamoStore::from_env(table).await;
+    let store = super::dynamo::DynamoStore::from_env(table).await;
     Ok(Arc::new(match keep_ended {
         Some(time) => store.keep_ended(time),
         None => store,

@@ -9,30 +9,23 @@
 //! a hash and bytes.
 //!
 //! ```
-//! use hitl::store::{Append, MemoryStore, Record, ThreadStatus, Store, StoreError};
-//! use hitl::{Digest, ThreadId};
+//! use hitl::store::{Append, MemoryStore, Record, Store, StoreError, ThreadStatus};
+//! use hitl::{Digest, Place, ThreadId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
 //! let thread = ThreadId::new("ticket-A-9133")?;
-//! let first = Append {
-//!     thread: thread.clone(),
-//!     records: vec![Record { place: 0, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: true }],
-//!     standing: ThreadStatus::Running,
-//!     reviews: vec![],
-//!     due_ms: None,
-//!     after: None,
-//! };
+//! let record = Record::new(0, Digest::of(b"{}"), b"{}".to_vec()).with_snapshot(true);
+//! let first = Append::new(thread.clone(), vec![record], ThreadStatus::Running);
 //! store.append(first.clone()).await?;
 //!
 //! // A second append at the same place is a conflict, and nothing is written.
-//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: 0, .. })));
+//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: Place::START, .. })));
 //! assert_eq!(store.tail(&thread).await?.map(|tail| tail.records.len()), Some(1));
 //! # Ok(())
 //! # }
 //! ```
-//!
 
 #[cfg(any(feature = "dynamodb", feature = "kms"))]
 mod compression;
@@ -45,14 +38,11 @@ mod env;
 mod sqlite;
 mod traced;
 
-#[cfg(feature = "dynamodb")]
-pub use dynamo::DynamoStore;
-#[cfg(feature = "kms")]
-pub use encrypted::EncryptedStore;
 pub use env::{UnusableStore, from_env};
+pub(crate) use hitl_core::Place;
 pub use hitl_core::store::{
-    Append, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError,
-    StoreLayer, Tail, ThreadStatus, page_token, position_after,
+    Append, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError, StoreLayer,
+    Tail, ThreadStatus, page_token, position_after,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

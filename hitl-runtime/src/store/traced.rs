@@ -1,10 +1,10 @@
 //! Spans of store calls: a layer in front of the store of every agent, so that a store of a third party has them too.
 
 use hitl_core::{
-    ThreadId,
+    Place, ThreadId,
     store::{
-        Append, BoxFuture, LayeredStore, OpenReview, Page, Place, Record, Store, StoreError, StoreLayer,
-        Tail, ThreadStatus,
+        Append, BoxFuture, LayeredStore, OpenReview, Page, Record, Store, StoreError, StoreLayer, Tail,
+        ThreadStatus,
     },
 };
 use tracing::{Instrument as _, Span, field::Empty};
@@ -25,7 +25,7 @@ impl StoreLayer for Traced {
     fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> Call<'a, ()> {
         let span = span(store, "append", Some(&append.thread));
         if !span.is_disabled() {
-            span.record("place", append.records.first().map(|record| record.place));
+            span.record("place", append.records.first().map(|record| record.place.get()));
             record_entries(&span, &append.records);
         }
         traced_call(span, || store.append(append), |(), _| ())
@@ -46,7 +46,7 @@ impl StoreLayer for Traced {
         limit: usize,
     ) -> Call<'a, Vec<Record>> {
         let span = span(store, "entries", Some(thread));
-        span.record("place", from);
+        span.record("place", from.get());
         traced_call(
             span,
             || store.entries(thread, from, limit),

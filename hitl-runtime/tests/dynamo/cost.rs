@@ -136,7 +136,7 @@ async fn a_refund_costs_what_the_documentation_states() {
     // The verdict comes later, from another process with an empty cache.
     let later = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let agent = RefundAgent::new(store(&later.endpoint, emulator.table()));
-    let RefundAgentTurn::Execute(review) = agent.thread("ticket-A-9133").await.unwrap() else { panic!() };
+    let RefundAgentTurn::Execute(review) = agent.turn("ticket-A-9133").await.unwrap() else { panic!() };
     let operator = Operator::new("mara").role("refund-approver");
     let turn = review.approve(&operator).await.unwrap();
     assert!(matches!(turn, RefundAgentTurn::Done(_)), "{turn}");

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Credentials, Region},
     types::AttributeValue,
 };
-use hitl_runtime::store::DynamoStore;
+use hitl_runtime::store::dynamo::DynamoStore;
 
 use crate::dynoxide::Dynoxide;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hitl_runtime::store::{Append, Store as _, ThreadStatus};
+use hitl_runtime::store::{Store as _, ThreadStatus};
 use hitl_testkit::conformance;
 
 use crate::{
@@ -24,7 +24,7 @@ async fn items_of_an_ended_thread_share_one_expiry_time() {
     store.append(second).await.unwrap();
     assert!(emulator.expiries().await.iter().all(|(_, expires)| expires.is_none()));
 
-    let end = Append { standing: ThreadStatus::Ended, due_ms: None, ..after(&thread, &written) };
+    let end = after(&thread, &written).with_standing(ThreadStatus::Ended).with_due_ms(None);
     written.extend(end.records.clone());
     store.append(end).await.unwrap();
     let items = emulator.expiries().await;
@@ -45,9 +45,9 @@ async fn items_of_an_ended_thread_share_one_expiry_time() {
 async fn an_expired_thread_is_gone_and_its_name_is_free() {
     let emulator = Emulator::start().await;
     let (store, thread) = (emulator.store().keep_ended(Duration::ZERO), thread("over"));
-    let first = Append { due_ms: None, ..after(&thread, &[]) };
+    let first = after(&thread, &[]).with_due_ms(None);
     store.append(first.clone()).await.unwrap();
-    let end = Append { standing: ThreadStatus::Ended, due_ms: None, ..after(&thread, &first.records) };
+    let end = after(&thread, &first.records).with_standing(ThreadStatus::Ended).with_due_ms(None);
     store.append(end.clone()).await.unwrap();
     assert!(!emulator.items().await.is_empty(), "the service has not deleted the items yet");
     let gone = StoredThread { records: vec![], reviews: vec![], standing: None, due: false };

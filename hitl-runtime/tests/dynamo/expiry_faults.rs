@@ -8,7 +8,7 @@ use std::{
 
 use hitl_runtime::{
     ThreadId,
-    store::{Append, DynamoStore, Record, Store as _, StoreError, ThreadStatus},
+    store::{Append, Record, Store as _, StoreError, ThreadStatus, dynamo::DynamoStore},
 };
 
 use crate::{

@@ -1,8 +1,8 @@
 //! Sample appends, and a view of everything that a store returns about a thread.
 
 use hitl_runtime::{
-    Digest, ThreadId,
-    store::{Append, DynamoStore, OpenReview, Place, Record, Store as _, ThreadStatus},
+    Digest, Place, ThreadId,
+    store::{Append, OpenReview, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 use hitl_testkit::conformance;
 
@@ -25,35 +25,29 @@ pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     std::iter::repeat_with(next).take(bytes).collect()
 }
 
-pub fn record(place: Place, body: Vec<u8>) -> Record {
-    Record { place, hash: Digest::of(&body), body, snapshot: false }
+pub fn record(place: impl Into<Place>, body: Vec<u8>) -> Record {
+    Record::new(place, Digest::of(&body), body)
 }
 
-pub fn review(thread: &ThreadId, place: Place, opened_ms: u64) -> OpenReview {
-    OpenReview {
-        thread: thread.clone(),
-        graph: "Scene".into(),
-        node: "execute".into(),
-        digest: Digest::of(format!("{thread} {place}").as_bytes()),
-        role: Some("approver".into()),
+pub fn review(thread: &ThreadId, place: u64, opened_ms: u64) -> OpenReview {
+    OpenReview::new(
+        thread.clone(),
+        "Scene",
+        "execute",
+        Digest::of(format!("{thread} {place}").as_bytes()),
         place,
         opened_ms,
-        deadline_ms: None,
-    }
+    )
+    .with_role(Some("approver".into()))
 }
 
 /// Returns an append of one small entry after the entries of `before`.
 pub fn after(thread: &ThreadId, before: &[Record]) -> Append {
-    let place = before.len() as Place;
+    let place = before.len() as u64;
     let records = vec![record(place, format!("\"{SECRET} {place}\"").into_bytes())];
-    Append {
-        thread: thread.clone(),
-        records,
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: Some(1_000 + place),
-        after: before.last().map(|record| record.hash),
-    }
+    Append::new(thread.clone(), records, ThreadStatus::Running)
+        .with_due_ms(Some(1_000 + place))
+        .with_after(before.last().map(|record| record.hash))
 }
 
 /// Everything that a store returns about one thread.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, Store as _, ThreadStatus},
+    store::{Store as _, ThreadStatus},
 };
 use hitl_testkit::conformance;
 
@@ -20,9 +20,9 @@ async fn end_and_crash(emulator: &Emulator, thread: &ThreadId) {
     let proxy = Proxy::at_write(emulator.endpoint(), 3, CallOutcome::CallerCrash { executed: false }).await;
     let crashing = store(&proxy.endpoint, emulator.table()).keep_ended(Duration::from_secs(1_000));
     // Too large for the head, where an entry needs no time of its own.
-    let first = Append { records: vec![record(0, noise(2_000, 1))], ..after(thread, &[]) };
+    let first = after(thread, &[]).with_records(vec![record(0, noise(2_000, 1))]);
     crashing.append(first.clone()).await.unwrap();
-    let end = Append { standing: ThreadStatus::Ended, due_ms: None, ..after(thread, &first.records) };
+    let end = after(thread, &first.records).with_standing(ThreadStatus::Ended).with_due_ms(None);
     assert!(proxy.until_crash(crashing.append(end)).await.is_none());
 }
 
@@ -30,7 +30,7 @@ async fn end_and_crash(emulator: &Emulator, thread: &ThreadId) {
 async fn open_and_crash(emulator: &Emulator, thread: &ThreadId) {
     let proxy = Proxy::at_write(emulator.endpoint(), 2, CallOutcome::CallerCrash { executed: false }).await;
     let reviews = (0..100).map(|place| review(thread, place, place)).collect();
-    let open = Append { reviews, standing: ThreadStatus::Waiting, ..after(thread, &[]) };
+    let open = after(thread, &[]).with_reviews(reviews).with_standing(ThreadStatus::Waiting);
     let crashing = store(&proxy.endpoint, emulator.table());
     assert!(proxy.until_crash(crashing.append(open)).await.is_none());
 }
@@ -114,7 +114,7 @@ async fn an_unreadable_thread_hides_no_other_from_the_lists() {
     open_and_crash(&emulator, &bad).await;
     set_newer_version(&emulator, &bad).await;
     let open = vec![review(&good, 0, 50)];
-    let append = Append { reviews: open.clone(), ..after(&good, &[]) };
+    let append = after(&good, &[]).with_reviews(open.clone());
     let store = emulator.store();
     store.append(append).await.unwrap();
 

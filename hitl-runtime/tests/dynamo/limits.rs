@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hitl_runtime::{
     ThreadId,
-    store::{Append, OpenReview, Record, Store as _, StoreError, ThreadStatus},
+    store::{Append, Record, Store as _, StoreError, ThreadStatus},
 };
 use hitl_testkit::conformance;
 
@@ -16,7 +16,8 @@ use crate::{
 
 fn with_body(thread: &ThreadId, before: &[Record], body: Vec<u8>) -> Append {
     let append = after(thread, before);
-    Append { records: vec![record(append.records[0].place, body)], ..append }
+    let place = append.records[0].place;
+    append.with_records(vec![record(place, body)])
 }
 
 #[tokio::test]
@@ -50,22 +51,18 @@ async fn a_too_large_append_is_rejected_before_any_write() {
     let thread = thread("too large");
     let fits = 16 * 1024 * 1024 - 37;
     let too_large = with_body(&thread, &[], vec![b'x'; fits + 1]);
-    let too_many = Append {
-        reviews: (0..10_001).map(|place| review(&thread, place, place)).collect(),
-        ..after(&thread, &[])
-    };
+    let too_many =
+        after(&thread, &[]).with_reviews((0..10_001).map(|place| review(&thread, place, place)).collect());
     let role =
         String::from_utf8(noise(70_000, 5).into_iter().map(|byte| b'a' + byte % 26).collect()).unwrap();
-    let too_wordy = Append {
-        reviews: vec![OpenReview { role: Some(role), ..review(&thread, 0, 0) }],
-        ..after(&thread, &[])
-    };
+    let too_wordy = after(&thread, &[]).with_reviews(vec![review(&thread, 0, 0).with_role(Some(role))]);
     // Few rows, which compress well: the limit is on their size before compression.
-    let name = || OpenReview { graph: "G".repeat(2_000), ..review(&thread, 0, 0) };
-    let too_long = Append {
-        reviews: (0..5_000).map(|place| OpenReview { place, ..name() }).collect(),
-        ..after(&thread, &[])
+    let long_name = |place| {
+        let mut review = review(&thread, place, 0);
+        review.graph = "G".repeat(2_000);
+        review
     };
+    let too_long = after(&thread, &[]).with_reviews((0..5_000).map(long_name).collect());
     let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let wired = store(&proxy.endpoint, emulator.table());
     for append in [too_large, too_many, too_wordy, too_long] {
@@ -86,12 +83,12 @@ async fn a_thousand_reviews_open_in_one_transaction() {
     let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let wired = store(&proxy.endpoint, emulator.table());
     let open: Vec<_> = (0..1_000).map(|place| review(&thread, place, 7)).collect();
-    let first = Append { reviews: open.clone(), ..after(&thread, &[]) };
+    let first = after(&thread, &[]).with_reviews(open.clone());
     wired.append(first.clone()).await.unwrap();
     assert_eq!(proxy.writes().len(), 1);
     assert_eq!(reviews(&emulator.store(), &thread).await, open);
 
-    let second = Append { reviews: open[1..].to_vec(), ..after(&thread, &first.records) };
+    let second = after(&thread, &first.records).with_reviews(open[1..].to_vec());
     wired.append(second).await.unwrap();
     let verdict = proxy.writes().pop().unwrap();
     let rows = verdict.request["TransactItems"].as_array().unwrap();
@@ -110,7 +107,7 @@ async fn one_append_closes_a_thousand_review_rows() {
     let emulator = Emulator::start().await;
     let (store, thread) = (emulator.store(), thread("expired"));
     let open: Vec<_> = (0..1_000).map(|place| review(&thread, place, place)).collect();
-    let first = Append { reviews: open.clone(), standing: ThreadStatus::Waiting, ..after(&thread, &[]) };
+    let first = after(&thread, &[]).with_reviews(open.clone()).with_standing(ThreadStatus::Waiting);
     store.append(first.clone()).await.unwrap();
     assert_eq!(reviews(&emulator.store(), &thread).await, open);
     store.append(after(&thread, &first.records)).await.unwrap();

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hitl_runtime::{
     ThreadId,
-    store::{Append, DynamoStore, OpenReview, Record, Store as _, ThreadStatus},
+    store::{Append, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 
 use crate::{
@@ -25,14 +25,12 @@ async fn names(store: &DynamoStore, status: ThreadStatus) -> Vec<ThreadId> {
 }
 
 fn waiting(thread: &ThreadId, opened_ms: u64) -> Append {
-    let review = OpenReview {
-        graph: "RefundAgent".into(),
-        role: Some("refund-approver".into()),
-        deadline_ms: Some(1_763_886_400_000 + opened_ms),
-        ..review(thread, 4, 1_763_800_000_000 + opened_ms)
-    };
+    let mut review = review(thread, 4, 1_763_800_000_000 + opened_ms)
+        .with_role(Some("refund-approver".into()))
+        .with_deadline_ms(Some(1_763_886_400_000 + opened_ms));
+    review.graph = "RefundAgent".into();
     let due_ms = review.deadline_ms;
-    Append { reviews: vec![review], standing: ThreadStatus::Waiting, due_ms, ..after(thread, &[]) }
+    after(thread, &[]).with_reviews(vec![review]).with_standing(ThreadStatus::Waiting).with_due_ms(due_ms)
 }
 
 fn units(calls: &[Call]) -> f64 {
@@ -98,7 +96,7 @@ async fn the_lists_are_right_if_the_status_changes_and_the_due_time_does_not() {
         (Ended, None),
     ];
     for (standing, due_ms) in steps {
-        let append = Append { standing, due_ms, ..after(&thread, &records) };
+        let append = after(&thread, &records).with_standing(standing).with_due_ms(due_ms);
         records.extend(append.records.clone());
         store.append(append).await.unwrap();
         let reader = emulator.store();
@@ -123,7 +121,7 @@ async fn a_due_time_that_changes_moves_no_row_of_a_running_thread() {
     let (store, thread) = (store(&proxy.endpoint, emulator.table()), thread("runs"));
     let mut records: Vec<Record> = Vec::new();
     for due_ms in [Some(9), Some(3), None, Some(5)] {
-        let append = Append { due_ms, ..after(&thread, &records) };
+        let append = after(&thread, &records).with_due_ms(due_ms);
         records.extend(append.records.clone());
         store.append(append).await.unwrap();
         let write = proxy.writes().pop().unwrap();
@@ -144,7 +142,7 @@ async fn due_times_of_running_and_waiting_threads_are_one_list() {
     for (i, due_ms) in [5, 3, 5, 1, 4, 1, 9, 3].into_iter().enumerate() {
         let standing = if i % 2 == 0 { ThreadStatus::Running } else { ThreadStatus::Waiting };
         let append = after(&thread(&format!("{due_ms} {i}")), &[]);
-        store.append(Append { standing, due_ms: Some(due_ms), ..append }).await.unwrap();
+        store.append(append.with_standing(standing).with_due_ms(Some(due_ms))).await.unwrap();
     }
     for limit in [1, 2, 3, 10] {
         let (mut found, mut next) = (Vec::new(), None);

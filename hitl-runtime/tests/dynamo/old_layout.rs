@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, DynamoStore, OpenReview, Record, Store as _, ThreadStatus},
+    store::{Append, OpenReview, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 
 use crate::{
@@ -53,7 +53,7 @@ async fn put_old(emulator: &Emulator, append: &Append) {
     let mut items = Vec::new();
     if let Some(OpenReview { opened_ms, place, .. }) = reviews.first() {
         let json = serde_json::to_vec(reviews).unwrap();
-        let block = place >> 5;
+        let block = place.get() >> 5;
         let digest = Digest::of(&json);
         let blocks =
             [&[0], &opened_ms.to_be_bytes()[..], &block.to_be_bytes(), &digest.as_bytes()[..8]].concat();
@@ -90,7 +90,11 @@ fn old_threads() -> Vec<Append> {
         let thread: ThreadId = thread(name);
         let reviews = if opens { vec![review(&thread, 40, 50)] } else { vec![] };
         let records = vec![record(0, format!("\"{name}\"").into_bytes())];
-        Append { records, standing, reviews, due_ms: Some(70), ..after(&thread, &[]) }
+        after(&thread, &[])
+            .with_records(records)
+            .with_standing(standing)
+            .with_reviews(reviews)
+            .with_due_ms(Some(70))
     };
     vec![
         old("in doubt", ThreadStatus::InDoubt, true),
@@ -183,7 +187,7 @@ async fn append(
     change: &dyn Fn(&mut Append),
 ) {
     let Append { records: new, after, .. } = after(&last.thread, records);
-    let mut next = Append { records: new, after, ..last.clone() };
+    let mut next = last.clone().with_records(new).with_after(after);
     change(&mut next);
     emulator.store().append(next.clone()).await.unwrap();
     records.extend(next.records.clone());
@@ -236,7 +240,7 @@ async fn deferred_rows_of_an_older_program_are_written() {
     let emulator = Emulator::start().await;
     forget_layout(&emulator).await;
     let all = old_threads().into_iter().find(|append| append.standing == ThreadStatus::Waiting).unwrap();
-    put_old(&emulator, &Append { reviews: vec![], ..all.clone() }).await;
+    put_old(&emulator, &all.clone().with_reviews(vec![])).await;
     let json = serde_json::to_vec(&all.reviews).unwrap();
     for mut item in emulator.scan().await.into_iter().filter(|item| item["pk"] == text("thread/waiting")) {
         if let Some(AttributeValue::B(entries)) = item.get_mut("entries") {

@@ -69,7 +69,7 @@ async fn one_of_several_processes_appends_at_each_place() {
     for record in conformance::read_journal(&emulator.store(), &thread("prize")).await {
         let body = String::from_utf8(record.body).unwrap();
         assert!(
-            body.contains(&format!("child {}", winners[&record.place])),
+            body.contains(&format!("child {}", winners[&record.place.get()])),
             "place {}: {body}",
             record.place
         );

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use hitl_runtime::store::{Append, Store as _, StoreError};
+use hitl_runtime::store::{Store as _, StoreError};
 use hitl_testkit::conformance;
 use tokio::sync::Notify;
 
@@ -63,7 +63,7 @@ async fn transient_errors_are_retried_with_the_same_token() {
         let proxy = refusing(&emulator, operation, "ProvisionedThroughputExceededException", 3).await;
         let faulty = store(&proxy.endpoint, emulator.table());
         let thread = thread(PASSING[0]);
-        assert_eq!(faulty.entries(&thread, 0, 10).await.unwrap().len(), 1);
+        assert_eq!(faulty.entries(&thread, 0.into(), 10).await.unwrap().len(), 1);
         assert_eq!(faulty.reviews(None, 10).await.unwrap().items, []);
     }
 }
@@ -119,8 +119,8 @@ async fn a_head_read_before_its_entries_is_retried() {
     let thread = thread("torn");
     // Too large for the head.
     let large = |place| vec![record(place, noise(2_000, place + 1))];
-    let first = Append { records: large(0), ..after(&thread, &[]) };
-    let second = Append { records: large(1), ..after(&thread, &first.records) };
+    let first = after(&thread, &[]).with_records(large(0));
+    let second = after(&thread, &first.records).with_records(large(1));
     for append in [&first, &second] {
         emulator.store().append(append.clone()).await.unwrap();
     }
@@ -135,8 +135,8 @@ async fn a_head_read_before_its_entries_is_retried() {
     assert!(lost.contains("retry later") && !lost.contains("delete"), "{lost}");
 
     // The first entry was in the head before, and so a caller must not take its absence for the end.
-    assert_eq!(emulator.store().entries(&thread, 0, 10).await.unwrap(), first.records);
-    let lost = emulator.store().entries(&thread, 1, 10).await.unwrap_err().to_string();
+    assert_eq!(emulator.store().entries(&thread, 0.into(), 10).await.unwrap(), first.records);
+    let lost = emulator.store().entries(&thread, 1.into(), 10).await.unwrap_err().to_string();
     assert!(lost.contains("retry later") && !lost.contains("delete"), "{lost}");
 
     let (waits, is_there) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));

@@ -1,6 +1,6 @@
 //! A whole agent over an encrypted store (`EncryptedStore`).
 
-use hitl::{Error, StoreError, store::EncryptedStore};
+use hitl::{Error, Place, StoreError, store::encrypted::EncryptedStore};
 use hitl_runtime::store::{MemoryStore, Store as _};
 
 use crate::{journal::rewrite, vault::Vault};
@@ -20,7 +20,7 @@ async fn a_thread_runs_verifies_and_stores_no_plaintext() {
     let agent = open().await;
     let thread = hitl::ThreadId::new("ticket-A-9133").unwrap();
     let head = agent.verify(&thread).await.unwrap();
-    let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await.unwrap() else { panic!() };
+    let RefundAgentTurn::Pay(review) = agent.turn("ticket-A-9133").await.unwrap() else { panic!() };
     let turn = review.approve(&mara()).await.unwrap();
     assert!(matches!(&turn, RefundAgentTurn::Done(paid) if paid.contains("149 dollars")), "{turn}");
     assert!(agent.verify(&thread).await.unwrap().place > head.place);
@@ -39,14 +39,14 @@ async fn a_tampered_entry_is_rejected() {
     let digest = waiting(&agent, "A-9133").await.unwrap().digest();
     let thread = hitl::ThreadId::new("ticket-A-9133").unwrap();
     rewrite(&inner, &thread, |all| *all[0].body.last_mut().unwrap() ^= 1).await;
-    let before = inner.entries(&thread, 0, 100).await.unwrap();
+    let before = inner.entries(&thread, 0.into(), 100).await.unwrap();
 
     let tampered = |error: Error| {
-        assert!(matches!(error, Error::Store(StoreError::Decryption { place: 0, .. })), "{error}");
+        assert!(matches!(error, Error::Store(StoreError::Decryption { place: Place::START, .. })), "{error}");
     };
-    tampered(agent.thread("ticket-A-9133").await.err().unwrap());
+    tampered(agent.turn("ticket-A-9133").await.err().unwrap());
     tampered(agent.verify(&thread).await.err().unwrap());
     let decided = agent.decide("ticket-A-9133", digest, &mara(), hitl::Verdict::Approve).await;
     tampered(decided.err().unwrap());
-    assert_eq!(inner.entries(&thread, 0, 100).await.unwrap(), before);
+    assert_eq!(inner.entries(&thread, 0.into(), 100).await.unwrap(), before);
 }

@@ -1,8 +1,8 @@
 //! The store conformance suite, run against encrypted stores.
 
 use hitl_runtime::store::{
-    EncryptedStore, MemoryStore, SqliteStore, Store as _,
-    encrypted::{Bounds, Keyring},
+    MemoryStore, SqliteStore, Store as _,
+    encrypted::{Bounds, EncryptedStore, Keyring},
 };
 use hitl_testkit::conformance;
 
@@ -22,7 +22,7 @@ async fn encrypted_sqlite_store_conforms() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("threads.db");
     let vault = Vault::default();
-    let bounds = Bounds { messages: 3, cached_keys: 5, ..Bounds::default() };
+    let bounds = Bounds::default().messages(3).cached_keys(5);
     conformance::all(async || {
         EncryptedStore::new(
             SqliteStore::open(&path).await.unwrap(),

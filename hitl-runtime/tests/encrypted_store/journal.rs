@@ -10,19 +10,12 @@ pub fn thread(name: &str) -> ThreadId {
 }
 
 pub fn record(place: u64, body: &[u8]) -> Record {
-    Record { place, hash: Digest::of(body), body: body.to_vec(), snapshot: false }
+    Record::new(place, Digest::of(body), body.to_vec())
 }
 
 /// Returns an append of `records` after the entry `after`.
 pub fn append(thread: &ThreadId, after: Option<&Record>, records: Vec<Record>) -> Append {
-    Append {
-        thread: thread.clone(),
-        records,
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: None,
-        after: after.map(|record| record.hash),
-    }
+    Append::new(thread.clone(), records, ThreadStatus::Running).with_after(after.map(|record| record.hash))
 }
 
 /// Writes a journal with these bodies.
@@ -37,7 +30,7 @@ pub async fn write(store: &impl Store, thread: &ThreadId, bodies: &[&str]) {
 
 /// Changes a journal as an attacker with access to the store can: reads it, deletes it, and writes it changed.
 pub async fn rewrite(store: &MemoryStore, thread: &ThreadId, change: impl FnOnce(&mut Vec<Record>)) {
-    let mut records = store.entries(thread, 0, usize::MAX).await.unwrap();
+    let mut records = store.entries(thread, 0.into(), usize::MAX).await.unwrap();
     store.delete(thread).await.unwrap();
     change(&mut records);
     store.append(append(thread, None, records)).await.unwrap();

@@ -8,8 +8,8 @@ use aws_sdk_kms::{
 use hitl_runtime::{
     StoreError,
     store::{
-        EncryptedStore, MemoryStore, Store,
-        encrypted::{DecryptError, KeyError, Keyring, KmsKeys},
+        MemoryStore, Store,
+        encrypted::{DecryptError, EncryptedStore, KeyError, Keyring, KmsKeys},
     },
 };
 use serde_json::json;

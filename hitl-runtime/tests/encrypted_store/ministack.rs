@@ -2,8 +2,8 @@
 //! that is named, so it cannot test which key a data key belongs to.)
 
 use hitl_runtime::store::{
-    EncryptedStore, MemoryStore, Store,
-    encrypted::{KeyError, KmsKeys},
+    MemoryStore, Store,
+    encrypted::{EncryptedStore, KeyError, KmsKeys},
 };
 
 use crate::{

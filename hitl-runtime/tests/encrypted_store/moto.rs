@@ -2,10 +2,10 @@
 
 use aws_sdk_kms::Client;
 use hitl_runtime::{
-    StoreError,
+    Place, StoreError,
     store::{
-        EncryptedStore, MemoryStore, SqliteStore, Store,
-        encrypted::{Bounds, DecryptError, KeyError, Keyring, KmsKeys},
+        MemoryStore, SqliteStore, Store,
+        encrypted::{Bounds, DecryptError, EncryptedStore, KeyError, Keyring, KmsKeys},
     },
 };
 
@@ -34,10 +34,10 @@ async fn reads_after_reopening(client: &Client) {
         EncryptedStore::new(inner, KmsKeys::with_client(client.clone(), &key))
     };
     write(&open().await, &thread("a"), &["one", "two"]).await;
-    assert_eq!(open().await.entries(&thread("a"), 0, 10).await.unwrap()[1], record(1, b"two"));
+    assert_eq!(open().await.entries(&thread("a"), 0.into(), 10).await.unwrap()[1], record(1, b"two"));
 
     let inner = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
-    let held = &inner.entries(&thread("a"), 0, 1).await.unwrap()[0].body;
+    let held = &inner.entries(&thread("a"), 0.into(), 1).await.unwrap()[0].body;
     assert!(held.windows(key.len()).any(|part| part == key.as_bytes()), "the header names the key");
 }
 
@@ -87,18 +87,24 @@ async fn reads_entries_under_a_replaced_key(client: &Client) {
     client.update_alias().alias_name(alias).target_key_id(&new).send().await.unwrap();
     let both = open(by_alias().decryption_key(&old));
     both.append(append(&thread("a"), Some(&record(0, b"one")), vec![record(1, b"two")])).await.unwrap();
-    assert_eq!(both.entries(&thread("a"), 0, 10).await.unwrap(), [record(0, b"one"), record(1, b"two")]);
+    assert_eq!(
+        both.entries(&thread("a"), 0.into(), 10).await.unwrap(),
+        [record(0, b"one"), record(1, b"two")]
+    );
     // The new key alone reads the new entries. (For the old key, KMS returns `IncorrectKey`, and moto an access error.)
     let alone = open(by_alias());
-    assert_eq!(alone.entries(&thread("a"), 1, 1).await.unwrap(), [record(1, b"two")]);
-    assert!(alone.entries(&thread("a"), 0, 1).await.is_err());
+    assert_eq!(alone.entries(&thread("a"), 1.into(), 1).await.unwrap(), [record(1, b"two")]);
+    assert!(alone.entries(&thread("a"), 0.into(), 1).await.is_err());
 
     // After a rotation by KMS, the key's id is the same, and both versions of its material decrypt.
     client.enable_key_rotation().key_id(&new).send().await.unwrap();
-    let fresh = Keyring::new(by_alias()).bounds(Bounds { messages: 1, ..Bounds::default() });
+    let fresh = Keyring::new(by_alias()).bounds(Bounds::default().messages(1));
     let fresh = EncryptedStore::new(inner.clone(), fresh);
     fresh.append(append(&thread("a"), Some(&record(1, b"two")), vec![record(2, b"three")])).await.unwrap();
-    assert_eq!(fresh.entries(&thread("a"), 1, 9).await.unwrap(), [record(1, b"two"), record(2, b"three")]);
+    assert_eq!(
+        fresh.entries(&thread("a"), 1.into(), 9).await.unwrap(),
+        [record(1, b"two"), record(2, b"three")]
+    );
 }
 
 async fn names_a_missing_key(client: &Client) {
@@ -109,6 +115,6 @@ async fn names_a_missing_key(client: &Client) {
 
 async fn problem(store: &impl Store) -> DecryptError {
     let error = store.tail(&thread("a")).await.unwrap_err();
-    assert!(matches!(error, StoreError::Decryption { place: 0, .. }), "{error}");
+    assert!(matches!(error, StoreError::Decryption { place: Place::START, .. }), "{error}");
     DecryptError::of(&error).unwrap_or_else(|| panic!("{error:?}")).clone()
 }

@@ -1,10 +1,10 @@
 //! An attacker with access to the store and not to the vault.
 
 use hitl_runtime::{
-    StoreError,
+    Place, StoreError,
     store::{
-        EncryptedStore, MemoryStore, Record, Store,
-        encrypted::{DecryptError, KeyError},
+        MemoryStore, Record, Store,
+        encrypted::{DecryptError, EncryptedStore, KeyError},
     },
 };
 
@@ -23,12 +23,13 @@ async fn encrypted_store(bodies: &[&str]) -> (MemoryStore, EncryptedStore<Memory
 /// Returns the place and the cause of a failed read, and asserts that every way to read fails alike.
 async fn refused(store: &EncryptedStore<MemoryStore>) -> (u64, DecryptError) {
     let a = thread("a");
-    let (tail, entries) = (store.tail(&a).await.unwrap_err(), store.entries(&a, 0, 100).await.unwrap_err());
+    let (tail, entries) =
+        (store.tail(&a).await.unwrap_err(), store.entries(&a, 0.into(), 100).await.unwrap_err());
     assert_eq!(tail.to_string(), entries.to_string());
     assert!(!format!("{tail} {tail:?}").contains("secret"), "{tail:?}");
     match (&tail, DecryptError::of(&tail)) {
         (StoreError::Decryption { thread, place, .. }, Some(problem)) if *thread == a => {
-            (*place, problem.clone())
+            ((*place).get(), problem.clone())
         }
         _ => panic!("{tail:?}"),
     }
@@ -38,9 +39,9 @@ async fn refused(store: &EncryptedStore<MemoryStore>) -> (u64, DecryptError) {
 async fn the_store_contains_no_plaintext() {
     let long = "secret ".repeat(1_000);
     let (inner, store) = encrypted_store(&["a secret", &long]).await;
-    let held = inner.entries(&thread("a"), 0, 10).await.unwrap();
+    let held = inner.entries(&thread("a"), 0.into(), 10).await.unwrap();
     assert!(held.iter().all(|record| !record.body.windows(6).any(|word| word == b"secret")));
-    let read = store.entries(&thread("a"), 0, 10).await.unwrap();
+    let read = store.entries(&thread("a"), 0.into(), 10).await.unwrap();
     assert_eq!(read, [record(0, b"a secret"), record(1, long.as_bytes())]);
 }
 
@@ -52,9 +53,12 @@ async fn changed_and_moved_entries_are_reported_with_their_place() {
         ("a bit of the header", 1, |all| all[1].body[8] ^= 1),
         ("an entry at another place", 0, |all| {
             all.swap(0, 1);
-            (0..).zip(all).for_each(|(place, record)| record.place = place);
+            (0..).zip(all).for_each(|(place, record)| record.place = Place::new(place));
         }),
-        ("an entry twice", 1, |all| all[1] = Record { place: 1, ..all[0].clone() }),
+        ("an entry twice", 1, |all| {
+            all[1] = all[0].clone();
+            all[1].place = Place::new(1);
+        }),
         ("another hash", 1, |all| all[1].hash = hitl_runtime::Digest::of(b"another")),
         ("a snapshot that is none", 2, |all| all[2].snapshot = true),
         ("half an entry", 2, |all| {
@@ -77,7 +81,7 @@ async fn changed_and_moved_entries_are_reported_with_their_place() {
 async fn an_entry_of_another_thread_is_rejected() {
     let (inner, store) = encrypted_store(&["secret one", "secret two"]).await;
     write(&store, &thread("b"), &["secret one", "secret two"]).await;
-    let of_b = inner.entries(&thread("b"), 0, 2).await.unwrap();
+    let of_b = inner.entries(&thread("b"), 0.into(), 2).await.unwrap();
     rewrite(&inner, &thread("a"), |all| *all = of_b).await;
     assert_eq!(refused(&store).await, (0, DecryptError::Tampered));
 }
@@ -102,9 +106,9 @@ async fn only_the_existing_plaintext_entries_are_accepted() {
     let moving = store.clone().allow_plaintext();
     let (old, new) = (record(0, b"a secret"), record(1, b"a new secret"));
     moving.append(append(&thread("a"), Some(&old), vec![new.clone()])).await.unwrap();
-    assert_eq!(moving.entries(&thread("a"), 0, 10).await.unwrap(), [old, new.clone()]);
-    assert_eq!(store.entries(&thread("a"), 1, 10).await.unwrap(), [new]);
-    assert_ne!(inner.entries(&thread("a"), 1, 10).await.unwrap()[0].body, b"a new secret");
+    assert_eq!(moving.entries(&thread("a"), 0.into(), 10).await.unwrap(), [old, new.clone()]);
+    assert_eq!(store.entries(&thread("a"), 1.into(), 10).await.unwrap(), [new]);
+    assert_ne!(inner.entries(&thread("a"), 1.into(), 10).await.unwrap()[0].body, b"a new secret");
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ impl KeySource for Vault {
             let bytes: Vec<u8> = (0..32).map(|i| (number as u8).wrapping_mul(37) ^ i).collect();
             state.keys.push((bytes.clone(), context.clone()));
             let wrapped = number.to_be_bytes().to_vec();
-            Ok(NewDataKey { key: DataKey::new(bytes)?, id: "vault".into(), wrapped })
+            Ok(NewDataKey::new(DataKey::new(bytes)?, "vault", wrapped))
         })
     }
 

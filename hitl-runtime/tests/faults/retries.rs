@@ -222,7 +222,7 @@ mod concurrent_branches {
         let process = Errands::new(world.clone(), memory);
         let decide = async {
             let digest = loop {
-                match process.thread("t").await {
+                match process.turn("t").await {
                     Ok(ErrandsTurn::Tell(review)) => break review.digest(),
                     _ => tokio::task::yield_now().await,
                 }

@@ -44,6 +44,7 @@ async fn collect_stream(
         match piece {
             Ok(Chunk::Text(text)) => said.push_str(&text),
             Ok(Chunk::End(answer)) => return (said, Ok(answer)),
+            Ok(_) => {}
             Err(error) => return (said, Err(error)),
         }
     }
@@ -151,7 +152,7 @@ fn tool(block: i32, input: &[&str]) -> Vec<Vec<u8>> {
 fn draft() -> Request {
     let mut request = Request::from("Draft the refund.");
     let schema = schemars::schema_for!(Refund).to_value();
-    request.response_schema = Some(hitl_runtime::model::ResponseSchema { name: "Refund".into(), schema });
+    request.response_schema = Some(hitl_runtime::model::ResponseSchema::new("Refund", schema));
     request
 }
 

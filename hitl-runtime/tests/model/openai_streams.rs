@@ -39,6 +39,7 @@ async fn collect_stream(model: &impl Model) -> (Vec<String>, Result<Completion, 
         match piece {
             Ok(Chunk::Text(text)) => chunks.push(text),
             Ok(Chunk::End(answer)) => return (chunks, Ok(answer)),
+            Ok(_) => {}
             Err(error) => return (chunks, Err(error)),
         }
     }

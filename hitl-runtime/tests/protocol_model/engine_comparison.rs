@@ -182,7 +182,7 @@ async fn in_program(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
     let _ = agent.start("t", TicketInput { wish: 10 }).await.unwrap();
     for this in moves {
         // Only the journals are compared, so a refusal is ignored.
-        let _ = match (*this, agent.thread("t").await.unwrap()) {
+        let _ = match (*this, agent.turn("t").await.unwrap()) {
             (Says(verdict), PayerTurn::Pay(review)) => match verdict {
                 ModelVerdict::Approve => review.approve(&mara).await,
                 ModelVerdict::Edit(Draft::Invalid) => review.edit(&mara, |sum| sum.dollars = 1000).await,
@@ -206,6 +206,6 @@ async fn in_program(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
             (this, turn) => panic!("{this:?} of {turn}"),
         };
     }
-    let history = agent.history(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let history = agent.history("t", 0, 100).await.unwrap();
     history.iter().map(|entry| entry.event.name()).collect()
 }

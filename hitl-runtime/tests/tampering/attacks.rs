@@ -16,7 +16,7 @@ pub fn id(thread: &str) -> ThreadId {
 pub async fn read(store: &dyn Store, thread: &ThreadId) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     loop {
-        let page = store.entries(thread, records.len() as u64, 100).await.unwrap();
+        let page = store.entries(thread, (records.len() as u64).into(), 100).await.unwrap();
         if page.is_empty() {
             return records;
         }
@@ -29,14 +29,7 @@ pub async fn write(store: &dyn Store, thread: &ThreadId, records: Vec<Record>) {
     store.delete(thread).await.unwrap();
     let mut after = None;
     for some in records.chunks(20) {
-        let append = Append {
-            thread: thread.clone(),
-            records: some.to_vec(),
-            standing: ThreadStatus::Waiting,
-            reviews: vec![],
-            due_ms: None,
-            after,
-        };
+        let append = Append::new(thread.clone(), some.to_vec(), ThreadStatus::Waiting).with_after(after);
         store.append(append).await.unwrap();
         after = some.last().map(|record| record.hash);
     }
@@ -72,7 +65,7 @@ pub async fn assert_rejected<S: Store + Clone>(
 ) {
     let (agent, Bank(paid, _)) = agent(store.clone(), keyed.map(keys));
     let errors: [Error; 4] = [
-        agent.thread(thread).await.unwrap_err(),
+        agent.turn(thread).await.unwrap_err(),
         agent.resume(thread).await.unwrap_err(),
         agent.decide(thread, digest, &clerk(), Verdict::Approve).await.unwrap_err(),
         agent.verify(&id(thread)).await.unwrap_err(),
@@ -91,7 +84,7 @@ pub async fn an_edited_snapshot<S: Store + Clone>(store: S) {
     let mut records = read(&store, &thread).await;
     let first = store.tail(&thread).await.unwrap().unwrap().records[0].place;
     assert!(first > 0, "a tail that begins at a snapshot");
-    let at = usize::try_from(first).unwrap();
+    let at = usize::try_from(first.get()).unwrap();
     let whole = records.clone();
     records[at].body = replace(&records[at].body, "\"rounds\":90", "\"rounds\":91");
     write(&store, &thread, records).await;
@@ -140,7 +133,7 @@ fn verdict(records: &[Record]) -> Record {
         paused["at"]
     );
     let body = body.into_bytes();
-    Record { place: last.place + 1, hash: link(last.hash, &body), body, snapshot: false }
+    Record::new(last.place + 1, link(last.hash, &body), body)
 }
 
 /// Appends the chief's verdict. Without a key the thread pays, as documented; with a key it does not.

@@ -35,11 +35,11 @@ async fn findings_after_change(
     change: impl FnOnce(&mut Vec<Record>),
 ) -> Vec<(u64, FindingKind)> {
     change(&mut records);
-    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place);
+    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place.into());
     relink(&id("t"), &mut records);
     write(&store, &id("t"), records).await;
     let audit = agent(store, None).0.audit(&id("t"), None).await.unwrap();
-    audit.findings.into_iter().map(|finding| (finding.place, finding.kind)).collect()
+    audit.findings.into_iter().map(|finding| (finding.place.get(), finding.kind)).collect()
 }
 
 fn index_of(records: &[Record], event: &str) -> usize {
@@ -133,7 +133,8 @@ async fn an_entry_after_the_end_is_reported() {
     let found = findings(|records| {
         let ran = records[index_of(records, "paused")].clone();
         place = records.len() as u64;
-        records.push(Record { body: replace(&ran.body, "paused", "reminded"), ..ran });
+        let body = replace(&ran.body, "paused", "reminded");
+        records.push(ran.with_body(body));
         let last = records.last_mut().unwrap();
         last.body = br#"{"at":1763800000000,"is":{"renewed":{}}}"#.to_vec();
     })

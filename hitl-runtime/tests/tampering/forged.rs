@@ -98,19 +98,14 @@ impl Setup {
         more.iter().for_each(|(member, value)| body[member] = value.clone());
         let (place, text) = (last.place + 1, body.to_string());
         let body = match by {
-            Some(key) => mac(key, "t", place, last.hash, &text).into_bytes(),
+            Some(key) => mac(key, "t", place.get(), last.hash, &text).into_bytes(),
             None => text.into_bytes(),
         };
         let record =
-            Record { place, hash: link(last.hash, &body), body, snapshot: more.contains_key("snapshot") };
-        let append = Append {
-            thread: id("t"),
-            records: vec![record],
-            standing: ThreadStatus::Running,
-            reviews: vec![],
-            due_ms: Some(0),
-            after: Some(last.hash),
-        };
+            Record::new(place, link(last.hash, &body), body).with_snapshot(more.contains_key("snapshot"));
+        let append = Append::new(id("t"), vec![record], ThreadStatus::Running)
+            .with_due_ms(Some(0))
+            .with_after(Some(last.hash));
         self.store.append(append).await.unwrap();
     }
 

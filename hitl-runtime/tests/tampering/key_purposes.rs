@@ -25,7 +25,7 @@ async fn a_rotated_key_verifies_and_a_removed_one_does_not() {
     // Key 1 alone does not verify the new entries, and key 2 alone does not verify the old ones.
     for byte in [1, 2] {
         let (other, _) = agent(store.clone(), Some(keys(byte)));
-        assert_eq!(other.thread("t").await.unwrap_err().code(), "unauthenticated_entry");
+        assert_eq!(other.turn("t").await.unwrap_err().code(), "unauthenticated_entry");
     }
 }
 
@@ -111,7 +111,7 @@ async fn a_thread_that_a_front_led_to_its_end_is_ended_by_a_runner() {
         assert_eq!((view.standing.as_str(), view.stalled), ("running", true));
         let turn = if by_sweep {
             assert_eq!(runner.sweep().await.unwrap().len(), 1);
-            runner.thread("t").await.unwrap()
+            runner.turn("t").await.unwrap()
         } else {
             runner.resume("t").await.unwrap()
         };
@@ -241,11 +241,11 @@ async fn a_fork_under_the_runner_key_carries_no_signature() {
     let genesis = hitl::Digest::of(b"hitl journal 1\0t");
     let body = mac(1, "t", 0, genesis, &body.to_string()).into_bytes();
     let hash = super::attacks::link(genesis, &body);
-    write(&store, &id("t"), vec![hitl::store::Record { place: 0, hash, body, snapshot: true }]).await;
+    write(&store, &id("t"), vec![hitl::store::Record::new(0, hash, body).with_snapshot(true)]).await;
 
     // A program that accepts the runner's key for every purpose would pay.
     let (credulous, _) = agent(store.clone(), Some(keys(1)));
-    let _ = credulous.thread("t").await.unwrap();
+    let _ = credulous.turn("t").await.unwrap();
     let (runner, Bank(paid, _)) = agent(store.clone(), Some(runners()));
     let error = runner.resume("t").await.unwrap_err();
     assert_eq!(error.code(), "unauthenticated_entry", "{error}");

@@ -56,7 +56,7 @@ async fn moto_verifies_only_its_own_macs() {
     relink(&id("t"), &mut forged);
     write(&store, &id("t"), forged).await;
     for keys in [keys(), JournalKeys::new(kms(&strangers))] {
-        let error = agent(store.clone(), Some(keys)).0.thread("t").await.unwrap_err();
+        let error = agent(store.clone(), Some(keys)).0.turn("t").await.unwrap_err();
         assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     }
     write(&store, &id("t"), whole).await;

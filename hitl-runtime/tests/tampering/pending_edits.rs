@@ -125,8 +125,8 @@ async fn forge(store: &MemoryStore, change: impl FnOnce(&mut Value)) {
     entry.as_object_mut().unwrap().remove("auth");
     change(&mut entry["snapshot"]["lanes"]["0"]);
     let before: Digest = records.last().unwrap().hash;
-    let body = mac(1, "t", place, before, &entry.to_string()).into_bytes();
-    records.push(Record { place, hash: link(before, &body), body, snapshot: true });
+    let body = mac(1, "t", place.get(), before, &entry.to_string()).into_bytes();
+    records.push(Record::new(place, link(before, &body), body).with_snapshot(true));
     write(store, &id("t"), records).await;
 }
 
@@ -216,7 +216,7 @@ async fn an_edit_with_another_next_node_is_reported() {
         super::attacks::relink(&id("t"), &mut records);
         write(&store, &id("t"), records).await;
         let found = agent.audit(&id("t"), None).await.unwrap().findings;
-        let found: Vec<_> = found.iter().map(|finding| (finding.place, finding.kind)).collect();
+        let found: Vec<_> = found.iter().map(|finding| (finding.place.get(), finding.kind)).collect();
         let expected = if what == "nothing" { vec![] } else { vec![(at as u64, hitl::FindingKind::Route)] };
         assert_eq!(found, expected, "{what}");
     }

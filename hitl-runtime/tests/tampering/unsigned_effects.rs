@@ -98,7 +98,7 @@ async fn paid(cents: u32) -> (Agent<Payer>, MemoryStore, Vec<Record>) {
 
 async fn found(agent: &Agent<Payer>) -> Vec<(u64, FindingKind)> {
     let audit = agent.audit(&id("t"), None).await.unwrap();
-    audit.findings.into_iter().map(|finding| (finding.place, finding.kind)).collect()
+    audit.findings.into_iter().map(|finding| (finding.place.get(), finding.kind)).collect()
 }
 
 /// `wire` ran on 999 cents without a signature on that amount: the forged entry claims that `pay_small` wrote the
@@ -111,7 +111,7 @@ async fn a_covered_effect_on_an_unsigned_draft_is_reported() {
         assert_eq!(json["is"]["ran"]["node"], "pay_small");
         json["is"]["ran"]["wrote"]["draft"] = json!({ "cents": 999 });
     });
-    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place);
+    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place.into());
     relink(&id("t"), &mut records);
     write(&store, &id("t"), records).await;
     let found = found(&agent).await;
@@ -149,7 +149,7 @@ async fn an_edit_that_skips_a_review_is_reported() {
         json["is"]["ran"]["wrote"]["log"] = json!(["large 6"]);
     });
     edit(&mut records[7], |json| json["is"]["began"]["key"] = json!(key("wire", 6)));
-    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place);
+    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place.into());
     relink(&id("t"), &mut records);
     write(&store, &id("t"), records).await;
     let found = found(&agent).await;

@@ -87,14 +87,15 @@ fn log(event: Result<SweepEvent, Error>) {
         Ok(SweepEvent::Moved {
             thread,
             standing: standing @ (ThreadStatus::Failed | ThreadStatus::InDoubt),
+            ..
         }) => {
             tracing::warn!(%thread, standing = standing.as_str(), "thread advanced, but it failed or is in doubt");
         }
         Ok(SweepEvent::Moved { thread, .. }) => tracing::info!(%thread, "thread advanced"),
-        Ok(SweepEvent::Refused { thread, error }) => {
+        Ok(SweepEvent::Refused { thread, error, .. }) => {
             tracing::warn!(%thread, code = error.code(), "thread cannot be resumed: {error}");
         }
-        Ok(SweepEvent::Waits { .. }) => {}
+        Ok(_) => {}
         Err(error) => tracing::warn!(code = error.code(), "sweep failed: {error}"),
     }
 }

@@ -104,6 +104,12 @@ mod connection_handler;
 mod connection_permit;
 mod connections;
 mod environment;
+impl fmt::Debug for AgentCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentCore").field("anyone_decides", &self.anyone_decides).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod health_tests;
 mod invoke;
@@ -125,7 +131,7 @@ mod write_timeout;
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     Router,

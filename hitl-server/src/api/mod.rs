@@ -24,7 +24,7 @@
 //! // A second click changes nothing, and reports who decided first.
 //! let again = json!({ "action": "approve", "thread_id": "ticket-A-9133", "digest": review_digest(&agent).await });
 //! # async fn review_digest(agent: &Agent<RefundAgent>) -> String {
-//! #     let entries = agent.history(&"ticket-A-9133".try_into().unwrap(), 0, 9).await.unwrap();
+//! #     let entries = agent.history("ticket-A-9133", 0, 9).await.unwrap();
 //! #     entries.iter().find_map(|entry| match &entry.event {
 //! #         hitl::journal::Event::Paused { digest, .. } => Some(digest.to_string()),
 //! #         _ => None,

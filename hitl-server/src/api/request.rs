@@ -77,6 +77,17 @@ const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
 const MAX_PAGE: usize = 1000;
 
 impl Request {
+    /// Creates a request without an operator.
+    pub fn new(thread: ThreadId, action: Action) -> Self {
+        Self { thread, action, claimed: None }
+    }
+
+    /// Sets the operator that the request claims.
+    #[must_use]
+    pub fn with_claimed(self, claimed: Option<Operator>) -> Self {
+        Self { claimed, ..self }
+    }
+
     /// Parses a request. Without an `action` it is a start. Without a `thread_id` it applies to `thread`, if there is
     /// one.
     ///

@@ -1,6 +1,6 @@
 //! Tests of parsing requests.
 
-use hitl_runtime::Verdict;
+use hitl_runtime::{Place, Verdict};
 use serde_json::{Value, json};
 
 use super::{Action, Request};
@@ -58,7 +58,7 @@ fn every_action_is_parsed() {
             json!({ "action": "preview", "digest": digest, "verdict": { "reject": { "reason": "other" } } }),
             |a| matches!(a, Action::Preview { verdict: Verdict::Reject { .. }, .. }),
         ),
-        (json!({ "action": "history" }), |a| matches!(a, Action::History { from: 0, limit: 100 })),
+        (json!({ "action": "history" }), |a| matches!(a, Action::History { from: Place::START, limit: 100 })),
         (
             json!({ "action": "start", "input": { "message": "m" } }),
             |a| matches!(a, Action::Start { input } if *input == json!({ "message": "m" })),

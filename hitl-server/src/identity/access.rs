@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use hitl_runtime::{
-    Error, Operator, ThreadId,
+    Error, Operator, Place, ThreadId,
     journal::{Entry, Event, Requester},
     plumbing::{Engine, may_settle},
 };
@@ -158,7 +158,7 @@ fn token_missing() -> ApiError {
 /// result, and who decided first.
 async fn is_involved(engine: &Engine, thread: &ThreadId, operator: &Operator) -> Result<bool, Error> {
     const PAGE: usize = 200;
-    let (mut from, mut looks) = (0, 0);
+    let (mut from, mut looks) = (Place::START, 0);
     loop {
         let page = engine.store.entries(thread, from, PAGE).await?;
         looks += 1;

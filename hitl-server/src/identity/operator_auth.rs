@@ -1,6 +1,6 @@
 //! Authentication of callers and operators.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::http::{HeaderMap, header};
 use hitl_runtime::{Operator, journal::Evidence};
@@ -191,5 +191,11 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
             "token_invalid",
             "the `Authorization` header is not `Bearer` followed by a token",
         )),
+    }
+}
+
+impl fmt::Debug for OperatorAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperatorAuth").field("claimed", &self.claimed).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Access tokens: signed JWTs (RFC 7519) that identify a subject, verified by the issuer's keys (RFC 7517).
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use hitl_runtime::{Digest, Operator, ThreadId, journal::Evidence};
 use jsonwebtoken::{
@@ -154,13 +154,11 @@ impl TokenVerifier {
         let claims = decode::<Claims>(token, &key, &validation)
             .map_err(|_| invalid("its signature is invalid"))?
             .claims;
-        let evidence = Evidence {
-            issuer: claims.iss.clone(),
-            subject: claims.sub.clone(),
-            key: header.kid,
-            token: Some(Digest::of(token.as_bytes())),
-            ..Evidence::default()
-        };
+        let evidence = Evidence::default()
+            .with_issuer(claims.iss.clone())
+            .with_subject(claims.sub.clone())
+            .with_key(header.kid)
+            .with_token(Some(Digest::of(token.as_bytes())));
         let Subject { operator, expires_at } = self.subject(claims, now)?;
         Ok(Subject { operator: operator.with_evidence(evidence), expires_at })
     }
@@ -289,7 +287,7 @@ impl Subject {
     /// Returns the operator, with the evidence of the token and the channel that it came through.
     pub(super) fn operator_through(&self, channel: &str) -> Operator {
         let evidence = self.operator.evidence().cloned().unwrap_or_default();
-        self.operator.clone().with_evidence(Evidence { channel: Some(channel.to_owned()), ..evidence })
+        self.operator.clone().with_evidence(evidence.with_channel(Some(channel.to_owned())))
     }
 
     /// Checks that the token has not expired.
@@ -303,4 +301,15 @@ impl Subject {
 
 fn invalid(why: &str) -> ApiError {
     ApiError::new(401, "token_invalid", format!("the token is invalid: {why}"))
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("roles", &self.roles)
+            .field("max_lifetime", &self.max_lifetime)
+            .finish_non_exhaustive()
+    }
 }

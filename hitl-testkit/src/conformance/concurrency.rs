@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
 
-use hitl_core::store::{Append, Place, Record, Store, StoreError};
+use hitl_core::{
+    Place,
+    store::{Store, StoreError},
+};
 
 use super::samples::{delete, entries, entry, name, named, ok, review, reviews_of, same};
 use super::{contend, read_journal};
@@ -13,7 +16,7 @@ use super::{contend, read_journal};
 /// # Panics
 /// If the promise is not kept.
 pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
-    const PLACES: Place = 60;
+    const PLACES: u64 = 60;
     let thread = name("race");
     let stores = [Arc::new(open().await), Arc::new(open().await)];
     let racers: Vec<_> = (0..16)
@@ -25,17 +28,17 @@ pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
     let mut winners = BTreeMap::new();
     for (racer, task) in racers.into_iter().enumerate() {
         for place in task.await.unwrap_or_else(|error| panic!("racer {racer}: {error}")) {
-            let before = winners.insert(place, racer);
+            let before = winners.insert(place.get(), racer);
             assert!(before.is_none(), "place {place} was filled by racer {racer} and by racer {before:?}");
         }
     }
     same("the places that were filled", &winners.keys().copied().collect::<Vec<_>>(), &(0..PLACES).collect());
     for record in read_journal(&*stores[0], &thread).await {
-        let winner = format!("racer {}", winners[&record.place]);
+        let winner = format!("racer {}", winners[&record.place.get()]);
         same(
             "the entry of the racer that filled the place",
             &record,
-            &Record { snapshot: record.snapshot, ..entry(record.place, &winner) },
+            &entry(record.place.get(), &winner).with_snapshot(record.snapshot),
         );
     }
     ok("delete", stores[0].delete(&thread).await);
@@ -65,7 +68,7 @@ pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
     while head < APPENDS * 3 {
         let finished = writer.is_finished();
         if let Some(tail) = ok("tail", store.tail(&thread).await) {
-            let places: Vec<_> = tail.records.iter().map(|record| record.place).collect();
+            let places: Vec<_> = tail.records.iter().map(|record| record.place.get()).collect();
             assert!(
                 places.len() == 2 && places[0] % 3 == 1,
                 "the tail must start with a snapshot and end with its append; its places are {places:?}"
@@ -81,7 +84,7 @@ pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
             open > 0 || head == 0,
             "no review is open, although each append closes one review and opens another"
         );
-        let length = ok("entries", store.entries(&thread, 0, usize::MAX).await).len();
+        let length = ok("entries", store.entries(&thread, Place::START, usize::MAX).await).len();
         assert!(
             length.is_multiple_of(3),
             "the journal has {length} entries, but each append writes three: an append was written partially"
@@ -119,7 +122,7 @@ pub async fn many_threads<S: Store>(open: impl AsyncFn() -> S) {
                     let reviews = vec![review(&thread, place, place)];
                     ok(
                         "append",
-                        store.append(Append { reviews, ..entries(&thread, place..place + 1) }).await,
+                        store.append(entries(&thread, place..place + 1).with_reviews(reviews)).await,
                     );
                     if i % 16 == 5 && place == 9 {
                         ok("delete", store.delete(&thread).await);
@@ -156,7 +159,7 @@ pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("dropped futures");
     for polls in 0..90 {
-        let next = read_journal(&store, &thread).await.len() as Place;
+        let next = read_journal(&store, &thread).await.len() as u64;
         assert!(
             next.is_multiple_of(3),
             "the journal has {next} entries, but each append writes three: an append was written partially"
@@ -172,7 +175,7 @@ pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
     }
     // The last append may still be in flight; another append then succeeds or is a conflict.
     loop {
-        let next = read_journal(&store, &thread).await.len() as Place;
+        let next = read_journal(&store, &thread).await.len() as u64;
         match store.append(entries(&thread, next..next + 3)).await {
             Ok(()) => break,
             Err(StoreError::Conflict { .. }) => {}

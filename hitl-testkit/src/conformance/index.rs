@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hitl_core::{
     Digest,
-    store::{Append, OpenReview, Place, Store, StoreError, ThreadStatus},
+    store::{OpenReview, Store, StoreError, ThreadStatus},
 };
 
 use super::samples::{delete, due, entries, key, name, named, ok, review, reviews_of, same, standings};
@@ -16,25 +16,15 @@ use super::samples::{delete, due, entries, key, name, named, ok, review, reviews
 pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("review index");
-    let full = OpenReview {
-        thread: thread.clone(),
-        graph: "Gräph \"1\"".into(),
-        node: "éxecute '2'".into(),
-        digest: Digest::of(b"full"),
-        role: Some(String::new()),
-        place: i64::MAX as u64,
-        opened_ms: 0,
-        deadline_ms: Some(i64::MAX as u64),
+    let review = |digest: &str, opened_ms| {
+        let (graph, node) = ("Gräph \"1\"", "éxecute '2'");
+        let digest = Digest::of(digest.as_bytes());
+        OpenReview::new(thread.clone(), graph, node, digest, i64::MAX as u64, opened_ms)
     };
-    let bare = OpenReview {
-        role: None,
-        deadline_ms: None,
-        digest: Digest::of(b"bare"),
-        opened_ms: 1,
-        ..full.clone()
-    };
+    let full = review("full", 0).with_role(Some(String::new())).with_deadline_ms(Some(i64::MAX as u64));
+    let bare = review("bare", 1);
     // Two items of one list may open the same review at the same node and the same place.
-    let twin = OpenReview { digest: Digest::of(b"twin"), opened_ms: 2, ..bare.clone() };
+    let twin = review("twin", 2);
     let steps = [
         vec![],
         vec![full.clone()],
@@ -46,11 +36,8 @@ pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
         vec![],
     ];
     for (place, mut reviews) in steps.into_iter().enumerate() {
-        let place = place as Place;
-        ok(
-            "append",
-            store.append(Append { reviews: reviews.clone(), ..entries(&thread, place..place + 1) }).await,
-        );
+        let place = place as u64;
+        ok("append", store.append(entries(&thread, place..place + 1).with_reviews(reviews.clone())).await);
         reviews.sort_by_key(|review| review.opened_ms);
         same("the open reviews", &reviews_of(&store, &[&thread], 2).await, &reviews);
     }
@@ -139,8 +126,8 @@ pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
         let mut expected = BTreeMap::new();
         for (i, thread) in threads.iter().enumerate() {
             let standing = ALL[(i + round * (i % 2)) % ALL.len()];
-            let round = round as Place;
-            ok("append", store.append(Append { standing, ..entries(thread, round..round + 1) }).await);
+            let round = round as u64;
+            ok("append", store.append(entries(thread, round..round + 1).with_standing(standing)).await);
             expected.insert(thread.clone(), standing);
         }
         for limit in [0, 1, 4, 30, 31] {
@@ -172,7 +159,7 @@ pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
             // Due times are unordered and often equal; some are absent, and some change from round to round.
             let due_ms = (i % 5 != 4).then_some((i * 7 + round * (i % 2)) % 11);
             let append = entries(thread, round..round + 1);
-            ok("append", store.append(Append { due_ms, ..append }).await);
+            ok("append", store.append(append.with_due_ms(due_ms)).await);
             times.extend(due_ms.map(|at| (at, thread)));
         }
         for by_ms in [0, 3, 10, i64::MAX as u64, u64::MAX] {
@@ -223,7 +210,7 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     let threads = [name("page tokens 1"), name("page tokens 2")];
     for thread in &threads {
         let reviews = vec![review(thread, 0, 0)];
-        ok("append", store.append(Append { reviews, ..entries(thread, 0..1) }).await);
+        ok("append", store.append(entries(thread, 0..1).with_reviews(reviews)).await);
     }
     let of_reviews = ok("reviews", store.reviews(None, 1).await).next;
     let of_threads = ok("threads", store.threads(None, None, 1).await).next;

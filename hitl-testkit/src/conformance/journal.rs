@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use hitl_core::{
-    Digest, ThreadId,
-    store::{Append, OpenReview, Place, Record, Store, StoreError, ThreadStatus},
+    Digest, Place, ThreadId,
+    store::{OpenReview, Record, Store, StoreError, ThreadStatus},
 };
 
 use super::read_journal;
@@ -18,7 +18,11 @@ pub async fn unknown_thread<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("unknown");
     same("the tail of an unknown thread", &ok("tail", store.tail(&thread).await), &None);
-    same("the entries of an unknown thread", &ok("entries", store.entries(&thread, 0, 10).await), &vec![]);
+    same(
+        "the entries of an unknown thread",
+        &ok("entries", store.entries(&thread, Place::START, 10).await),
+        &vec![],
+    );
     ok("delete an unknown thread", store.delete(&thread).await);
 }
 
@@ -31,16 +35,16 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
     let thread = name("order");
     let mut written = Vec::new();
     for count in [1, 3, 1, 7, 2, 40, 1] {
-        let from = written.len() as Place;
+        let from = written.len() as u64;
         let mut append = entries(&thread, from..from + count);
-        append.records.iter_mut().for_each(|record| record.snapshot = record.place % 5 == 2);
+        append.records.iter_mut().for_each(|record| record.snapshot = record.place.get() % 5 == 2);
         written.extend(append.records.clone());
         ok("append", store.append(append).await);
     }
     for from in [0, 1, 20, 54, 55, 56, u64::MAX] {
         for limit in [0, 1, 7, 55, usize::MAX] {
             let what = format!("at most {limit} entries from place {from} on");
-            let read = ok(&what, store.entries(&thread, from, limit).await);
+            let read = ok(&what, store.entries(&thread, from.into(), limit).await);
             let start = usize::try_from(from).map_or(written.len(), |from| from.min(written.len()));
             let fit = limit.min(written.len() - start);
             assert!(read.len() <= fit, "{what}: {} were returned", read.len());
@@ -62,17 +66,17 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
 pub async fn conflicts<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("fence");
-    let try_at = async |place: Place, count: u64| {
+    let try_at = async |place: u64, count: u64| {
         let mut append = entries(&thread, place..place + count);
         append
             .records
             .iter_mut()
-            .for_each(|record| *record = Record { snapshot: true, ..entry(record.place, "loser") });
+            .for_each(|record| *record = entry(record.place.get(), "loser").with_snapshot(true));
         append.standing = ThreadStatus::Failed;
         append.reviews = vec![review(&thread, place, 7)];
         match store.append(append).await {
             Err(StoreError::Conflict { thread: of, place: at }) => {
-                same("the thread and the place of the conflict", &(of, at), &(thread.clone(), place));
+                same("the thread and the place of the conflict", &(of, at), &(thread.clone(), place.into()));
             }
             other => panic!(
                 "an append at place {place} must be rejected with `Conflict`, but the result was {other:?}"
@@ -111,25 +115,19 @@ pub async fn invalid_appends<S: Store>(open: impl AsyncFn() -> S) {
     let (thread, other) = (name("refusals"), name("refusals, another"));
     ok("append", store.append(entries(&thread, 0..2)).await);
     let next = entries(&thread, 2..5);
-    let with = |review: OpenReview| Append { reviews: vec![review], ..next.clone() };
+    let with = |review: OpenReview| next.clone().with_reviews(vec![review]);
     let bad = [
-        ("no entries", Append { records: vec![], ..next.clone() }),
-        ("a gap", Append { records: vec![entry(2, ""), entry(4, "")], ..next.clone() }),
-        ("a place twice", Append { records: vec![entry(2, ""), entry(2, "")], ..next.clone() }),
-        ("places backwards", Append { records: vec![entry(2, ""), entry(1, "")], ..next.clone() }),
+        ("no entries", next.clone().with_records(vec![])),
+        ("a gap", next.clone().with_records(vec![entry(2, ""), entry(4, "")])),
+        ("a place twice", next.clone().with_records(vec![entry(2, ""), entry(2, "")])),
+        ("places backwards", next.clone().with_records(vec![entry(2, ""), entry(1, "")])),
         ("a place that exceeds i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
-        ("a due time that exceeds i64::MAX", Append { due_ms: Some(1 << 63), ..next.clone() }),
-        ("no hash to follow", Append { after: None, ..next.clone() }),
-        ("a hash to follow at place 0", Append { after: next.after, ..entries(&other, 0..1) }),
+        ("a due time that exceeds i64::MAX", next.clone().with_due_ms(Some(1 << 63))),
+        ("no hash to follow", next.clone().with_after(None)),
+        ("a hash to follow at place 0", entries(&other, 0..1).with_after(next.after)),
         ("a review of another thread", with(review(&other, 2, 0))),
-        (
-            "an opening time that exceeds i64::MAX",
-            with(OpenReview { opened_ms: u64::MAX, ..review(&thread, 2, 0) }),
-        ),
-        (
-            "a deadline that exceeds i64::MAX",
-            with(OpenReview { deadline_ms: Some(1 << 63), ..review(&thread, 2, 0) }),
-        ),
+        ("an opening time that exceeds i64::MAX", with(review(&thread, 2, u64::MAX))),
+        ("a deadline that exceeds i64::MAX", with(review(&thread, 2, 0).with_deadline_ms(Some(1 << 63)))),
     ];
     for (what, append) in bad {
         let answer = store.append(append).await;
@@ -155,7 +153,7 @@ pub async fn invalid_appends<S: Store>(open: impl AsyncFn() -> S) {
 pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("tails");
-    let steps: [(u64, &[Place], Place); 8] = [
+    let steps: [(u64, &[u64], u64); 8] = [
         (1, &[], 0),
         (4, &[], 0),
         (1, &[5], 5),
@@ -167,9 +165,12 @@ pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     ];
     let mut written = Vec::new();
     for (count, snapshots, from) in steps {
-        let head = written.len() as Place;
+        let head = written.len() as u64;
         let mut append = entries(&thread, head..head + count);
-        append.records.iter_mut().for_each(|record| record.snapshot = snapshots.contains(&record.place));
+        append
+            .records
+            .iter_mut()
+            .for_each(|record| record.snapshot = snapshots.contains(&record.place.get()));
         written.extend(append.records.clone());
         ok("append", store.append(append).await);
         let tail = ok("tail", store.tail(&thread).await);
@@ -215,7 +216,7 @@ pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
         };
         same(
             "the journal of a thread with a similar name",
-            &ok("entries", store.entries(thread, 0, 10).await),
+            &ok("entries", store.entries(thread, Place::START, 10).await),
             &expected,
         );
     }
@@ -282,8 +283,8 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
     for size in [0, 1, 255, 256, 4_000, 4_096, 70_000, 300_000, 1_000_000, 5_000_000] {
         // All byte values, without a pattern that would compress well.
         let body: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        let record = Record { place, hash: Digest::of(&body), body, snapshot: true };
-        let append = Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) };
+        let record = Record::new(place, Digest::of(&body), body).with_snapshot(true);
+        let append = entries(&thread, 0..1).with_records(vec![record.clone()]).with_after(after);
         match store.append(append).await {
             Ok(()) => (place, after) = (place + 1, Some(record.hash)),
             Err(error) if size > 300_000 => {
@@ -298,7 +299,7 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
         let tail = ok("tail", store.tail(&thread).await).map(|tail| tail.records);
         assert!(tail == Some(vec![record]), "a body of {size} bytes was changed");
     }
-    same("the length of the journal", &(read_journal(&store, &thread).await.len() as Place), &place);
+    same("the length of the journal", &(read_journal(&store, &thread).await.len() as u64), &place);
     ok("delete", store.delete(&thread).await);
 }
 
@@ -315,12 +316,12 @@ pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
     let mut written: Vec<Record> = Vec::new();
     // The number of bytes in each entry of an append.
     for sizes in [vec![2_900; 100], vec![10, 250_000, 10], vec![10, 1_500_000, 10], vec![15_000; 100]] {
-        let next = written.len() as Place;
+        let next = written.len() as u64;
         let records: Vec<_> =
             (next..).zip(&sizes).map(|(place, size)| entry(place, &"y".repeat(*size))).collect();
         let bytes: usize = records.iter().map(|record| record.body.len()).sum();
         let after = written.last().map(|record| record.hash);
-        match store.append(Append { records: records.clone(), after, ..entries(&thread, 0..1) }).await {
+        match store.append(entries(&thread, 0..1).with_records(records.clone()).with_after(after)).await {
             Ok(()) => written.extend(records),
             // Entries that were written in spite of the error would occupy the places of the next append.
             Err(error) if bytes > 300_000 && !matches!(error, StoreError::Conflict { .. }) => {}
@@ -347,11 +348,11 @@ pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
     let thread = name("long tails");
     let mut written = Vec::new();
     for place in 0..15 {
-        let record = Record { snapshot: place == 1, ..entry(place, &"z".repeat(100_000)) };
+        let record = entry(place, &"z".repeat(100_000)).with_snapshot(place == 1);
         let after = written.last().map(|before: &Record| before.hash);
         ok(
             "append",
-            store.append(Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) }).await,
+            store.append(entries(&thread, 0..1).with_records(vec![record.clone()]).with_after(after)).await,
         );
         written.push(record);
     }
@@ -377,13 +378,17 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     let of: Vec<_> = threads.iter().collect();
     for thread in &threads {
         let reviews = vec![review(thread, 1, 5), review(thread, 2, 6)];
-        ok("append", store.append(Append { reviews, ..entries(thread, 0..100) }).await);
+        ok("append", store.append(entries(thread, 0..100).with_reviews(reviews)).await);
     }
     let [gone, ..] = &threads;
     ok("delete", store.delete(gone).await);
     ok("delete again", store.delete(gone).await);
     same("the tail of the deleted thread", &ok("tail", store.tail(gone).await), &None);
-    same("the entries of the deleted thread", &ok("entries", store.entries(gone, 0, 10).await), &vec![]);
+    same(
+        "the entries of the deleted thread",
+        &ok("entries", store.entries(gone, Place::START, 10).await),
+        &vec![],
+    );
     same("the number of open reviews of the other threads", &reviews_of(&store, &of, 10).await.len(), &4);
     same("the number of other threads", &standings(&store, None, &of, 10).await.len(), &2);
     let answer = store.append(entries(gone, 100..101)).await;
@@ -391,11 +396,11 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
         matches!(answer, Err(StoreError::Conflict { .. })),
         "an append to a deleted thread must be rejected with `Conflict`, but the result was {answer:?}"
     );
-    let again = Append { standing: ThreadStatus::Ended, ..entries(gone, 0..2) };
+    let again = entries(gone, 0..2).with_standing(ThreadStatus::Ended);
     ok("append to a new thread of the same name", store.append(again).await);
     same("the new journal", &read_journal(&store, gone).await, &entries(gone, 0..2).records);
     // A writer that has not noticed the deletion is at the same place, but follows another entry.
-    let late = Append { after: Some(Digest::of(b"of the deleted one")), ..entries(gone, 2..3) };
+    let late = entries(gone, 2..3).with_after(Some(Digest::of(b"of the deleted one")));
     let answer = store.append(late).await;
     assert!(
         matches!(answer, Err(StoreError::Conflict { .. })),
@@ -424,10 +429,7 @@ pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
     for place in 0..20 {
         let second = open().await;
         let reviews = vec![review(&thread, place, place)];
-        ok(
-            "append",
-            first.append(Append { reviews: reviews.clone(), ..entries(&thread, place..place + 1) }).await,
-        );
+        ok("append", first.append(entries(&thread, place..place + 1).with_reviews(reviews.clone())).await);
         same("the journal", &read_journal(&second, &thread).await, &entries(&thread, 0..place + 1).records);
         same("the reviews", &reviews_of(&second, &[&thread], 10).await, &reviews);
         let answer = second.append(entries(&thread, place..place + 1)).await;

@@ -1,8 +1,8 @@
 //! Checks with several processes, one of which may be killed.
 
 use hitl_core::{
-    Digest, ThreadId,
-    store::{Append, Place, Record, Store, StoreError, ThreadStatus},
+    Digest, Place, ThreadId,
+    store::{Append, Record, Store, StoreError, ThreadStatus},
 };
 
 use super::samples::{entries, entry, ok, review, reviews_of, same};
@@ -12,18 +12,18 @@ use super::samples::{entries, entry, ok, review, reviews_of, same};
 ///
 /// # Panics
 /// If an append fails for any other reason than a conflict.
-pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: Place) -> Vec<Place> {
+pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: u64) -> Vec<Place> {
     let mut won = Vec::new();
     loop {
         let tail = ok("tail", store.tail(thread).await).unwrap_or_default();
-        let place = tail.records.last().map_or(0, |record| record.place + 1);
+        let place = tail.records.last().map_or(0, |record| record.place.get() + 1);
         if place >= places {
             return won;
         }
-        let record = Record { snapshot: place % 10 == 9, ..entry(place, name) };
+        let record = entry(place, name).with_snapshot(place % 10 == 9);
         let after = tail.records.last().map(|record| record.hash);
-        match store.append(Append { records: vec![record], after, ..entries(thread, 0..1) }).await {
-            Ok(()) => won.push(place),
+        match store.append(entries(thread, 0..1).with_records(vec![record]).with_after(after)).await {
+            Ok(()) => won.push(place.into()),
             Err(StoreError::Conflict { thread: of, place: at }) if of == *thread && at == place => {}
             Err(error) => panic!("the append of {name} at place {place}: {error}"),
         }
@@ -50,9 +50,9 @@ pub async fn append_until_killed(
     let mut head = 0;
     for number in 0.. {
         let append = part(thread, number, head);
-        head += append.records.len() as Place;
+        head += append.records.len() as u64;
         match store.append(append).await {
-            Ok(()) => acknowledged(head - 1),
+            Ok(()) => acknowledged((head - 1).into()),
             Err(error) => return error,
         }
     }
@@ -60,7 +60,7 @@ pub async fn append_until_killed(
 }
 
 /// Returns the append with this number, which starts at this place.
-fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
+fn part(thread: &ThreadId, number: u64, place: u64) -> Append {
     let is_large = |number: u64| number % 6 == 5;
     let text = |number| format!("{thread}{}", "x".repeat(if is_large(number) { 3_000 } else { 0 }));
     let count = if is_large(number) { 40 } else { 3 };
@@ -68,7 +68,7 @@ fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
     records[0].snapshot = number.is_multiple_of(7);
     let reviews = vec![review(thread, place + count - 1, number)];
     let after = number.checked_sub(1).map(|before| entry(place - 1, &text(before)).hash);
-    Append { thread: thread.clone(), records, standing: ThreadStatus::Running, reviews, due_ms: None, after }
+    Append::new(thread.clone(), records, ThreadStatus::Running).with_reviews(reviews).with_after(after)
 }
 
 /// Checks the thread of a process that ran [`append_until_killed`] and was killed: what was acknowledged exists, no
@@ -78,12 +78,12 @@ fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
 /// If a promise is not kept.
 pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledged: Option<Place>) {
     let records = read_journal(store, thread).await;
-    let length = records.len() as Place;
-    let acknowledged = last_acknowledged.map_or(0, |place| place + 1);
+    let length = records.len() as u64;
+    let acknowledged = last_acknowledged.map_or(0, |place| place.get() + 1);
     assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, but the journal has {length}");
     let (mut written, mut reviews) = (Vec::new(), Vec::new());
     for number in 0.. {
-        let head = written.len() as Place;
+        let head = written.len() as u64;
         if head >= length {
             break;
         }
@@ -100,11 +100,11 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     same("the journal after the crash", &records, &written);
     same("the open reviews after the crash", &reviews_of(store, &[thread], 10).await, &reviews);
     let after = records.last().map(|record| record.hash);
-    let next = Append { after, ..entries(thread, length..length + 1) };
+    let next = entries(thread, length..length + 1).with_after(after);
     ok("append after the crash", store.append(next).await);
     same(
         "the length of the journal after that append",
-        &(read_journal(store, thread).await.len() as Place),
+        &(read_journal(store, thread).await.len() as u64),
         &(length + 1),
     );
 }
@@ -119,7 +119,7 @@ pub async fn read_journal(store: &impl Store, thread: &ThreadId) -> Vec<Record> 
     let tail = ok("tail", store.tail(thread).await);
     let mut records = Vec::new();
     loop {
-        let page = ok("entries", store.entries(thread, records.len() as Place, 25).await);
+        let page = ok("entries", store.entries(thread, (records.len() as u64).into(), 25).await);
         if page.is_empty() {
             break;
         }
@@ -142,7 +142,7 @@ pub async fn read_journal(store: &impl Store, thread: &ThreadId) -> Vec<Record> 
             [only] => (only, only),
             [] => panic!("the tail of `{thread}` is empty, although the thread exists"),
         };
-        let there = usize::try_from(first.place).ok().zip(usize::try_from(last.place).ok());
+        let there = usize::try_from(first.place.get()).ok().zip(usize::try_from(last.place.get()).ok());
         let part = there.and_then(|(first, last)| records.get(first..=last));
         assert!(part == Some(&tail.records), "the tail of `{thread}` is not a part of its journal");
         assert!(

@@ -7,8 +7,8 @@ use std::{
 };
 
 use hitl_core::{
-    Digest, ThreadId,
-    store::{Append, OpenReview, Place, Record, Store, StoreError, ThreadStatus},
+    Digest, Place, ThreadId,
+    store::{Append, OpenReview, Record, Store, StoreError, ThreadStatus},
 };
 
 /// Returns a name that no run has used before.
@@ -24,35 +24,26 @@ pub(super) fn named(name: &str) -> ThreadId {
     ThreadId::existing(name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-pub(super) fn entry(place: Place, text: &str) -> Record {
+pub(super) fn entry(place: u64, text: &str) -> Record {
     let body = format!(r#"{{"place": {place}, "text": {text:?}}}"#).into_bytes();
-    Record { place, hash: Digest::of(&body), body, snapshot: false }
+    Record::new(place, Digest::of(&body), body)
 }
 
-pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<Place>) -> Append {
+pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<u64>) -> Append {
     let after = places.start.checked_sub(1).map(|place| entry(place, thread.as_str()).hash);
     let records = places.map(|place| entry(place, thread.as_str())).collect();
-    Append {
-        thread: thread.clone(),
-        records,
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: None,
-        after,
-    }
+    Append::new(thread.clone(), records, ThreadStatus::Running).with_after(after)
 }
 
-pub(super) fn review(thread: &ThreadId, place: Place, opened_ms: u64) -> OpenReview {
-    OpenReview {
-        thread: thread.clone(),
-        graph: "Conformance".into(),
-        node: "execute".into(),
-        digest: Digest::of(format!("{thread} {place}").as_bytes()),
-        role: None,
+pub(super) fn review(thread: &ThreadId, place: u64, opened_ms: u64) -> OpenReview {
+    OpenReview::new(
+        thread.clone(),
+        "Conformance",
+        "execute",
+        Digest::of(format!("{thread} {place}").as_bytes()),
         place,
         opened_ms,
-        deadline_ms: None,
-    }
+    )
 }
 
 pub(super) fn key(review: &OpenReview) -> (ThreadId, Place, u64) {

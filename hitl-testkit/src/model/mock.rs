@@ -118,7 +118,7 @@ impl Model for MockModel {
         let completion = self.next(request).map(|chunks| {
             let end = chunks.into_iter().find_map(|chunk| match chunk {
                 Chunk::End(completion) => Some(completion),
-                Chunk::Text(_) => None,
+                _ => None,
             });
             end.unwrap_or_default()
         });

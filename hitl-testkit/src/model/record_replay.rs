@@ -1,7 +1,7 @@
 //! Record and replay: exchanges with a model, written to a file and replayed from it.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -155,6 +155,12 @@ impl Replay {
 impl Model for Replay {
     fn complete<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Completion, ModelError>> {
         std::future::ready(self.next(request)).boxed()
+    }
+}
+
+impl<M> fmt::Debug for Recorder<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("file", &self.file).finish_non_exhaustive()
     }
 }
 

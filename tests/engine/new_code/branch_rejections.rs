@@ -169,7 +169,7 @@ async fn a_rejection_in_a_branch_voids_the_parent_signature() {
                 assert_eq!(agent.sweep().await.unwrap().len(), 1);
             }
         }
-        assert!(matches!(agent.thread("t").await.unwrap(), old::TieredTurn::Failed(_)), "{end:?}");
+        assert!(matches!(agent.turn("t").await.unwrap(), old::TieredTurn::Failed(_)), "{end:?}");
         // The rejected branch waits at the join, and the other one continues under the new code.
         world.fails.store(false, Ordering::SeqCst);
         let next = new::Tiered::new(world.clone(), store.clone()).clock(clock.clone());

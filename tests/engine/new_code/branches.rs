@@ -237,7 +237,7 @@ async fn open(store: &MemoryStore) -> Vec<hitl::store::Record> {
 
 /// Signs both reviews, each with the digest that the new program shows, and returns the outcome.
 async fn signed(agent: &Agent<v2::Letters>) -> String {
-    let v2::LettersTurn::Several(reviews) = agent.thread("t").await.unwrap() else { panic!() };
+    let v2::LettersTurn::Several(reviews) = agent.turn("t").await.unwrap() else { panic!() };
     let mut last = None;
     for review in reviews {
         last = Some(match review {
@@ -280,9 +280,9 @@ async fn an_old_snapshot_migrates_like_its_entries() {
     let from_snapshot = signed(&v2::Letters::new(World::default(), store)).await;
 
     let plain = MemoryStore::new();
-    let records = records.into_iter().map(|record| hitl::store::Record { snapshot: false, ..record });
+    let records = records.into_iter().map(|record| record.with_snapshot(false));
     let (records, standing) = (records.collect(), ThreadStatus::Waiting);
-    let append = Append { thread: id("t"), records, standing, reviews: vec![], due_ms: None, after: None };
+    let append = Append::new(id("t"), records, standing);
     plain.append(append).await.unwrap();
     assert_eq!(plain.tail(&id("t")).await.unwrap().unwrap().records[0].place, 0);
     assert_eq!(signed(&v2::Letters::new(World::default(), plain)).await, from_snapshot);

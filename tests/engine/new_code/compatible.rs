@@ -61,7 +61,7 @@ async fn the_review_of_a_renamed_node_is_reopened() {
     assert_eq!(agent.check("t").await.unwrap().reopened, ["pay"]);
 
     let stale = agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err();
-    let renamed::RefundsTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let renamed::RefundsTurn::Pay(review) = agent.turn("t").await.unwrap() else { panic!() };
     assert!(
         matches!(&stale, Error::Stale { reopened: true, open, .. } if *open == [review.digest()]),
         "{stale}"
@@ -108,7 +108,7 @@ async fn fields_are_migrated_when_the_journal_is_read() {
     let agent = v2::Refunds::new(world.clone(), store.clone());
     let check = agent.check("t").await.unwrap();
     assert_eq!((check.can_go_on(), check.reopened), (true, vec!["execute".to_owned()]));
-    let v2::RefundsTurn::Execute(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let v2::RefundsTurn::Execute(review) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(review.draft(), &v2::Proposal { order: "A-9133".into(), cents: 14_900 });
     let stale = agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err();
     assert!(matches!(stale, Error::Stale { reopened: true, .. }), "{stale}");
@@ -122,7 +122,7 @@ async fn fields_are_migrated_when_the_journal_is_read() {
         matches!(&events(&new)[0], Event::Migrated { version: Some(2), renamed, .. } if renamed.is_empty())
     );
     // The past state is migrated to the new shape, too.
-    let then = agent.get_at(&id("t"), 3).await.unwrap().fields;
+    let then = agent.snapshot_at(&id("t"), 3).await.unwrap().fields;
     assert_eq!(then.proposal.unwrap().cents, 14_900);
     assert_eq!((then.language.as_deref(), then.scheme.as_deref()), (Some("en"), Some("refund A-9133")));
     // The first program rejects the thread, because a newer version has written to it.
@@ -167,14 +167,7 @@ async fn a_pending_rejection_keeps_the_rejected_draft() {
     let _ = agent.decide("t", digest, &mara(), reject).await.unwrap();
     let records = journal(&store).await;
     let store = MemoryStore::new();
-    let append = Append {
-        thread: id("t"),
-        records: records[..5].to_vec(),
-        standing: ThreadStatus::Running,
-        reviews: vec![],
-        due_ms: None,
-        after: None,
-    };
+    let append = Append::new(id("t"), records[..5].to_vec(), ThreadStatus::Running);
     store.append(append).await.unwrap();
     let agent = v2::Refunds::new(world, store).clock(hitl::ManualClock::at_ms(u64::MAX / 4));
     let v2::RefundsTurn::Done(outcome) = agent.resume("t").await.unwrap() else { panic!() };
@@ -192,7 +185,7 @@ async fn a_review_of_old_code_expires_under_new_code() {
     let agent = renamed::Refunds::new(world, store).clock(clock.clone());
     clock.advance(Duration::from_secs(23 * 3600));
     // New code does not extend the deadline.
-    let renamed::RefundsTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let renamed::RefundsTurn::Pay(review) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(review.deadline_ms(), Some(1_000_000 + 24 * 3_600_000));
     clock.advance(Duration::from_secs(2 * 3600));
     assert_eq!(review.approve(&mara()).await.unwrap_err().code(), "expired");
@@ -212,7 +205,7 @@ async fn a_fork_of_an_old_thread_belongs_to_the_new_code() {
     let agent = v2::Refunds::new(world, store.clone());
     let v2::RefundsTurn::Execute(review) = agent.fork(&id("t"), 3, "f").await.unwrap() else { panic!() };
     assert_eq!(review.draft().cents, 14_900);
-    let forked = store.entries(&id("f"), 0, 100).await.unwrap();
+    let forked = store.entries(&id("f"), 0.into(), 100).await.unwrap();
     assert_eq!(names(&forked), ["started", "resumed", "paused"]);
     assert!(
         matches!(&events(&forked)[0], Event::Started { version: 2, print, .. } if print == agent.fingerprint())

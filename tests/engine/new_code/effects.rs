@@ -30,7 +30,7 @@ async fn a_renamed_effect_keeps_its_idempotency_key() {
     let (key, _) = in_doubt(&store, &world).await;
     let before = journal(&store).await;
     let agent = renamed::Refunds::new(world.clone(), store);
-    let renamed::RefundsTurn::InDoubt(doubt) = agent.thread("t").await.unwrap() else { panic!() };
+    let renamed::RefundsTurn::InDoubt(doubt) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!((doubt.node(), doubt.idempotency_key()), ("pay", key.as_str()));
     let turn = doubt.run_again(&mara()).await.unwrap();
     assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
@@ -46,10 +46,10 @@ async fn an_effect_renamed_twice_keeps_its_idempotency_key() {
     let (key, _) = in_doubt(&store, &world).await;
     let before = journal(&store).await;
     let second = renamed::Refunds::new(world.clone(), store.clone());
-    let renamed::RefundsTurn::InDoubt(doubt) = second.thread("t").await.unwrap() else { panic!() };
+    let renamed::RefundsTurn::InDoubt(doubt) = second.turn("t").await.unwrap() else { panic!() };
     assert!(matches!(doubt.run_again(&mara()).await.unwrap(), renamed::RefundsTurn::InDoubt(_)));
     let third = renamed_again::Refunds::new(world.clone(), store);
-    let renamed_again::RefundsTurn::InDoubt(doubt) = third.thread("t").await.unwrap() else { panic!() };
+    let renamed_again::RefundsTurn::InDoubt(doubt) = third.turn("t").await.unwrap() else { panic!() };
     assert_eq!((doubt.node(), doubt.idempotency_key()), ("refund", key.as_str()));
     // An operator who may not sign the effect may not settle it, also under its new name.
     let digest = doubt.digest();
@@ -71,7 +71,7 @@ async fn a_new_activation_has_its_own_key() {
     let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails]));
     let old = waiting(&store, &world, "t").await;
     let agent = renamed::Refunds::new(world.clone(), store.clone());
-    let renamed::RefundsTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let renamed::RefundsTurn::Pay(review) = agent.turn("t").await.unwrap() else { panic!() };
     assert_ne!(review.digest(), old);
     let renamed::RefundsTurn::Pay(review) = review.ask(&mara(), "Is there a photo?").await.unwrap() else {
         panic!()

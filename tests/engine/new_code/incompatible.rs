@@ -449,16 +449,16 @@ async fn an_ended_thread_is_still_readable() {
     let agent = v1::Refunds::new(world.clone(), store.clone());
     let _ = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
     let agent = node_renamed::Refunds::new(world.clone(), store.clone());
-    let node_renamed::RefundsTurn::Done(outcome) = agent.thread("t").await.unwrap() else { panic!() };
+    let node_renamed::RefundsTurn::Done(outcome) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "did A-9133 149");
     assert!(agent.check("t").await.unwrap().can_go_on());
     // Where types have changed, the view shows the output, and typed reads fail.
     let agent = retyped::Refunds::new(store);
-    assert_eq!(agent.thread("t").await.unwrap_err().code(), "graph_changed");
+    assert_eq!(agent.turn("t").await.unwrap_err().code(), "graph_changed");
     let view = agent.view("t").await.unwrap();
     assert_eq!(
         (view.standing.as_str(), &view.output.unwrap()["outcome"]),
         ("ended", &"did A-9133 149".into())
     );
-    assert!(agent.get(&id("t")).await.is_err());
+    assert!(agent.snapshot(&id("t")).await.is_err());
 }

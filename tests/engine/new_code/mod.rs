@@ -92,7 +92,7 @@ pub async fn waiting(store: &(impl Store + Clone), world: &v1::World, thread: &s
 
 /// Returns all records of the thread `t`.
 pub async fn journal(store: &impl Store) -> Vec<Record> {
-    store.entries(&id("t"), 0, 10_000).await.unwrap()
+    store.entries(&id("t"), 0.into(), 10_000).await.unwrap()
 }
 
 /// Returns the events of the records.
@@ -113,10 +113,10 @@ pub fn assert_incompatible<G: Graph>(
 ) -> impl Future<Output = Vec<Incompatibility>> {
     let agent = agent.clone();
     async move {
-        let before = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+        let before = agent.store().entries(&id("t"), 0.into(), 10_000).await.unwrap();
         let check: CompatibilityReport = agent.check("t").await.unwrap();
         assert!(!check.can_go_on());
-        let mut errors = vec![agent.thread("t").await.err(), agent.resume("t").await.err()];
+        let mut errors = vec![agent.turn("t").await.err(), agent.resume("t").await.err()];
         if let Some(digest) = digest {
             for verdict in [Verdict::Approve, Verdict::Edit { patch: serde_json::json!({}) }] {
                 errors.push(agent.decide("t", digest, &mara(), verdict).await.err());
@@ -134,7 +134,7 @@ pub fn assert_incompatible<G: Graph>(
         assert!(view.reviews.iter().all(|review| review.verdicts.is_empty()));
         assert_eq!(agent.history(&id("t"), 0, 10_000).await.unwrap().len(), before.len());
         agent.verify(&id("t")).await.unwrap();
-        assert_eq!(agent.store().entries(&id("t"), 0, 10_000).await.unwrap(), before);
+        assert_eq!(agent.store().entries(&id("t"), 0.into(), 10_000).await.unwrap(), before);
         check.differences
     }
 }
@@ -151,7 +151,7 @@ pub fn codes(differences: &[Incompatibility]) -> Vec<(&'static str, &str, &str)>
 /// Asserts that the journal of the thread `t` begins with the records `before` and verifies; returns the records after
 /// them.
 pub async fn entries_after<G: Graph>(agent: &Agent<G>, before: &[Record]) -> Vec<Record> {
-    let after = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+    let after = agent.store().entries(&id("t"), 0.into(), 10_000).await.unwrap();
     assert_eq!(&after[..before.len()], before);
     agent.verify(&id("t")).await.unwrap();
     after[before.len()..].to_vec()

@@ -131,7 +131,7 @@ async fn begun(store: &MemoryStore, world: &World) -> Digest {
 async fn stored(records: Vec<Record>) -> MemoryStore {
     let store = MemoryStore::new();
     let (thread, standing) = (id("t"), ThreadStatus::Running);
-    let append = Append { thread, records, standing, reviews: vec![], due_ms: None, after: None };
+    let append = Append::new(thread, records, standing);
     store.append(append).await.unwrap();
     store
 }
@@ -192,7 +192,7 @@ async fn a_forged_deadline_permits_no_late_signature() {
     let clock = ManualClock::at_ms(SystemClock.now_ms());
     let store = as_of(&store, &print, &this).await;
     let agent = strict::Orders::new(world.clone(), store).clock(clock.clone());
-    let strict::OrdersTurn::Hold(review) = agent.thread("t").await.unwrap() else { panic!() };
+    let strict::OrdersTurn::Hold(review) = agent.turn("t").await.unwrap() else { panic!() };
     clock.advance(Duration::from_secs(2 * 3600));
     assert_eq!(review.approve(&dora()).await.unwrap_err().code(), "expired");
     assert_eq!(world.calls(), 0);

@@ -146,7 +146,7 @@ async fn a_clerk_cannot_pay_what_a_director_must_sign() {
             "ran pay_large",
         ]
     );
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn one_verdict_signs_the_next_review_if_permitted() {
             "bea approve pay_large by the edit",
         ]
     );
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn the_review_that_an_edit_opens_has_its_own_deadline() {
     );
     clock.advance(std::time::Duration::from_secs(24 * 3_600));
     assert_eq!(agent.sweep().await.unwrap().len(), 1);
-    let TillTurn::Done(outcome) = agent.thread("t").await.unwrap() else { panic!() };
+    let TillTurn::Done(outcome) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "rejected by hitl");
     assert!(bank.paid().is_empty());
 }
@@ -275,11 +275,11 @@ async fn a_pending_edit_continues_in_another_process() {
         let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
         let first = Till::new(Bank::default(), store.clone()).clock(clock.clone());
         let review = small(&first, "t").await;
-        let opened = first.history(&"t".parse().unwrap(), 0, 100).await.unwrap().len();
+        let opened = first.history("t", 0, 100).await.unwrap().len();
         let _ = review.edit(&operator, |draft| draft.cents = 999_999).await.unwrap();
         // The journal of a process that died there ends with the edit's own entry.
         let cut = MemoryStore::new();
-        copy(&cut, "t", store.entries(&"t".parse().unwrap(), 0, opened + 1).await.unwrap()).await;
+        copy(&cut, "t", store.entries(&"t".parse().unwrap(), 0.into(), opened + 1).await.unwrap()).await;
         let bank = Bank::default();
         clock.advance(std::time::Duration::from_secs(60));
         let second = Till::new(bank.clone(), cut).clock(clock);
@@ -295,14 +295,8 @@ async fn a_pending_edit_continues_in_another_process() {
 
 /// Appends the records to another store, as the whole journal of a running thread.
 pub async fn copy(store: &impl Store, thread: &str, records: Vec<hitl::store::Record>) {
-    let append = hitl::store::Append {
-        thread: thread.parse().unwrap(),
-        records,
-        standing: hitl::ThreadStatus::Running,
-        reviews: Vec::new(),
-        due_ms: None,
-        after: None,
-    };
+    let append = hitl::store::Append::new(thread.parse().unwrap(), records, hitl::ThreadStatus::Running)
+        .with_reviews(Vec::new());
     store.append(append).await.unwrap();
 }
 
@@ -326,7 +320,7 @@ async fn a_snapshot_keeps_the_origin_of_an_edit() {
     let turn = review.edit(&both(), |draft| draft.cents = 999_999).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(_)));
     assert_eq!(bank.paid(), [(999_999, "bea".into(), "large".into())]);
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 /// An entry that signs by an edit is rejected if it names another operator, if the edit's operator did not hold the
@@ -338,7 +332,7 @@ async fn a_forged_signature_by_an_edit_is_rejected() {
     let turn = small(&agent, "t").await.edit(&both(), |draft| draft.cents = 999_999).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(_)));
     clock.advance(std::time::Duration::from_secs(60));
-    let records = store.entries(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let records = store.entries(&"t".parse().unwrap(), 0.into(), 100).await.unwrap();
     let text = |at: usize| String::from_utf8(records[at].body.clone()).unwrap();
     for (place, from, to) in [
         (3, r#""roles":["clerk","director"]"#, r#""roles":["clerk"]"#),
@@ -362,7 +356,7 @@ async fn a_forged_signature_by_an_edit_is_rejected() {
         copy(&other, "t", forged).await;
         let bank = Bank::default();
         let error = Till::new(bank.clone(), other).clock(clock.clone()).resume("t").await.unwrap_err();
-        assert!(matches!(&error, Error::Damaged { place: 5, .. }), "{error}");
+        assert!(matches!(&error, Error::Damaged { place, .. } if *place == 5), "{error}");
         assert!(bank.paid().is_empty());
     }
 }

@@ -135,7 +135,7 @@ async fn an_edit_signs_until_the_deadline_of_its_review() {
             assert_eq!((again.draft().cents, again.proposed_by()), (90, Some("carl")));
             assert_ne!(again.digest(), review.digest());
         }
-        agent.verify(&"t".parse().unwrap()).await.unwrap();
+        agent.verify("t").await.unwrap();
     }
 }
 

@@ -16,7 +16,7 @@ use hitl::{Agent, Graph, HistoryEntry, journal::Event};
 /// Returns the entries of a thread as text: event, node and, where recorded, role or operator. Start, end, resumption
 /// and renewals are left out.
 async fn summary<G: Graph>(agent: &Agent<G>, thread: &str) -> Vec<String> {
-    let entries = agent.history(&thread.parse().unwrap(), 0, 1_000).await.unwrap();
+    let entries = agent.history(thread, 0, 1_000).await.unwrap();
     entries.iter().filter_map(summarize).collect()
 }
 
@@ -35,11 +35,13 @@ fn summarize(entry: &HistoryEntry) -> Option<String> {
             let what = match proposal.as_deref() {
                 Some(hitl::journal::Proposal::Made { from, .. }) => format!(" from {from} to {to}"),
                 Some(hitl::journal::Proposal::Signed { .. }) => " by the edit".to_owned(),
-                None => String::new(),
+                _ => String::new(),
             };
             format!("{operator} {} {node}{what}", verdict.name())
         }
-        Event::Started { .. } | Event::Ended {} | Event::Renewed {} | Event::Resumed { .. } => return None,
+        Event::Started { .. } | Event::Ended { .. } | Event::Renewed { .. } | Event::Resumed { .. } => {
+            return None;
+        }
         event => format!("{} {}", event.name(), event.node().unwrap_or_default()),
     })
 }

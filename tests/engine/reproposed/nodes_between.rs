@@ -152,8 +152,8 @@ async fn a_fork_of_a_thread_drops_its_pending_edit() {
     let review = low(&agent).await;
     office.failing.store(1, Ordering::SeqCst);
     let _ = review.edit(&clerk(), |draft| draft.cents = 2_000).await.unwrap();
-    let head = agent.history(&"t".parse().unwrap(), 0, 100).await.unwrap().last().unwrap().place;
-    let turn = agent.fork(&"t".parse().unwrap(), head, "u").await.unwrap();
+    let head = agent.history("t", 0, 100).await.unwrap().last().unwrap().place;
+    let turn = agent.fork("t", head, "u").await.unwrap();
     let TaxedTurn::PayLow(review) = turn else { panic!("{turn}") };
     assert_eq!(review.draft().cents, 2_000);
     // The fork has a review of its own, which can be edited.

@@ -112,7 +112,7 @@ async fn an_edit_before_one_effect_does_not_sign_another() {
     assert_eq!((review.proposed_by(), review.role()), (Some("mara"), Some("treasurer")));
     assert!(matches!(review.approve(&mara()).await.unwrap(), PayerTurn::Done(_)));
     assert_eq!(*world.done.lock().unwrap(), ["wired 90 by mara as Some(\"treasurer\")"]);
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
@@ -131,5 +131,5 @@ async fn a_preview_names_the_only_review_that_an_edit_may_sign() {
     let turn = agent.decide("t", digest, &mara(), edit()).await.unwrap();
     assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
     assert_eq!(*world.done.lock().unwrap(), ["voucher 90 by mara"]);
-    agent.verify(&"t".parse().unwrap()).await.unwrap();
+    agent.verify("t").await.unwrap();
 }

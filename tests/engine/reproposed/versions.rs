@@ -200,7 +200,7 @@ async fn an_edit_of_old_code_signs_nothing_under_new_code() {
     let turn = old.decide("t", digest, &bea, edit(999)).await.unwrap();
     assert!(matches!(turn, renamed::TillTurn::Done(_)));
     // The journal of a process that died right after the edit.
-    let records = hitl::Store::entries(&store, &"t".parse().unwrap(), 0, 100).await.unwrap();
+    let records = hitl::Store::entries(&store, &"t".parse().unwrap(), 0.into(), 100).await.unwrap();
     let decided =
         records.iter().position(|record| String::from_utf8_lossy(&record.body).contains("\"made\""));
     let cut = MemoryStore::new();

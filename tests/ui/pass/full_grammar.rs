@@ -288,7 +288,7 @@ async fn main() -> Result<()> {
         turn @ (AgentTurn::InDoubt(_) | AgentTurn::Failed(_) | AgentTurn::Running(_)) => println!("{turn} {turn:?}"),
     }
     let house = House { clock: std::sync::Arc::new(Clock) };
-    match SideBySide::new(house, MemoryStore::new()).thread("x").await? {
+    match SideBySide::new(house, MemoryStore::new()).turn("x").await? {
         SideBySideTurn::Several(reviews) => {
             for review in reviews {
                 match review {
@@ -300,6 +300,6 @@ async fn main() -> Result<()> {
         turn => println!("{turn}"),
     }
     let house = House { clock: std::sync::Arc::new(Clock) };
-    println!("{}", Signed::new(house, MemoryStore::new()).thread("x").await?);
+    println!("{}", Signed::new(house, MemoryStore::new()).turn("x").await?);
     Ok(())
 }

@@ -100,7 +100,7 @@ graph! { Firsts<First> { start -> first -> end; } }
 async fn main() -> Result<()> {
     let check = Letters::new(MemoryStore::new()).check("t").await?;
     println!("{} {:?}", check.can_go_on(), check.differences);
-    println!("{}", Seconds::new(MemoryStore::new()).thread("t").await?);
-    println!("{}", Firsts::new(MemoryStore::new()).thread("t").await?);
+    println!("{}", Seconds::new(MemoryStore::new()).turn("t").await?);
+    println!("{}", Firsts::new(MemoryStore::new()).turn("t").await?);
     Ok(())
 }

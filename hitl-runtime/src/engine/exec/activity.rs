@@ -20,6 +20,7 @@ use crate::engine::Engine;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Activity {
     /// The number of running threads.
     pub running: usize,

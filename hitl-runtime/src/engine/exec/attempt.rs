@@ -117,7 +117,7 @@ fn span(this: &Attempt) -> Span {
         "node",
         node = this.entry.spec.name,
         attempt = this.cx.attempt(),
-        place = this.cx.place(),
+        place = this.cx.place().get(),
         lane = (this.lane != ROOT).then_some(this.lane),
         effect,
         idempotency_key = Empty,

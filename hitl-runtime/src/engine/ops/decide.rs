@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, value::to_raw_value};
 
 use crate::{
-    Digest, Error, Incompatibility, Operator, Reason, ThreadId, Verdict,
+    Digest, Error, Incompatibility, Operator, Place, Reason, ThreadId, Verdict,
     engine::{
         Engine,
         exec::{EditResult, RunError, finish_for, takes_no_edit},
@@ -31,6 +31,7 @@ struct SeenReview {
 }
 
 /// A verdict, and the spelling of its edit.
+#[derive(Debug)]
 pub enum VerdictInput {
     /// A verdict. The patch of an edit is that of the draft.
     Given(Verdict),
@@ -158,7 +159,7 @@ impl Engine {
     /// Returns the error for a review that is not open: who decided it if it was ever decided, or else that it is
     /// stale.
     async fn closed(&self, fold: &Fold, wanted: Digest) -> Result<Error, Error> {
-        let (mut from, mut reopened) = (0, false);
+        let (mut from, mut reopened) = (Place::START, false);
         loop {
             let page = self.history(&fold.thread, from, 256).await?;
             for entry in &page {

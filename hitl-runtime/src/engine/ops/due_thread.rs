@@ -219,18 +219,14 @@ impl Engine {
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
             logs.extend(EntryLog::of(self.graph, &fold, &EntryRef::from(&entry)));
             let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(|e| damaged(e.to_string()))?;
-            let record = Record { place, hash: fold.hash, body, snapshot: false };
+            let record = Record::new(place, fold.hash, body);
             records.push(self.link(&mut fold, Act::from_event(&entry.event), record).await?);
             fold.next = place + 1;
         }
-        let append = Append {
-            thread: thread.clone(),
-            records,
-            standing: thread_status(&fold),
-            reviews: reviews(&fold),
-            due_ms: due_ms(&fold),
-            after: Some(after),
-        };
+        let append = Append::new(thread.clone(), records, thread_status(&fold))
+            .with_reviews(reviews(&fold))
+            .with_due_ms(due_ms(&fold))
+            .with_after(Some(after));
         self.store.append(append).await?;
         logs.iter().for_each(|log| log.emit(thread, self.graph.spec.name));
         Ok(Some(thread_status(&fold)))

@@ -64,8 +64,13 @@ impl Engine {
             lane.signatures = Arc::default();
             lane.pending = None;
             if let Some(activation) = lane.at.activation() {
-                let activation =
-                    Activation { entered: 0, signed: false, failures: 0, was: None, ..activation.clone() };
+                let activation = Activation {
+                    entered: Place::START,
+                    signed: false,
+                    failures: 0,
+                    was: None,
+                    ..activation.clone()
+                };
                 lane.at = LaneState::Ready { activation, again_ms: None };
             }
         }
@@ -75,7 +80,7 @@ impl Engine {
         old.version = self.graph.state.spec.version;
         let id = random_id()?;
         old.id = id.as_str().into();
-        let wrong = |e| unreadable(self.graph, new, 0, e);
+        let wrong = |e| unreadable(self.graph, new, Place::START, e);
         let snapshot = old.to_snapshot().map_err(wrong)?;
         let mut writer = ThreadWriter::new(self, Fold::empty(self.graph.state, new.clone()));
         writer.push_entry(&Entry {

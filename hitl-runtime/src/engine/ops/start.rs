@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    Error, Incompatibility, Operator, ThreadId,
+    Error, Incompatibility, Operator, Place, ThreadId,
     engine::{
         Engine,
         exec::{RunError, execute, finish_for, write_checks},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The party that starts a thread.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Starter<'a> {
     /// The program itself, which owns every thread.
     Program,
@@ -105,7 +105,7 @@ impl Engine {
 
     /// Returns a thread that this start, or an equal one, has begun.
     async fn same_start(&self, fold: Fold, start: &Start) -> Result<Fold, Error> {
-        let first = self.store.entries(&fold.thread, 0, 1).await?;
+        let first = self.store.entries(&fold.thread, Place::START, 1).await?;
         let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
         let Some(Ok(Entry {
             event: Event::Started { graph, version, input, from: None, requester, .. },

@@ -18,16 +18,19 @@ use crate::{Error, OpenReview, ThreadId, ThreadStatus};
 /// for noticed in agent.sweep().await? {
 ///     match noticed {
 ///         SweepEvent::Moved { thread, .. } => println!("{thread} goes on"),
-///         SweepEvent::Waits { review } => println!("{} still waits before {}", review.thread, review.node),
-///         SweepEvent::Refused { thread, error } => eprintln!("{thread}: {error}"),
+///         SweepEvent::Waits { review, .. } => println!("{} still waits before {}", review.thread, review.node),
+///         SweepEvent::Refused { thread, error, .. } => eprintln!("{thread}: {error}"),
+///         _ => {}
 ///     }
 /// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum SweepEvent {
     /// The sweep took over a thread without a live runner, or let a review of it expire.
+    #[non_exhaustive]
     Moved {
         /// The thread.
         thread: ThreadId,
@@ -37,12 +40,14 @@ pub enum SweepEvent {
     },
     /// A reminder: a review has been open for the interval of `remind`, or for another such interval. A person should
     /// be notified. The journal records the reminder, so only one of all concurrent sweeps reports it.
+    #[non_exhaustive]
     Waits {
         /// The review.
         review: OpenReview,
     },
     /// A thread is due, but this program cannot process it. [`Agent::watch`](crate::Agent::watch) retries it with backoff, 1 pass later,
     /// then 2, 4 and so on up to 64 passes later, so that it takes no time from others.
+    #[non_exhaustive]
     Refused {
         /// The thread.
         thread: ThreadId,

@@ -22,7 +22,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
         let records = self.records(thread, from, limit).await?;
-        if records.is_empty() && self.store.entries(thread, 0, 1).await?.is_empty() {
+        if records.is_empty() && self.store.entries(thread, Place::START, 1).await?.is_empty() {
             return Err(Error::UnknownThread { thread: thread.clone() });
         }
         let mut before = self.hash_before(thread, from).await?;

@@ -20,6 +20,7 @@ use crate::journal::{Fold, LaneId, OpenReviewState};
 /// # let _ = titles;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ItemView {
     /// The field that holds the item.
     pub item: String,
@@ -32,6 +33,13 @@ pub struct ItemView {
     /// The item itself, and the fields that nodes have written for this item. The draft and the fields that are shown
     /// with it are left out.
     pub fields: Map<String, Value>,
+}
+
+impl ItemView {
+    /// Creates a view of the item of `item in list` at this index, without fields, for a test of a user interface.
+    pub fn new(item: impl Into<String>, list: impl Into<String>, index: usize, count: usize) -> Self {
+        Self { item: item.into(), list: list.into(), index, count, fields: Map::new() }
+    }
 }
 
 /// Returns the items that an open review belongs to, the outermost `for` first.

@@ -25,6 +25,7 @@ use crate::{Digest, Incompatibility, Place, ThreadId, ThreadStatus};
 /// # }
 /// ```
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ThreadView {
     /// The thread's name.
     pub thread: ThreadId,
@@ -84,6 +85,7 @@ pub struct ThreadView {
 /// # }
 /// ```
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ReviewView {
     /// The node that will run once the draft is signed.
     pub node: String,
@@ -124,6 +126,40 @@ pub struct ReviewView {
     pub items: Vec<ItemView>,
 }
 
+impl ReviewView {
+    /// Creates a view of a review of a draft, in which everything else is empty, for a test of a user interface.
+    ///
+    /// ```
+    /// use hitl::{Digest, ReviewView};
+    ///
+    /// let mut open = ReviewView::new("pay", "draft", serde_json::json!({ "dollars": 149 }), Digest::of(b""));
+    /// open.role = Some("refund-approver".into());
+    /// ```
+    pub fn new(
+        node: impl Into<String>,
+        field: impl Into<String>,
+        draft: impl Into<Value>,
+        digest: Digest,
+    ) -> Self {
+        Self {
+            node: node.into(),
+            field: field.into(),
+            draft: draft.into(),
+            digest,
+            schema: Value::Null,
+            role: None,
+            proposed_by: None,
+            verdicts: Vec::new(),
+            opened_ms: 0,
+            deadline_ms: None,
+            covers: Vec::new(),
+            shown: Map::new(),
+            unsigned: Vec::new(),
+            items: Vec::new(),
+        }
+    }
+}
+
 /// A node that failed.
 ///
 /// ```
@@ -139,6 +175,7 @@ pub struct ReviewView {
 /// # }
 /// ```
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct FailureView {
     /// The node.
     pub node: String,
@@ -165,6 +202,7 @@ pub struct FailureView {
 /// # }
 /// ```
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct InDoubtView {
     /// The effect.
     pub node: String,

@@ -26,7 +26,7 @@ use crate::{
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// let kept = serde_json::to_string(&agent.verify(&"ticket-A-9133".try_into()?).await?)?;
+/// let kept = serde_json::to_string(&agent.verify("ticket-A-9133").await?)?;
 ///
 /// // A year later.
 /// let head: JournalHead = serde_json::from_str(&kept)?;
@@ -36,6 +36,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JournalHead {
     /// The thread.
     pub thread: ThreadId,
@@ -43,6 +44,13 @@ pub struct JournalHead {
     pub place: Place,
     /// The hash of that entry, which covers all entries before it.
     pub hash: Digest,
+}
+
+impl JournalHead {
+    /// Creates a head from its parts, as they were kept elsewhere.
+    pub fn new(thread: ThreadId, place: impl Into<Place>, hash: Digest) -> Self {
+        Self { thread, place: place.into(), hash }
+    }
 }
 
 /// The result of [`Agent::audit`](crate::Agent::audit).
@@ -53,7 +61,7 @@ pub struct JournalHead {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
-/// let audit = agent.audit(&"ticket-A-9133".try_into()?, None).await?;
+/// let audit = agent.audit("ticket-A-9133", None).await?;
 /// assert!(audit.findings.is_empty() && audit.unchecked.is_empty());
 /// # Ok(())
 /// # }
@@ -105,7 +113,7 @@ impl Engine {
         let mut authentication = keys.map(|keys| Authentication::new(keys, thread, None));
         let mut findings = Vec::new();
         let mut note = |place, kind, problem: String| findings.push(Finding { place, kind, problem });
-        let (mut hash, mut next) = (genesis(thread.as_str()), 0);
+        let (mut hash, mut next) = (genesis(thread.as_str()), Place::START);
         loop {
             let records = self.store.entries(thread, next, 256).await?;
             if records.is_empty() {
@@ -141,7 +149,7 @@ impl Engine {
                 note(place, FindingKind::Unauthenticated, refusal(error)?);
             }
         }
-        let Some(place) = u64::checked_sub(next, 1) else {
+        let Some(place) = next.checked_sub(1) else {
             return Err(Error::UnknownThread { thread: thread.clone() });
         };
         if let Some(Err((place, error))) = authentication.map(Authentication::end) {

@@ -196,7 +196,7 @@ impl Engine {
         seen: &[Record],
     ) -> Result<Authentication<'a>, Error> {
         let mut authentication = Authentication::new(keys, thread, None);
-        let (mut next, mut seen) = (0, seen.iter().peekable());
+        let (mut next, mut seen) = (Place::START, seen.iter().peekable());
         loop {
             let page = self.store.entries(thread, next, 256).await?;
             let Some(last) = page.last() else { break };
@@ -224,8 +224,8 @@ impl Engine {
         tail: &Tail,
     ) -> Result<(), Error> {
         let Some(keys) = self.keys.as_ref().filter(|keys| keys.separate()) else { return Ok(()) };
-        let place = tail.records.first().map_or(0, |record| record.place);
-        let until = tail.records.last().map_or(0, |record| record.place.saturating_add(1));
+        let place = tail.records.first().map_or(Place::START, |record| record.place);
+        let until = tail.records.last().map_or(Place::START, |record| record.place.saturating_add(1));
         let forged = |whose: &str| Error::Unauthenticated {
             thread: fold.thread.clone(),
             place,

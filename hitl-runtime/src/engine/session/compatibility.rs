@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{review_terms::ReviewTerms, unreadable::value_incompatibility};
 use crate::{
-    Incompatibility, Violation,
+    Incompatibility, Place, Violation,
     graph::{
         LaneFacts, LanePosition, Payload, Point, ReadKind, UnmetRequirement, next_review, unmet_requirements,
     },
@@ -412,7 +412,7 @@ fn run_of(each: Option<(&str, &str)>) -> String {
 
 /// Returns the violation that keeps a draft from having a digest; empty if it has one.
 fn unsignable(fold: &Fold, node: &str, field: &str, draft: &Value) -> Vec<Violation> {
-    let terms = ReviewTerms { node, field, place: 0, covers: &[], shows: &[] };
+    let terms = ReviewTerms { node, field, place: Place::START, covers: &[], shows: &[] };
     terms
         .digest(fold, ROOT, draft)
         .err()

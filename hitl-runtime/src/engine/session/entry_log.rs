@@ -81,7 +81,7 @@ impl EntryLog {
     /// Logs the entry, which is stored.
     pub(in crate::engine) fn emit(&self, thread: &ThreadId, graph: &'static str) {
         let Self { place, lane, node, fact } = self;
-        let (place, lane, node, thread) = (*place, *lane, node.as_deref(), &*plain(thread.as_str()));
+        let (place, lane, node, thread) = (place.get(), *lane, node.as_deref(), &*plain(thread.as_str()));
         macro_rules! log {
             ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {
                 tracing::$level!(target: "hitl::thread", thread, graph, place, node, lane, $($name = $value,)* $message)
@@ -209,12 +209,12 @@ impl ThreadWriter {
 
     /// Logs a conflict of the append at a place.
     pub(super) fn log_conflict(&self, place: Place) {
-        log_thread!(self, debug, "append conflict", place = place);
+        log_thread!(self, debug, "append conflict", place = place.get());
     }
 
     /// Logs that the append at a place failed and is retried, with the number of its failures so far.
     pub(super) fn log_retry(&self, place: Place, failures: u32) {
-        log_thread!(self, warn, "append failed; it is retried", place = place, failures = failures);
+        log_thread!(self, warn, "append failed; it is retried", place = place.get(), failures = failures);
     }
 
     /// Logs that another runner has the thread.

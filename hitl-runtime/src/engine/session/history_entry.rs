@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?.approve(&mara()).await?;
-/// for entry in agent.history(&"ticket-A-9133".try_into()?, 0, 100).await? {
+/// for entry in agent.history("ticket-A-9133", 0, 100).await? {
 ///     if let Event::Decided { operator, verdict, .. } = &entry.event {
 ///         println!("place {}, at {} ms: {operator} said {}", entry.place, entry.at_ms, verdict.name());
 ///     }
@@ -28,6 +28,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct HistoryEntry {
     /// The place of the entry in the journal.
     pub place: Place,

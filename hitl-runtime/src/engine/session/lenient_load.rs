@@ -6,7 +6,7 @@ use super::{
     unreadable::{unreadable, value_incompatibility},
 };
 use crate::{
-    Error, Incompatibility, ThreadId,
+    Error, Incompatibility, Place, ThreadId,
     journal::{Fold, Unmigrated},
     node::GraphTable,
     store::Tail,
@@ -64,7 +64,7 @@ pub(in crate::engine) fn load_strict(
         for record in &tail.records {
             fold.read(record.place, record.hash, &record.body).map_err(|error| (record.place, error))?;
         }
-        let last = tail.records.last().map_or(0, |record| record.place);
+        let last = tail.records.last().map_or(Place::START, |record| record.place);
         fold.decode_all().map_err(|error| (last, error.into()))
     };
     match read() {

@@ -66,12 +66,12 @@ impl Engine {
     /// Reads a thread up to and including a place again, to report every incompatibility and not only the first.
     async fn load_strict_to(&self, thread: &ThreadId, place: Place) -> Result<Fold, Error> {
         let records = self.records_to(thread, place).await?;
-        load_strict(self.graph, thread, &Tail { before: None, records })
+        load_strict(self.graph, thread, &Tail::new(records))
     }
 
     /// Reads every entry up to and including a place.
     async fn records_to(&self, thread: &ThreadId, place: Place) -> Result<Vec<Record>, Error> {
-        let (mut records, mut next) = (Vec::new(), 0);
+        let (mut records, mut next) = (Vec::new(), Place::START);
         loop {
             let page = self.store.entries(thread, next, 256).await?;
             let Some(last) = page.last() else { return Ok(records) };

@@ -32,15 +32,17 @@ pub(in crate::engine) fn due_ms(fold: &Fold) -> Option<u64> {
 /// Returns the open reviews, for the index.
 pub(in crate::engine) fn reviews(fold: &Fold) -> Vec<OpenReview> {
     let mut reviews = Vec::with_capacity(fold.open().count());
-    reviews.extend(fold.open().map(|(_, open)| OpenReview {
-        thread: fold.thread.clone(),
-        graph: fold.graph.clone(),
-        node: open.activation.node.clone(),
-        digest: open.digest,
-        role: open.role.clone(),
-        place: open.place,
-        opened_ms: open.opened_ms,
-        deadline_ms: open.deadline_ms,
+    reviews.extend(fold.open().map(|(_, open)| {
+        OpenReview::new(
+            fold.thread.clone(),
+            fold.graph.clone(),
+            open.activation.node.clone(),
+            open.digest,
+            open.place,
+            open.opened_ms,
+        )
+        .with_role(open.role.clone())
+        .with_deadline_ms(open.deadline_ms)
     }));
     reviews
 }

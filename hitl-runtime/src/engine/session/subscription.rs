@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -27,9 +28,14 @@ use crate::{
 /// ```
 /// use hitl::ThreadEvent;
 ///
-/// let said = ThreadEvent::ModelOutput { node: "draft".into(), text: "Dear ".into() };
-/// assert_eq!(serde_json::to_string(&said)?, r#"{"said":{"node":"draft","text":"Dear "}}"#);
-/// # Ok::<(), serde_json::Error>(())
+/// fn line(event: &ThreadEvent) -> Option<String> {
+///     match event {
+///         ThreadEvent::Entry(entry) => Some(entry.event.name().to_owned()),
+///         ThreadEvent::ModelOutput { node, text, .. } => Some(format!("{node}: {text}")),
+///         _ => None,
+///     }
+/// }
+/// # let _ = line;
 /// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +46,7 @@ pub enum ThreadEvent {
     /// A chunk of model output, as a node's model streams it. It is not stored: a failed attempt is started again, and
     /// only the fields that the node finally writes count.
     #[serde(rename = "said")]
+    #[non_exhaustive]
     ModelOutput {
         /// The node.
         node: String,
@@ -47,6 +54,7 @@ pub enum ThreadEvent {
         text: String,
     },
     /// The subscriber was too slow, and events were dropped. The journal has all entries.
+    #[non_exhaustive]
     Missed {
         /// The number of dropped events.
         count: u64,
@@ -62,7 +70,7 @@ pub enum ThreadEvent {
 /// use hitl::{ThreadEvent, ThreadId};
 ///
 /// let agent = RefundAgent::new(MemoryStore::new());
-/// let mut listener = agent.listen(&ThreadId::new("ticket-A-9133")?);
+/// let mut listener = agent.listen("ticket-A-9133")?;
 /// # let _ = waiting(&agent, "A-9133").await?;
 /// let ThreadEvent::Entry(first) = listener.next().await else { panic!("the thread has begun") };
 /// assert_eq!(first.event.name(), "started");
@@ -97,7 +105,7 @@ impl Subscription {
     /// use hitl::ThreadId;
     ///
     /// let agent = RefundAgent::new(MemoryStore::new());
-    /// let mut listener = agent.listen(&ThreadId::new("ticket-A-9133")?);
+    /// let mut listener = agent.listen("ticket-A-9133")?;
     /// assert!(listener.try_next().is_none());
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// assert!(listener.try_next().is_some());
@@ -122,7 +130,7 @@ impl Subscription {
     /// use hitl::ThreadId;
     ///
     /// let agent = RefundAgent::new(MemoryStore::new());
-    /// let heard = agent.listen(&ThreadId::new("ticket-A-9133")?).stream();
+    /// let heard = agent.listen("ticket-A-9133")?.stream();
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// // The entries of `start`: started, ran, paused.
     /// assert_eq!(heard.take(3).collect::<Vec<_>>().await.len(), 3);
@@ -208,6 +216,12 @@ impl Drop for SubscriptionGuard {
     }
 }
 
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -223,7 +237,7 @@ mod tests {
     fn reporter(subscribers: &Arc<Subscribers>, thread: &ThreadId) -> Reporter {
         Reporter::new(
             subscribers.clone(),
-            &Cx::new(thread.clone(), "id".into(), "draft", &Activation::to("draft", 3)),
+            &Cx::new(thread.clone(), "id".into(), "draft", &Activation::to("draft", 3.into())),
         )
     }
 

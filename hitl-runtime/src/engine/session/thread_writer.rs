@@ -174,7 +174,7 @@ impl ThreadWriter {
                 .map_err(|e| unreadable(self.engine.graph, &thread, *place, damaged(e)))?;
             fold.apply(&entry).map_err(|e| unreadable(self.engine.graph, &thread, *place, e))?;
             fold.count(body.len(), snapshot.then_some(fold.snapshot_bytes));
-            fold.next = place + 1;
+            fold.next = *place + 1;
         }
         self.fold = fold;
         Ok(())
@@ -323,7 +323,7 @@ impl ThreadWriter {
         let mut records = Vec::with_capacity(self.entries.len());
         self.buffered_bytes = 0;
         for PendingEntry { place, body, snapshot, act, .. } in self.entries.drain(..) {
-            let record = Record { place, hash: self.fold.hash, body, snapshot };
+            let record = Record::new(place, self.fold.hash, body).with_snapshot(snapshot);
             records.push(self.engine.link(&mut self.fold, act, record).await?);
         }
         Ok(records)
@@ -339,15 +339,11 @@ impl ThreadWriter {
         let after = (first > 0).then_some(self.fold.hash);
         let logs: Vec<Box<EntryLog>> = self.entries.iter_mut().filter_map(|entry| entry.log.take()).collect();
         let records = self.link().await?;
-        let mine = (first + records.len() as Place - 1, self.fold.hash);
-        let mut append = Append {
-            thread: self.fold.thread.clone(),
-            records,
-            standing: thread_status(&self.fold),
-            reviews: reviews(&self.fold),
-            due_ms: due_ms(&self.fold),
-            after,
-        };
+        let mine = (first + records.len() as u64 - 1, self.fold.hash);
+        let mut append = Append::new(self.fold.thread.clone(), records, thread_status(&self.fold))
+            .with_reviews(reviews(&self.fold))
+            .with_due_ms(due_ms(&self.fold))
+            .with_after(after);
         let history = self.history(&append);
         let took_over = std::mem::take(&mut self.takes_over);
         let store = &self.engine.store;

@@ -85,7 +85,7 @@ impl Position<'_> {
             message.extend_from_slice(&(text.len() as u64).to_be_bytes());
             message.extend_from_slice(text.as_bytes());
         }
-        message.extend_from_slice(&self.place.to_be_bytes());
+        message.extend_from_slice(&self.place.get().to_be_bytes());
         message.extend_from_slice(self.before.as_bytes());
         message.extend_from_slice(body.as_bytes());
         message
@@ -150,11 +150,13 @@ mod tests {
     #[tokio::test]
     async fn an_entry_is_valid_only_where_it_was_written() {
         let keys = keys(1);
-        let entry = signed(&keys, at("t", 3)).await;
+        let entry = signed(&keys, at("t", 3.into())).await;
         let json: serde_json::Value = serde_json::from_slice(&entry).unwrap();
         assert_eq!(json["auth"]["mac"].as_str().unwrap().len(), 64);
-        assert!(keys.verify(Act::Run, at("t", 3), &entry).await.is_ok());
-        for wrong in [at("u", 3), at("t", 4), Position { before: Digest::of(b""), ..at("t", 3) }] {
+        assert!(keys.verify(Act::Run, at("t", 3.into()), &entry).await.is_ok());
+        for wrong in
+            [at("u", 3.into()), at("t", 4.into()), Position { before: Digest::of(b""), ..at("t", 3.into()) }]
+        {
             assert!(keys.verify(Act::Run, wrong, &entry).await.is_err());
         }
     }
@@ -162,23 +164,23 @@ mod tests {
     #[tokio::test]
     async fn no_byte_of_an_entry_can_change() {
         let keys = keys(1);
-        let entry = signed(&keys, at("t", 3)).await;
+        let entry = signed(&keys, at("t", 3.into())).await;
         for byte in 0..entry.len() {
             for flip in [1, 0x20, 0x80] {
                 let mut changed = entry.clone();
                 changed[byte] ^= flip;
-                assert!(keys.verify(Act::Run, at("t", 3), &changed).await.is_err(), "byte {byte}");
+                assert!(keys.verify(Act::Run, at("t", 3.into()), &changed).await.is_err(), "byte {byte}");
             }
-            assert!(keys.verify(Act::Run, at("t", 3), &entry[..byte]).await.is_err(), "cut at {byte}");
+            assert!(keys.verify(Act::Run, at("t", 3.into()), &entry[..byte]).await.is_err(), "cut at {byte}");
         }
     }
 
     #[tokio::test]
     async fn another_key_of_the_same_name_does_not_verify() {
         let named = |byte| JournalKeys::new(JournalKey::new([byte; 32]).unwrap().named("a").unwrap());
-        let entry = signed(&named(1), at("t", 0)).await;
-        assert!(named(1).verify(Act::Run, at("t", 0), &entry).await.is_ok());
-        assert!(named(2).verify(Act::Run, at("t", 0), &entry).await.is_err());
+        let entry = signed(&named(1), at("t", 0.into())).await;
+        assert!(named(1).verify(Act::Run, at("t", 0.into()), &entry).await.is_ok());
+        assert!(named(2).verify(Act::Run, at("t", 0.into()), &entry).await.is_err());
     }
 
     #[test]

@@ -56,7 +56,9 @@ fn findings<'a>(
             ]
         })
         .flatten()
-        .map(move |(policy, name, action)| GuardrailFinding { source, policy, name, action })
+        .map(move |(policy, name, action)| {
+            GuardrailFinding::blocked(source, policy, name).with_action(action)
+        })
 }
 
 type PolicyFindings = Vec<(GuardrailPolicy, String, GuardrailAction)>;

@@ -39,7 +39,7 @@ struct PreparedAppend {
 impl PreparedAppend {
     fn new(append: Append, expires: Option<u64>) -> Result<Self, StoreError> {
         append.check()?;
-        let Append { thread, records, standing, reviews, due_ms, after } = append;
+        let Append { thread, records, standing, reviews, due_ms, after, .. } = append;
         let rows = index::rows(&reviews);
         let problem = if batch::size(&records) > MAX_APPEND_BYTES {
             "its entries exceed 16 MiB in total; store large data elsewhere, and only its address in the state"
@@ -58,7 +58,7 @@ impl PreparedAppend {
                 blocks: index::blocks(&rows),
                 ..Index::default()
             };
-            let place = records.first().map_or(0, |record| record.place);
+            let place = records.first().map_or(Place::START, |record| record.place);
             return Ok(Self { thread, records, reviews, rows, index, place, after });
         };
         Err(StoreError::InvalidAppend { thread, problem })
@@ -70,7 +70,7 @@ impl PreparedAppend {
     }
 
     fn last(&self) -> Place {
-        self.records.last().map_or(0, |record| record.place)
+        self.records.last().map_or(Place::START, |record| record.place)
     }
 
     /// Returns whether these entries directly follow that head.
@@ -213,7 +213,9 @@ impl Shared {
             writes.push(Write::put(Key::lag_marker(thread).item()));
         }
         // Its earlier entries must get the same expiration time.
-        let ends = head.first_in_head() != Some(0) && !prepared.creates_thread() && index.expires.is_some();
+        let ends = head.first_in_head() != Some(Place::START)
+            && !prepared.creates_thread()
+            && index.expires.is_some();
         let intent = intent.or_else(|| ends.then(|| CleanupIntent::expire(thread, head.incarnation, &token)));
         writes.extend(intent.iter().map(|intent| Write::put(intent.item())));
 

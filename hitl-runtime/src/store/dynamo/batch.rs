@@ -58,9 +58,9 @@ pub(super) fn decode(bytes: &[u8], last: Place) -> Option<Batch> {
     let bytes = decompress(bytes)?;
     let (&(1..=FORMAT_VERSION), mut rest) = bytes.split_first()? else { return None };
     let count = take_length(&mut rest)?;
-    let first = last.checked_add(1)?.checked_sub(count as Place)?;
+    let first = last.checked_add(1)?.checked_sub(count as u64)?;
     let mut before = None;
-    let records = (first..=last)
+    let records = (first.get()..=last.get())
         .map(|place| {
             let (&flags, after) = rest.split_first()?;
             rest = after;
@@ -79,7 +79,7 @@ pub(super) fn decode(bytes: &[u8], last: Place) -> Option<Batch> {
                 None => link(before?, body),
             };
             before = Some(hash);
-            Some(Record { place, hash, body: body.to_vec(), snapshot: flags & SNAPSHOT != 0 })
+            Some(Record::new(place, hash, body.to_vec()).with_snapshot(flags & SNAPSHOT != 0))
         })
         .collect::<Option<Vec<_>>>()?;
     let reviews = if rest.is_empty() { None } else { Some(serde_json::from_slice(rest).ok()?) };
@@ -113,22 +113,11 @@ mod tests {
     use crate::ThreadId;
 
     fn sample() -> (Vec<Record>, Vec<OpenReview>) {
-        let record = |place, body: &[u8]| Record {
-            place,
-            hash: Digest::of(body),
-            body: body.to_vec(),
-            snapshot: place == 4,
+        let record = |place, body: &[u8]| {
+            Record::new(place, Digest::of(body), body.to_vec()).with_snapshot(place == 4)
         };
-        let review = OpenReview {
-            thread: ThreadId::new("t").unwrap(),
-            graph: "G".into(),
-            node: "n".into(),
-            digest: Digest::of(b""),
-            role: None,
-            place: 4,
-            opened_ms: 1,
-            deadline_ms: Some(2),
-        };
+        let review = OpenReview::new(ThreadId::new("t").unwrap(), "G", "n", Digest::of(b""), 4, 1)
+            .with_deadline_ms(Some(2));
         (vec![record(3, b""), record(4, &[7; 3_000]), record(5, b"{}")], vec![review])
     }
 
@@ -137,7 +126,7 @@ mod tests {
         let (records, reviews) = sample();
         for reviews in [None, Some(reviews)] {
             let bytes = encode(&records, reviews.as_deref(), MIN_COMPRESSED_BYTES);
-            assert_eq!(decode(&bytes, 5), Some(Batch { records: records.clone(), reviews }));
+            assert_eq!(decode(&bytes, Place::new(5)), Some(Batch { records: records.clone(), reviews }));
         }
     }
 
@@ -151,14 +140,14 @@ mod tests {
         }
         let bytes = encode(&records, None, usize::MAX);
         assert_eq!(without_chain.len() - bytes.len(), 2 * size_of::<Digest>());
-        assert_eq!(decode(&bytes, 5).unwrap().records, records);
+        assert_eq!(decode(&bytes, Place::new(5)).unwrap().records, records);
         records[1].body[0] ^= 1;
-        let changed = decode(&encode(&records, None, usize::MAX), 5).unwrap().records;
+        let changed = decode(&encode(&records, None, usize::MAX), 5.into()).unwrap().records;
         assert_eq!(changed, records, "a hash that is not that of the chain is stored");
         // A batch cannot begin with a hash that is omitted.
         let mut headless = bytes;
         headless[1 + 1 + LENGTH] |= CHAINED;
-        assert_eq!(decode(&headless, 5), None);
+        assert_eq!(decode(&headless, 5.into()), None);
     }
 
     /// A batch of version 1, as the old layout has it.
@@ -167,7 +156,7 @@ mod tests {
         let (records, _) = sample();
         let mut bytes = decompress(&encode(&records, None, MIN_COMPRESSED_BYTES)).unwrap();
         bytes[0] = 1;
-        assert_eq!(decode(&compress(&bytes, MIN_COMPRESSED_BYTES), 5).unwrap().records, records);
+        assert_eq!(decode(&compress(&bytes, MIN_COMPRESSED_BYTES), 5.into()).unwrap().records, records);
     }
 
     #[test]
@@ -176,17 +165,17 @@ mod tests {
         let whole = decompress(&encode(&records, Some(&reviews), MIN_COMPRESSED_BYTES)).unwrap();
         let end_of_entries = decompress(&encode(&records, None, MIN_COMPRESSED_BYTES)).unwrap().len();
         for cut in (0..whole.len()).filter(|cut| *cut != end_of_entries) {
-            assert_eq!(decode(&compress(&whole[..cut], MIN_COMPRESSED_BYTES), 5), None, "{cut}");
+            assert_eq!(decode(&compress(&whole[..cut], MIN_COMPRESSED_BYTES), 5.into()), None, "{cut}");
         }
         assert_eq!(
-            decode(&compress(&whole, MIN_COMPRESSED_BYTES), 1),
+            decode(&compress(&whole, MIN_COMPRESSED_BYTES), 1.into()),
             None,
             "three entries do not fit under place 1"
         );
         for at in 0..80 {
             let mut changed = whole.clone();
             changed[at] ^= 0x81;
-            let _ = decode(&compress(&changed, MIN_COMPRESSED_BYTES), 5);
+            let _ = decode(&compress(&changed, MIN_COMPRESSED_BYTES), 5.into());
         }
     }
 }

@@ -217,7 +217,7 @@ impl Shared {
         incarnation: Incarnation,
     ) -> Result<Vec<StoredBatch>, StoreError> {
         let range = Range {
-            to: Some(key::entry(u64::MAX)),
+            to: Some(key::entry(u64::MAX.into())),
             backwards: true,
             only: Some("pk, sk, attempt, parts, expires"),
             ..Range::new(key::partition(thread))

@@ -68,7 +68,7 @@ impl HeadItem {
         let mut item = Key::head(thread)
             .item()
             .number("v", VERSION)
-            .number("next", self.next)
+            .number("next", self.next.get())
             .bytes("hash", *self.hash.as_bytes())
             .bytes("by", self.by.as_bytes())
             .number("born", self.incarnation.number())
@@ -117,7 +117,7 @@ impl HeadItem {
             Some(_) => return None,
         };
         Some(Self {
-            next: item.get_number("next")?,
+            next: item.get_number("next")?.into(),
             hash: Digest::from_bytes(item.get_bytes("hash")?.try_into().ok()?),
             by: Id::from_bytes(item.get_bytes("by")?)?,
             earlier: match item.get_bytes("ids") {
@@ -189,16 +189,7 @@ mod tests {
 
     fn heads() -> [HeadItem; 2] {
         let by = Id::random().unwrap();
-        let review = OpenReview {
-            thread: ThreadId::new("t").unwrap(),
-            graph: "G".into(),
-            node: "n".into(),
-            digest: Digest::of(b""),
-            role: None,
-            place: 4,
-            opened_ms: 1,
-            deadline_ms: None,
-        };
+        let review = OpenReview::new(ThreadId::new("t").unwrap(), "G", "n", Digest::of(b""), 4, 1);
         let index = Index {
             is_old: true,
             is_due_as_running: true,
@@ -208,7 +199,7 @@ mod tests {
             blocks: index::blocks(&index::rows(&[review])),
         };
         let full = HeadItem {
-            next: 5,
+            next: Place::new(5),
             hash: Digest::of(b"x"),
             by,
             earlier: vec![Id::random().unwrap(), by],

@@ -46,7 +46,7 @@ const OLD_BIT: u64 = 1 << 63;
 
 impl Block {
     pub(super) fn new(opened_ms: u64, place: Place) -> Self {
-        Self { opened_ms, number: place >> 5, is_old: false }
+        Self { opened_ms, number: place.get() >> 5, is_old: false }
     }
 
     /// Returns the same row in the current layout.

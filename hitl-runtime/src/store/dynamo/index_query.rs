@@ -109,7 +109,7 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: usize, token: impl Fn(&T) -> Str
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(token);
-    Page { items, next }
+    Page::new(items, next)
 }
 
 impl Shared {
@@ -164,7 +164,7 @@ impl Shared {
         // `0` sorts after the `/` that ends the time, so threads due at this very time are included.
         let to = format!("{by_ms:016x}0");
         if from.as_ref().is_some_and(|from| *from > to) {
-            return Ok(Page { items: Vec::new(), next: None });
+            return Ok(Page::new(Vec::new(), None));
         }
         let wanted = limit.saturating_add(1);
         let (mut found, running) =
@@ -172,8 +172,8 @@ impl Shared {
         found.extend(running);
         found.sort_unstable();
         found.truncate(wanted);
-        let Page { items, next } = page(found, limit, |(at, thread)| page_token("due", &(at, thread)));
-        Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
+        let Page { items, next, .. } = page(found, limit, |(at, thread)| page_token("due", &(at, thread)));
+        Ok(Page::new(items.into_iter().map(|(_, thread)| thread).collect(), next))
     }
 
     /// Returns the first `wanted` threads in the list of due times between two keys, of which the first is excluded.

@@ -46,7 +46,7 @@ impl Shared {
     /// read, and all entries that the head covers existed when the head was read.
     async fn read_back(&self, thread: &ThreadId) -> Result<TailRead, StoreError> {
         let mut range = Range {
-            from: Some(key::entry(0)),
+            from: Some(key::entry(Place::START)),
             to: Some(HEAD.into()),
             backwards: true,
             limit: Some(PAGE_ITEMS),
@@ -60,7 +60,7 @@ impl Shared {
         items.remove(0);
         let in_head = self.records_in(thread, &head)?;
         // Entries move from the head to an item of their own, which is skipped if this head still has them.
-        let next_item = head.next - in_head.len() as Place;
+        let next_item = head.next - in_head.len() as u64;
         // Newest batch first.
         let (mut batches, mut missing) = (Vec::new(), head.next);
         // The tail, if its snapshot was found but the hash of the entry before it was not.
@@ -85,10 +85,10 @@ impl Shared {
                     }
                 };
                 let is_newest = missing == head.next;
-                missing -= records.len() as Place;
+                missing = missing - records.len() as u64;
                 let hash = records.last().map(|record| record.hash);
                 if let Some(found) = found.take() {
-                    return Ok(TailRead::Consistent(Some(Tail { before: hash, records: found })));
+                    return Ok(TailRead::Consistent(Some(Tail::new(found).with_before(hash))));
                 }
                 if is_newest && hash != Some(head.hash) {
                     let what = "the newest entry (its hash differs from the one in the head)";
@@ -100,7 +100,7 @@ impl Shared {
                     let records = std::mem::take(&mut batches).into_iter().rev().flatten().collect();
                     let (before, records) = from_snapshot(records);
                     if before.is_some() || missing == 0 {
-                        return Ok(TailRead::Consistent(Some(Tail { before, records })));
+                        return Ok(TailRead::Consistent(Some(Tail::new(records).with_before(before))));
                     }
                     found = Some(records);
                 }
@@ -144,11 +144,11 @@ impl Shared {
             return Ok(Some(Vec::new()));
         };
         let in_head = self.records_in(thread, &head)?;
-        let first_in_head = head.next - in_head.len() as Place;
+        let first_in_head = head.next - in_head.len() as u64;
         let mut records = Vec::new();
         let reaches_head =
             from >= first_in_head || self.read_stored(thread, &head, (from, limit), &mut records).await?;
-        let place = from + records.len() as Place;
+        let place = from + records.len() as u64;
         if reaches_head && place >= first_in_head {
             records.extend(in_head.into_iter().filter(|record| record.place >= place));
         }
@@ -168,7 +168,7 @@ impl Shared {
     ) -> Result<bool, StoreError> {
         let mut range = Range {
             from: Some(key::entry(from)),
-            to: Some(key::entry(u64::MAX)),
+            to: Some(key::entry(Place::new(u64::MAX))),
             limit: Some(limit.min(PAGE_ITEMS)),
             ..Range::new(key::partition(thread))
         };
@@ -177,7 +177,7 @@ impl Shared {
             let (items, next) = self.table.query(DOING, range.clone()).await?;
             for item in &items {
                 let Some(last) = last_of(item, head) else { continue };
-                let place = from + records.len() as Place;
+                let place = from + records.len() as u64;
                 let batch = self.read_batch(thread, item, last).await?.unwrap_or_default();
                 // The result ends at a gap: the entries after it were appended during this read.
                 let follows = batch.records.first().is_some_and(|record| record.place <= place);
@@ -200,7 +200,7 @@ impl Shared {
 
     /// Returns the entries in a head.
     pub(super) fn records_in(&self, thread: &ThreadId, head: &HeadItem) -> Result<Vec<Record>, StoreError> {
-        let records = head.records().filter(|records| records.len() as Place <= head.next);
+        let records = head.records().filter(|records| head.next >= records.len() as u64);
         records.ok_or_else(|| error::damaged(&self.table.name, thread, "the entries in its head"))
     }
 

@@ -134,13 +134,16 @@ pub(super) fn partition(thread: &ThreadId) -> String {
 
 /// Returns the lower bound of the sort keys of entries from this place on.
 pub(super) fn entry(place: Place) -> String {
-    format!("e/{place:016x}")
+    format!("e/{:016x}", place.get())
 }
 
 /// Parses the place and the incarnation in the sort key of a batch.
 pub(super) fn read_batch(sk: &str) -> Option<(Place, Incarnation)> {
     let (place, incarnation) = sk.strip_prefix("e/")?.split_once('/')?;
-    Some((Place::from_str_radix(place, 16).ok()?, Incarnation(u64::from_str_radix(incarnation, 16).ok()?)))
+    Some((
+        u64::from_str_radix(place, 16).ok()?.into(),
+        Incarnation(u64::from_str_radix(incarnation, 16).ok()?),
+    ))
 }
 
 /// Returns a sort key that orders by time, and then by thread.
@@ -225,9 +228,11 @@ mod tests {
     fn keys_round_trip_and_keep_their_order() {
         let thread = ThreadId::new("a/b 1").unwrap();
         let incarnation = Id::random().unwrap().incarnation();
-        let key = Key::batch(&thread, 0x1f, incarnation);
-        assert_eq!(read_batch(&key.sk), Some((0x1f, incarnation)));
-        assert!(entry(0x1f) < key.sk && key.sk < entry(0x20) && *entry(u64::MAX) < *HEAD);
+        let key = Key::batch(&thread, 0x1f.into(), incarnation);
+        assert_eq!(read_batch(&key.sk), Some((0x1f.into(), incarnation)));
+        assert!(
+            entry(0x1f.into()) < key.sk && key.sk < entry(0x20.into()) && *entry(u64::MAX.into()) < *HEAD
+        );
         assert_eq!(read_timed(&timed(77, &thread)), Some((77, thread.clone())));
         for damaged in ["", "head", "e/", "e/1", "e/x/1", "e/1/x"] {
             assert_eq!(read_batch(damaged), None);

@@ -33,6 +33,7 @@ use std::{
 };
 
 /// The SDK whose client [`DynamoStore::new`] takes.
+#[doc(no_inline)]
 pub use aws_sdk_dynamodb;
 use aws_sdk_dynamodb::Client;
 use futures_util::future::BoxFuture;
@@ -47,7 +48,7 @@ use crate::ThreadId;
 /// It needs a tokio runtime. [The module](self) describes the table, its costs and its limits.
 ///
 /// ```no_run
-/// use hitl::store::{DynamoStore, Store};
+/// use hitl::store::{Store, dynamo::DynamoStore};
 /// use hitl::ThreadId;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -107,7 +108,7 @@ impl DynamoStore {
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let store = hitl::store::DynamoStore::from_env("threads").await;
+    /// let store = hitl::store::dynamo::DynamoStore::from_env("threads").await;
     /// # drop(store);
     /// # }
     /// ```
@@ -123,7 +124,7 @@ impl DynamoStore {
     /// A thread that is continued after its end is not deleted.
     ///
     /// ```no_run
-    /// use hitl::store::DynamoStore;
+    /// use hitl::store::dynamo::DynamoStore;
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -143,7 +144,7 @@ impl DynamoStore {
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), hitl::store::StoreError> {
-    /// let store = hitl::store::DynamoStore::from_env("threads").await;
+    /// let store = hitl::store::dynamo::DynamoStore::from_env("threads").await;
     /// store.create_table().await?;
     /// # Ok(())
     /// # }
@@ -167,7 +168,7 @@ impl DynamoStore {
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), hitl::store::StoreError> {
-    /// let store = hitl::store::DynamoStore::from_env("threads").await;
+    /// let store = hitl::store::dynamo::DynamoStore::from_env("threads").await;
     /// let cleared = store.clean_up(std::time::Duration::from_secs(60 * 60)).await?;
     /// println!("{cleared} cleanup intents executed");
     /// # Ok(())

@@ -18,7 +18,7 @@ pub(super) fn encode<'a>(reviews: impl Iterator<Item = &'a OpenReview>) -> Vec<u
     let mut bytes = vec![FORMAT_VERSION];
     for review in reviews {
         bytes.extend_from_slice(review.digest.as_bytes());
-        put_number(&mut bytes, review.place);
+        put_number(&mut bytes, review.place.get());
         put_number(&mut bytes, u64::from(review.deadline_ms.is_some()));
         put_number(&mut bytes, review.deadline_ms.unwrap_or(0));
         put_text(&mut bytes, Some(&review.graph));
@@ -44,16 +44,14 @@ pub(super) fn read(row: &Item) -> Option<Vec<OpenReview>> {
         rest = after;
         let (place, has_deadline) = (take_number(&mut rest)?, take_number(&mut rest)? == 1);
         let deadline_ms = take_number(&mut rest)?;
-        reviews.push(OpenReview {
-            thread: thread.clone(),
-            digest: Digest::from_bytes(*digest),
-            place,
-            opened_ms,
-            deadline_ms: has_deadline.then_some(deadline_ms),
-            graph: take_text(&mut rest)??,
-            node: take_text(&mut rest)??,
-            role: take_text(&mut rest)?,
-        });
+        let (graph, node) = (take_text(&mut rest)??, take_text(&mut rest)??);
+        let role = take_text(&mut rest)?;
+        let digest = Digest::from_bytes(*digest);
+        reviews.push(
+            OpenReview::new(thread.clone(), graph, node, digest, place, opened_ms)
+                .with_role(role)
+                .with_deadline_ms(has_deadline.then_some(deadline_ms)),
+        );
     }
     Some(reviews)
 }
@@ -101,18 +99,10 @@ mod tests {
     use crate::store::compression::compress;
 
     fn reviews() -> Vec<OpenReview> {
-        let review = OpenReview {
-            thread: ThreadId::new("a/b 1").unwrap(),
-            graph: "Gräph".into(),
-            node: "n".into(),
-            digest: Digest::of(b""),
-            role: None,
-            place: 0,
-            opened_ms: 0x1f,
-            deadline_ms: Some(u64::MAX),
-        };
-        let other =
-            OpenReview { place: u64::MAX, role: Some(String::new()), deadline_ms: None, ..review.clone() };
+        let review = OpenReview::new(ThreadId::new("a/b 1").unwrap(), "Gräph", "n", Digest::of(b""), 0, 0x1f)
+            .with_deadline_ms(Some(u64::MAX));
+        let mut other = review.clone().with_role(Some(String::new())).with_deadline_ms(None);
+        other.place = u64::MAX.into();
         vec![review, other]
     }
 

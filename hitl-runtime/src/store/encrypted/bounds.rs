@@ -14,10 +14,11 @@ use std::time::{Duration, Instant, SystemTime};
 /// use std::time::Duration;
 /// use hitl::store::encrypted::Bounds;
 ///
-/// let bounds = Bounds { age: Duration::from_secs(60), ..Bounds::default() };
+/// let bounds = Bounds::default().age(Duration::from_secs(60));
 /// assert_eq!(bounds.messages, 65_536);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Bounds {
     /// The maximum age of a data key in this process, for encryption and for decryption. Default: five minutes. A key
     /// that is disabled or denied in the vault stops working here after this time at the latest.
@@ -37,6 +38,30 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// Sets the maximum age of a data key.
+    #[must_use]
+    pub fn age(self, age: Duration) -> Self {
+        Self { age, ..self }
+    }
+
+    /// Sets the maximum number of entries that a data key encrypts.
+    #[must_use]
+    pub fn messages(self, messages: u64) -> Self {
+        Self { messages, ..self }
+    }
+
+    /// Sets the maximum number of bytes that a data key encrypts.
+    #[must_use]
+    pub fn bytes(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// Sets the maximum number of data keys that are cached for decryption.
+    #[must_use]
+    pub fn cached_keys(self, cached_keys: usize) -> Self {
+        Self { cached_keys, ..self }
+    }
+
     pub(super) fn allow(&self, messages: u64, bytes: u64) -> bool {
         messages <= self.messages.min(1 << 32) && bytes <= self.bytes
     }

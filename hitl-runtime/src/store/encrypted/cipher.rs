@@ -86,7 +86,7 @@ fn associated_data(header: &[u8], thread: &ThreadId, record: &Record) -> Vec<u8>
     [
         header,
         KIND,
-        &record.place.to_be_bytes(),
+        &record.place.get().to_be_bytes(),
         &[u8::from(record.snapshot)],
         record.hash.as_bytes(),
         &(name.len() as u64).to_be_bytes(),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn record(place: u64, body: &[u8]) -> Record {
-        Record { place, hash: Digest::of(body), body: body.to_vec(), snapshot: false }
+        Record::new(place, Digest::of(body), body.to_vec())
     }
 
     fn decrypted(value: &[u8], thread: &ThreadId, record: &Record) -> Option<Vec<u8>> {
@@ -153,14 +153,18 @@ mod tests {
         assert_eq!(decrypted(&value, &mine, &original).as_deref(), Some(&b"the draft"[..]));
 
         assert_eq!(decrypted(&value, &other, &original), None, "another thread");
-        assert_eq!(decrypted(&value, &mine, &Record { place: 4, ..original.clone() }), None, "another place");
         assert_eq!(
-            decrypted(&value, &mine, &Record { snapshot: true, ..original.clone() }),
+            decrypted(&value, &mine, &Record::new(4, original.hash, original.body.clone())),
             None,
-            "a snapshot"
+            "another place"
         );
+        assert_eq!(decrypted(&value, &mine, &original.clone().with_snapshot(true)), None, "a snapshot");
         let hash = Digest::of(b"another");
-        assert_eq!(decrypted(&value, &mine, &Record { hash, ..original.clone() }), None, "another hash");
+        assert_eq!(
+            decrypted(&value, &mine, &Record::new(original.place, hash, original.body.clone())),
+            None,
+            "another hash"
+        );
     }
 
     #[test]
@@ -184,7 +188,7 @@ mod tests {
         let prk = Prk::new_less_safe(HKDF_SHA256, key().key.bytes());
         let nonce = |thread: &str, place, body: &[u8]| {
             // The hash would differ too, but the nonce must not rely on it, because it comes from the caller.
-            let record = Record { hash: Digest::of(b""), ..record(place, body) };
+            let record = Record::new(place, Digest::of(b""), body.to_vec());
             let thread = ThreadId::new(thread).unwrap();
             derive_nonce(&prk, &[9; 32], &associated_data(&key().prefix, &thread, &record), body).unwrap()
         };

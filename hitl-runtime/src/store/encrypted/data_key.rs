@@ -65,11 +65,12 @@ impl fmt::Debug for DataKey {
 /// ```
 /// use hitl::store::encrypted::{DataKey, NewDataKey};
 ///
-/// let new = NewDataKey { key: DataKey::new(vec![7; 32])?, id: "the vault's key".into(), wrapped: vec![1, 2, 3] };
+/// let new = NewDataKey::new(DataKey::new(vec![7; 32])?, "the vault's key", vec![1, 2, 3]);
 /// assert_eq!(new.id, "the vault's key");
 /// # Ok::<(), hitl::store::encrypted::KeyError>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct NewDataKey {
     /// The key in plaintext.
     pub key: DataKey,
@@ -77,4 +78,11 @@ pub struct NewDataKey {
     pub id: String,
     /// The data key, encrypted by the vault. It is stored with each value.
     pub wrapped: Vec<u8>,
+}
+
+impl NewDataKey {
+    /// Creates a new data key from its plaintext, the id of the vault's key, and the data key as that key wraps it.
+    pub fn new(key: DataKey, id: impl Into<String>, wrapped: Vec<u8>) -> Self {
+        Self { key, id: id.into(), wrapped }
+    }
 }

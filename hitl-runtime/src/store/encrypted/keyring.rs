@@ -16,11 +16,11 @@ use super::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use hitl::store::{MemoryStore, EncryptedStore, encrypted::{Bounds, Keyring, KmsKeys}};
+/// use hitl::store::{MemoryStore, encrypted::{EncryptedStore, Bounds, Keyring, KmsKeys}};
 ///
 /// let keyring = Keyring::new(KmsKeys::new("alias/refunds"))
 ///     .context("service", "refunds")
-///     .bounds(Bounds { age: Duration::from_secs(60), ..Bounds::default() });
+///     .bounds(Bounds::default().age(Duration::from_secs(60)));
 /// let store = EncryptedStore::new(MemoryStore::new(), keyring);
 /// # drop(store);
 /// ```
@@ -77,7 +77,7 @@ impl Keyring {
     /// ```
     /// use hitl::store::encrypted::{Bounds, Keyring, KmsKeys};
     ///
-    /// let keyring = Keyring::new(KmsKeys::new("alias/refunds")).bounds(Bounds { messages: 100, ..Bounds::default() });
+    /// let keyring = Keyring::new(KmsKeys::new("alias/refunds")).bounds(Bounds::default().messages(100));
     /// # drop(keyring);
     /// ```
     #[must_use]

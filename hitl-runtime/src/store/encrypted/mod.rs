@@ -84,7 +84,7 @@ const CONCURRENCY: usize = 16;
 /// what is not. Clones share their data keys.
 ///
 /// ```no_run
-/// use hitl::store::{MemoryStore, EncryptedStore, Store, encrypted::KmsKeys};
+/// use hitl::store::{MemoryStore, Store, encrypted::{EncryptedStore, KmsKeys}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -104,7 +104,7 @@ impl<S: Store> EncryptedStore<S> {
     /// Wraps `store`, and encrypts new entries with the keys of a [`KeySource`] or a [`Keyring`].
     ///
     /// ```
-    /// use hitl::store::{MemoryStore, EncryptedStore, encrypted::{Keyring, KmsKeys}};
+    /// use hitl::store::{MemoryStore, encrypted::{EncryptedStore, Keyring, KmsKeys}};
     ///
     /// let store = EncryptedStore::new(MemoryStore::new(), KmsKeys::new("alias/refunds"));
     /// let keyring = Keyring::new(KmsKeys::new("alias/refunds")).context("stage", "test");
@@ -122,7 +122,7 @@ impl<S: Store> EncryptedStore<S> {
     /// remove the call. Existing entries are not encrypted later, because a journal is append-only.
     ///
     /// ```
-    /// use hitl::store::{MemoryStore, EncryptedStore, encrypted::KmsKeys};
+    /// use hitl::store::{MemoryStore, encrypted::{EncryptedStore, KmsKeys}};
     ///
     /// let store = EncryptedStore::new(MemoryStore::new(), KmsKeys::new("alias/refunds")).allow_plaintext();
     /// # drop(store);
@@ -150,7 +150,7 @@ impl<S: Store> EncryptedStore<S> {
                     problem => rejected(problem),
                 })?;
                 let body = cipher::decrypt(&key, &header, ciphertext, thread, &record);
-                body.ok_or_else(|| rejected(DecryptError::Tampered)).map(|body| Record { body, ..record })
+                body.ok_or_else(|| rejected(DecryptError::Tampered)).map(|body| record.with_body(body))
             }
             ParsedValue::Plaintext if self.allows_plaintext => Ok(record),
             ParsedValue::Plaintext => Err(rejected(DecryptError::Plaintext)),
@@ -203,8 +203,8 @@ impl<S: Store> Store for EncryptedStore<S> {
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         Box::pin(async move {
             match self.store.tail(thread).await? {
-                Some(Tail { before, records }) => {
-                    Ok(Some(Tail { before, records: self.decrypt_all(thread, records).await? }))
+                Some(Tail { before, records, .. }) => {
+                    Ok(Some(Tail::new(self.decrypt_all(thread, records).await?).with_before(before)))
                 }
                 None => Ok(None),
             }

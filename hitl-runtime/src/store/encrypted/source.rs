@@ -26,7 +26,7 @@ pub type Context = BTreeMap<String, String>;
 ///
 /// ```
 /// use futures_util::future::{BoxFuture, ready};
-/// use hitl::store::{MemoryStore, EncryptedStore, encrypted::{Context, DataKey, KeyError, KeySource, NewDataKey}};
+/// use hitl::store::{MemoryStore, encrypted::{EncryptedStore, Context, DataKey, KeyError, KeySource, NewDataKey}};
 ///
 /// /// For tests: a single fixed key, which is not wrapped.
 /// struct Always([u8; 32]);
@@ -34,7 +34,7 @@ pub type Context = BTreeMap<String, String>;
 /// impl KeySource for Always {
 ///     fn generate<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<NewDataKey, KeyError>> {
 ///         let key = DataKey::new(self.0.to_vec());
-///         Box::pin(ready(key.map(|key| NewDataKey { key, id: "always".into(), wrapped: vec![] })))
+///         Box::pin(ready(key.map(|key| NewDataKey::new(key, "always", vec![]))))
 ///     }
 ///
 ///     fn unwrap<'a>(

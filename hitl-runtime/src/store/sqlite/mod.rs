@@ -203,14 +203,12 @@ mod tests {
     use crate::Digest;
 
     fn append(thread: &str, place: Place) -> Append {
-        Append {
-            thread: ThreadId::new(thread).unwrap(),
-            records: vec![Record { place, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: false }],
-            standing: ThreadStatus::Running,
-            reviews: vec![],
-            due_ms: None,
-            after: place.checked_sub(1).map(|_| Digest::of(b"{}")),
-        }
+        Append::new(
+            ThreadId::new(thread).unwrap(),
+            vec![Record::new(place, Digest::of(b"{}"), b"{}".to_vec())],
+            ThreadStatus::Running,
+        )
+        .with_after(place.checked_sub(1).map(|_| Digest::of(b"{}")))
     }
 
     #[cfg(unix)]
@@ -233,7 +231,7 @@ mod tests {
             [("new.db", "new.db", 0o600), ("link.db", "linked.db", 0o600), ("there.db", "there.db", 0o640)]
         {
             let store = SqliteStore::open(at(opened)).await.unwrap();
-            store.append(append("ticket", 0)).await.unwrap();
+            store.append(append("ticket", 0.into())).await.unwrap();
             assert!(store.tail(&ThreadId::new("ticket").unwrap()).await.unwrap().is_some());
             assert_eq!(modes(file), [mode; 3], "{opened}");
         }
@@ -244,13 +242,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let busy_timeout = Duration::from_millis(200);
         let store = SqliteStore::open_with(dir.path().join("threads.db"), busy_timeout).await.unwrap();
-        store.append(append("ticket", 0)).await.unwrap();
+        store.append(append("ticket", 0.into())).await.unwrap();
         let other = Connection::open(store.path()).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
 
         let start = Instant::now();
         let names: Vec<_> = (0..30).map(|i| format!("{i}")).collect();
-        let answers = join_all(names.iter().map(|name| store.append(append(name, 0)))).await;
+        let answers = join_all(names.iter().map(|name| store.append(append(name, 0.into())))).await;
         assert!(start.elapsed() < 10 * busy_timeout, "{:?}", start.elapsed());
         for answer in answers {
             let error = answer.unwrap_err().to_string();
@@ -263,7 +261,7 @@ mod tests {
         assert_eq!(store.threads(None, None, 100).await.unwrap().items.len(), 1);
 
         other.execute_batch("COMMIT").unwrap();
-        store.append(append("ticket", 1)).await.unwrap();
+        store.append(append("ticket", 1.into())).await.unwrap();
     }
 
     /// A query must not scan a table: listing would be slow with ten thousand threads.

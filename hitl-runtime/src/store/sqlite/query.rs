@@ -52,7 +52,7 @@ pub(super) fn tail(connection: &Connection, thread: &ThreadId) -> rusqlite::Resu
         record(row)
     })?;
     let records: Vec<_> = rows.collect::<Result<_, _>>()?;
-    Ok((!records.is_empty()).then_some(Tail { before, records }))
+    Ok((!records.is_empty()).then_some(Tail::new(records).with_before(before)))
 }
 
 pub(super) fn entries(
@@ -61,7 +61,7 @@ pub(super) fn entries(
     from: Place,
     limit: usize,
 ) -> rusqlite::Result<Vec<Record>> {
-    let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
+    let Ok(from) = i64::try_from(from.get()) else { return Ok(Vec::new()) };
     let mut query = connection.prepare_cached(ENTRIES)?;
     let records =
         query.query_map((thread.as_str(), from, i64::try_from(limit).unwrap_or(i64::MAX)), record)?;
@@ -81,7 +81,7 @@ pub(super) fn reviews(
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     let next =
         cut(&mut rows, limit).map(|(number, review)| page_token("reviews", &(review.opened_ms, number)));
-    Ok(Page { items: rows.into_iter().map(|(_, review)| review).collect(), next })
+    Ok(Page::new(rows.into_iter().map(|(_, review)| review).collect(), next))
 }
 
 pub(super) fn threads(
@@ -107,7 +107,7 @@ pub(super) fn threads(
             .collect::<Result<_, _>>()?,
     };
     let next = cut(&mut rows, limit).map(|(thread, _)| page_token("threads", thread));
-    Ok(Page { items: rows, next })
+    Ok(Page::new(rows, next))
 }
 
 pub(super) fn due(
@@ -124,7 +124,7 @@ pub(super) fn due(
     })?;
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     let next = cut(&mut rows, limit).map(|(_, due_ms, number)| page_token("due", &(due_ms, number)));
-    Ok(Page { items: rows.into_iter().map(|(thread, ..)| thread).collect(), next })
+    Ok(Page::new(rows.into_iter().map(|(thread, ..)| thread).collect(), next))
 }
 
 /// Returns the key after which a page starts, in an order by time and number.
@@ -147,26 +147,20 @@ fn cut<T>(rows: &mut Vec<T>, limit: usize) -> Option<&T> {
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
-        place: unsigned(row, 0)?,
-        hash: Digest::from_bytes(row.get(1)?),
-        snapshot: row.get(2)?,
-        body: row.get(3)?,
-    })
+    let hash = Digest::from_bytes(row.get(1)?);
+    Ok(Record::new(unsigned(row, 0)?, hash, row.get(3)?).with_snapshot(row.get(2)?))
 }
 
 /// Reads a review whose columns start at `at`: graph, node, digest, role, place, opened_ms, deadline_ms.
 fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Result<OpenReview> {
-    Ok(OpenReview {
-        thread,
-        graph: row.get(at)?,
-        node: row.get(at + 1)?,
-        digest: Digest::from_bytes(row.get(at + 2)?),
-        role: row.get(at + 3)?,
-        place: unsigned(row, at + 4)?,
-        opened_ms: unsigned(row, at + 5)?,
-        deadline_ms: row.get::<_, Option<i64>>(at + 6)?.map(|_| unsigned(row, at + 6)).transpose()?,
-    })
+    let (graph, node): (String, String) = (row.get(at)?, row.get(at + 1)?);
+    let digest = Digest::from_bytes(row.get(at + 2)?);
+    let role: Option<String> = row.get(at + 3)?;
+    let (place, opened_ms) = (unsigned(row, at + 4)?, unsigned(row, at + 5)?);
+    let deadline_ms = row.get::<_, Option<i64>>(at + 6)?.map(|_| unsigned(row, at + 6)).transpose()?;
+    Ok(OpenReview::new(thread, graph, node, digest, place, opened_ms)
+        .with_role(role)
+        .with_deadline_ms(deadline_ms))
 }
 
 /// Returns whether a row, with the columns that [`review`] reads, is this review. It copies nothing.
@@ -179,7 +173,7 @@ pub(super) fn is_review(row: &Row<'_>, review: &OpenReview, at: usize) -> rusqli
         && row.get_ref(at + 1)?.as_str()? == review.node
         && row.get_ref(at + 2)?.as_blob()? == review.digest.as_bytes()
         && row.get_ref(at + 3)?.as_str_or_null()? == review.role.as_deref()
-        && unsigned(row, at + 4)? == review.place
+        && review.place == unsigned(row, at + 4)?
         && unsigned(row, at + 5)? == review.opened_ms
         && deadline_ms == review.deadline_ms)
 }

@@ -199,16 +199,16 @@ mod tests {
 
     fn review(id: i64) -> OpenReview {
         let number = u64::try_from(id).unwrap();
-        OpenReview {
-            thread: ThreadId::new(name(id)).unwrap(),
-            graph: "G".into(),
-            node: "n".into(),
-            digest: Digest::of(name(id).as_bytes()),
-            role: Some("approver".into()),
-            place: 0,
-            opened_ms: number % 3,
-            deadline_ms: (id > 5).then_some(number),
-        }
+        OpenReview::new(
+            ThreadId::new(name(id)).unwrap(),
+            "G",
+            "n",
+            Digest::of(name(id).as_bytes()),
+            0,
+            number % 3,
+        )
+        .with_role(Some("approver".into()))
+        .with_deadline_ms((id > 5).then_some(number))
     }
 
     #[tokio::test]
@@ -229,10 +229,10 @@ mod tests {
         // The review of one thread stays open, that of another one is decided, and a third thread is deleted.
         for (id, reviews) in [(1, vec![review(1)]), (2, vec![])] {
             let hash = Digest::of(b"{}");
-            let records = vec![Record { place: 1, hash, body: b"{}".to_vec(), snapshot: false }];
+            let records = vec![Record::new(1, hash, b"{}".to_vec())];
             let thread = ThreadId::new(name(id)).unwrap();
             let standing = ThreadStatus::Waiting;
-            let append = Append { thread, records, standing, reviews, due_ms: None, after: Some(hash) };
+            let append = Append::new(thread, records, standing).with_reviews(reviews).with_after(Some(hash));
             store.append(append).await.unwrap();
         }
         store.delete(&ThreadId::new(name(3)).unwrap()).await.unwrap();

@@ -214,13 +214,13 @@ fn transact(
 }
 
 fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(), StoreError>> {
-    let place = append.records.first().map_or(0, |record| record.place);
+    let place = append.records.first().map_or(Place::START, |record| record.place);
     let standing = schema::code_of(append.standing);
     let snapshot = append
         .records
         .iter()
         .rfind(|record| record.snapshot)
-        .map(|record| signed(record.place))
+        .map(|record| signed(record.place.get()))
         .transpose()?;
     let due_ms = append.due_ms.map(signed).transpose()?;
     let (id, has_reviews) = match find(connection, &append.thread)? {
@@ -245,7 +245,13 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
     };
     let mut insert = connection.prepare_cached(INSERT_ENTRY)?;
     for record in &append.records {
-        insert.execute((id, signed(record.place)?, record.snapshot, record.hash.as_bytes(), &record.body))?;
+        insert.execute((
+            id,
+            signed(record.place.get())?,
+            record.snapshot,
+            record.hash.as_bytes(),
+            &record.body,
+        ))?;
     }
     if has_reviews || !append.reviews.is_empty() {
         replace_reviews(connection, id, append)?;
@@ -263,7 +269,7 @@ fn replace_reviews(connection: &Connection, thread: i64, append: &Append) -> rus
     let mut select = connection.prepare_cached(REVIEWS_OF)?;
     let mut rows = select.query((thread,))?;
     while let Some(row) = rows.next()? {
-        let name = (query::unsigned(row, 5)?, Digest::from_bytes(row.get(3)?));
+        let name = (Place::new(query::unsigned(row, 5)?), Digest::from_bytes(row.get(3)?));
         match new.get(&name) {
             Some(review) if query::is_review(row, review, 1)? => drop(new.remove(&name)),
             _ => closed.push((row.get::<_, i64>(6)?, row.get::<_, i64>(0)?)),
@@ -277,7 +283,7 @@ fn replace_reviews(connection: &Connection, thread: i64, append: &Append) -> rus
         insert.execute((
             thread,
             signed(review.opened_ms)?,
-            signed(review.place)?,
+            signed(review.place.get())?,
             review.deadline_ms.map(signed).transpose()?,
             review.digest.as_bytes(),
             &review.graph,
@@ -315,7 +321,7 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<T
                 standing: row.get(1)?,
                 snapshot: row.get(2)?,
                 due_ms: row.get(3)?,
-                next: query::unsigned(row, 4)?.saturating_add(1),
+                next: Place::new(query::unsigned(row, 4)?).saturating_add(1),
                 hash: Digest::from_bytes(row.get(5)?),
                 has_reviews: row.get(6)?,
             })

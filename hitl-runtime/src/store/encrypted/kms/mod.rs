@@ -24,7 +24,7 @@ const WRAPPED_LENGTHS: std::ops::RangeInclusive<usize> = 1..=6_144;
 /// and retries.
 ///
 /// ```
-/// use hitl::store::{MemoryStore, EncryptedStore, encrypted::KmsKeys};
+/// use hitl::store::{MemoryStore, encrypted::{EncryptedStore, KmsKeys}};
 ///
 /// # fn example() -> Result<(), std::env::VarError> {
 /// let keys = KmsKeys::new(std::env::var("HITL_KMS_KEY")?);
