@@ -44,15 +44,14 @@ pub fn run(data: &[u8]) {
         let start = agent.start("t", TicketInput { message: "it broke".into() }).await;
         drop(start.expect("the thread starts"));
         let (out, err) = (Page::default(), Page::default());
-        let io = Io {
-            stdin: Box::new(Cursor::new(input.as_bytes().to_vec())),
-            stdout: Box::new(out.clone()),
-            stderr: Box::new(err.clone()),
-            stdin_is_terminal: false,
-            stdout_is_terminal: false,
-            width: Some(80),
-            colors: (false, false),
-        };
+        let mut io = Io::process();
+        io.stdin = Box::new(Cursor::new(input.as_bytes().to_vec()));
+        io.stdout = Box::new(out.clone());
+        io.stderr = Box::new(err.clone());
+        io.stdin_is_terminal = false;
+        io.stdout_is_terminal = false;
+        io.width = Some(80);
+        io.colors = (false, false);
         let args = ["desk", "--operator", "mara"].into_iter().chain(words).map(OsString::from);
         Cli::new(agent.clone()).run_on(args, false, io).await;
         for page in [out, err] {

@@ -96,7 +96,9 @@ use self::{
 ///
 /// let program = Cli::new(RefundAgent::new(MemoryStore::new())).greeting("The refund desk.");
 /// // `program.run().await` is all that a `main` needs. A test passes arguments and streams:
-/// let io = Io { stdin: Box::new(&b"order A-9133 arrived broken"[..]), stdin_is_terminal: false, ..Io::process() };
+/// let mut io = Io::process();
+/// io.stdin = Box::new(&b"order A-9133 arrived broken"[..]);
+/// io.stdin_is_terminal = false;
 /// let args = ["refund", "start", "--json"].map(OsString::from);
 /// assert_eq!(program.run_on(args, false, io).await, Exit::Waiting);
 /// # }

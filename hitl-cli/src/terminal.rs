@@ -15,7 +15,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::{args::Color, exit::CliError};
 
-/// The streams of a command: the process's own, or those of a test.
+/// The streams of a command: the process's own, or those of a test, which replaces fields of [`Io::process`].
+#[non_exhaustive]
 pub struct Io {
     /// Standard input.
     pub stdin: Box<dyn BufRead + Send>,

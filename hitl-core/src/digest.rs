@@ -81,13 +81,15 @@ impl fmt::Debug for Digest {
 /// The error for a text that is not a digest.
 ///
 /// ```
-/// use hitl::{Digest, journal::ParseDigestError};
+/// use hitl::{Digest, ParseDigestError};
 ///
 /// // The short form is for people: it names no review.
-/// assert_eq!("2cf24dba5fb0a30e".parse::<Digest>(), Err(ParseDigestError));
+/// let error: ParseDigestError = "2cf24dba5fb0a30e".parse::<Digest>().unwrap_err();
+/// assert_eq!(error.to_string(), "a digest is 64 hexadecimal digits");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits")]
+#[non_exhaustive]
 pub struct ParseDigestError;
 
 impl FromStr for Digest {

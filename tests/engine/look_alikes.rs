@@ -166,7 +166,9 @@ async fn printed(agent: &Agent<Surveyor>, words: &[&str]) -> String {
     }
 
     let page = Page::default();
-    let io = Io { stdout: Box::new(page.clone()), colors: (false, false), ..Io::process() };
+    let mut io = Io::process();
+    io.stdout = Box::new(page.clone());
+    io.colors = (false, false);
     let args = ["survey"].iter().chain(words).map(std::ffi::OsString::from);
     Cli::new(agent.clone()).run_on(args, false, io).await;
     let bytes = page.0.lock().unwrap().clone();

@@ -505,15 +505,14 @@ mod command_line {
     /// Runs a command, and returns its exit code and its whole output.
     async fn run<G: hitl::Graph>(agent: &Agent<G>, command: &str) -> (Exit, String) {
         let captured = Captured::default();
-        let io = Io {
-            stdin: Box::new(io::empty()),
-            stdout: Box::new(captured.clone()),
-            stderr: Box::new(captured.clone()),
-            stdin_is_terminal: false,
-            stdout_is_terminal: false,
-            width: None,
-            colors: (false, false),
-        };
+        let mut io = Io::process();
+        io.stdin = Box::new(io::empty());
+        io.stdout = Box::new(captured.clone());
+        io.stderr = Box::new(captured.clone());
+        io.stdin_is_terminal = false;
+        io.stdout_is_terminal = false;
+        io.width = None;
+        io.colors = (false, false);
         let args = std::iter::once("agent").chain(command.split_whitespace()).map(Into::into);
         let exit = Cli::new(agent.clone()).run_on(args, false, io).await;
         let said = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();

@@ -10,12 +10,10 @@ async fn serve_without_its_feature_names_the_feature() {
     for options in [&["--listen", "127.0.0.1:0"][..], &["--help"], &["--listen", "127.0.0.1:0", "--json"]] {
         let (read, written) = std::io::pipe().unwrap();
         let (stdout, stderr) = (written.try_clone().unwrap(), written);
-        let io = Io {
-            stdout: Box::new(stdout),
-            stderr: Box::new(stderr),
-            stdin_is_terminal: false,
-            ..Io::process()
-        };
+        let mut io = Io::process();
+        io.stdout = Box::new(stdout);
+        io.stderr = Box::new(stderr);
+        io.stdin_is_terminal = false;
         let unopened = async { panic!("the agent is not needed") };
         let program = Cli::<RefundAgent>::open::<hitl::Error>(unopened).subcommand(cli::serve());
         let words = ["refund", "serve"].iter().chain(options).map(std::ffi::OsString::from);

@@ -57,15 +57,14 @@ pub(super) async fn type_in<G: Graph>(agent: &Agent<G>, words: &[&str], keys: &s
 
 async fn with<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str, terminal: bool) -> Output {
     let (out, err) = (Buffer::default(), Buffer::default());
-    let io = Io {
-        stdin: Box::new(Cursor::new(input.as_bytes().to_vec())),
-        stdout: Box::new(out.clone()),
-        stderr: Box::new(err.clone()),
-        stdin_is_terminal: terminal,
-        stdout_is_terminal: terminal,
-        width: terminal.then_some(80),
-        colors: (false, false),
-    };
+    let mut io = Io::process();
+    io.stdin = Box::new(Cursor::new(input.as_bytes().to_vec()));
+    io.stdout = Box::new(out.clone());
+    io.stderr = Box::new(err.clone());
+    io.stdin_is_terminal = terminal;
+    io.stdout_is_terminal = terminal;
+    io.width = terminal.then_some(80);
+    io.colors = (false, false);
     let mut args: Vec<OsString> = vec!["refund".into()];
     args.extend(words.iter().map(OsString::from));
     // Do not depend on the user of the machine.

@@ -23,6 +23,35 @@
 //! # }
 //! ```
 //!
+//! # Implementations
+//!
+//! A later version may add fields to the values that a store returns, so a store creates them by their constructors:
+//!
+//! ```
+//! use hitl::{Digest, store::{OpenReview, Page, Record, Tail}};
+//!
+//! /// A row of a table of entries.
+//! struct Row {
+//!     place: u64,
+//!     hash: [u8; 32],
+//!     body: Vec<u8>,
+//!     snapshot: bool,
+//! }
+//!
+//! fn record(row: Row) -> Record {
+//!     Record::new(row.place, Digest::from_bytes(row.hash), row.body).with_snapshot(row.snapshot)
+//! }
+//!
+//! fn tail(rows: Vec<Row>, before: Option<[u8; 32]>) -> Tail {
+//!     Tail::new(rows.into_iter().map(record).collect()).with_before(before.map(Digest::from_bytes))
+//! }
+//!
+//! fn page(reviews: Vec<OpenReview>, next: Option<String>) -> Page<OpenReview> {
+//!     Page::new(reviews, next)
+//! }
+//! # let _ = (tail, page);
+//! ```
+//!
 //! Run the conformance suite of `hitl-testkit` on an implementation of your own.
 
 mod append;

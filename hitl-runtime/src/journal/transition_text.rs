@@ -48,10 +48,12 @@ where
 /// ```
 /// use hitl::journal::{ParseTransitionError, Transition};
 ///
-/// assert_eq!("(fraud_check".parse::<Transition>(), Err(ParseTransitionError));
+/// let error: ParseTransitionError = "(fraud_check".parse::<Transition>().unwrap_err();
+/// assert_eq!(error.to_string(), "not a position in a graph");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a position in a graph")]
+#[non_exhaustive]
 pub struct ParseTransitionError;
 
 impl FromStr for Transition {

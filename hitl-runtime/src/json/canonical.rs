@@ -54,16 +54,24 @@ pub(crate) fn plain<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Resu
 /// ```
 /// use hitl::journal::DigestError;
 ///
-/// let error = DigestError { path: "cents".into(), problem: "9007199254740993 is beyond 2^53".into() };
+/// let error = DigestError::new("cents", "9007199254740993 is beyond 2^53");
 /// assert_eq!(error.to_string(), "cents: 9007199254740993 is beyond 2^53");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
+#[non_exhaustive]
 pub struct DigestError {
     /// The path inside the draft.
     pub path: String,
     /// The problem at that path.
     pub problem: String,
+}
+
+impl DigestError {
+    /// Creates an error.
+    pub fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into() }
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ impl std::str::FromStr for Right {
 /// The error of parsing an unknown right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown right; the rights are `start`, `read` and `resume`")]
+#[non_exhaustive]
 pub struct UnknownRight;
 
 /// The holders of a right.

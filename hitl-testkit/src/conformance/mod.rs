@@ -33,14 +33,14 @@
 //!   fail at a certain byte or call, check all of them: `hitl-runtime/tests/faults/torn_appends.rs` does so for the SQLite store.
 //!
 //! ```
-//! use hitl::{ThreadId, store::MemoryStore, testkit::conformance};
+//! use hitl::{Place, ThreadId, store::MemoryStore, testkit::conformance};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), hitl::InvalidThreadId> {
 //! # let store = MemoryStore::new();
 //! let thread = ThreadId::new("the prize")?;
 //! let filled = conformance::contend(&store, &thread, "child 1", 100).await;
-//! assert_eq!(filled, (0..100).collect::<Vec<_>>());
+//! assert_eq!(filled, (0..100).map(Place::new).collect::<Vec<_>>());
 //! assert_eq!(conformance::read_journal(&store, &thread).await.len(), 100);
 //! # Ok(())
 //! # }

@@ -95,15 +95,14 @@ impl Write for Page {
 /// output.
 async fn call(agent: &Agent<Till>, words: &[&str], keys: &'static str) -> (Exit, String) {
     let page = Page::default();
-    let io = Io {
-        stdin: Box::new(Cursor::new(keys.as_bytes())),
-        stdout: Box::new(page.clone()),
-        stderr: Box::new(page.clone()),
-        stdin_is_terminal: !keys.is_empty(),
-        stdout_is_terminal: !keys.is_empty(),
-        width: None,
-        colors: (false, false),
-    };
+    let mut io = Io::process();
+    io.stdin = Box::new(Cursor::new(keys.as_bytes()));
+    io.stdout = Box::new(page.clone());
+    io.stderr = Box::new(page.clone());
+    io.stdin_is_terminal = !keys.is_empty();
+    io.stdout_is_terminal = !keys.is_empty();
+    io.width = None;
+    io.colors = (false, false);
     let words = ["till"].iter().chain(words).chain(&["--operator", "carl"]).map(Into::into);
     let exit = Cli::new(agent.clone()).run_on(words.collect::<Vec<_>>(), false, io).await;
     let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
