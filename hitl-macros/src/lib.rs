@@ -15,6 +15,7 @@ mod graph;
 mod names;
 mod node;
 mod spans;
+mod stand_in;
 mod state;
 
 use proc_macro::TokenStream;
@@ -73,6 +74,7 @@ pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `message: &str`, `count: u32` | the field of that name, written on every path to the node; borrowed or cloned |
 /// | `plan: Option<&str>` | the field, or `None` if it is not written yet |
+/// | `note: &Option<String>`, `note: Option<String>` | a field whose type is an `Option`, borrowed or cloned; its `None` is a value that was written |
 /// | `draft: &Approved<Draft>` | the field as a person has signed it for this node; only an effect takes it, and its run spends the signature |
 /// | `rejection: &Rejection`, `question: &Question` | the content of the verdict that led here; in an `Option` if other edges lead here too |
 /// | `desk: Deps<Desk>` | the graph's dependencies, or a part of them |
