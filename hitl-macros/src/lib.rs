@@ -110,6 +110,13 @@ pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()
 }
 
+/// Does not exist: a person signs before an effect. It only reports that, and what to use.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn interrupt_after(_args: TokenStream, item: TokenStream) -> TokenStream {
+    node::expand_interrupt_after(item.into()).into()
+}
+
 /// Makes a program of a graph: a `main` with a command line and a server.
 ///
 /// The function creates the dependencies of the graph's nodes, and is called when they are first needed. The argument
