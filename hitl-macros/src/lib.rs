@@ -22,7 +22,8 @@ use proc_macro::TokenStream;
 
 /// Makes a struct the state of a graph.
 ///
-/// The struct has named fields. None of them needs to be an `Option`, because the graph proves when each is set.
+/// The struct has named fields. None of them needs to be an `Option`, because the graph proves when each is set. rustc
+/// warns about a field that no node names and that is no input (`dead_code`).
 ///
 /// | on a field | meaning |
 /// |---|---|

@@ -39,8 +39,15 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         .filter(|f| f.input)
         .map(|Field { docs, vis, name, ty, .. }| quote!(#(#docs)* #vis #name: #ty));
     let view = format_ident!("{name}View");
-    let view_fields =
-        fields.iter().map(|Field { vis, name, ty, .. }| quote!(#vis #name: &'a ::core::option::Option<#ty>));
+    // Nodes and routes read the fields of the view, so rustc warns about a field that none of them names. An input has a
+    // value without them.
+    let view_fields = fields.iter().map(|Field { vis, name, ty, input, allows, .. }| {
+        let input = input.then(|| quote!(#[allow(dead_code)]));
+        // The whole field must have spans of the user's code, or rustc takes it for generated code and does not warn.
+        let close = quote_spanned!(spans::ends(ty).1=> >);
+        quote!(#(#allows)* #input #vis #name: &'a ::core::option::Option<#ty #close)
+    });
+    let allows = item.attrs.iter().filter(|attr| attr.path().is_ident("allow"));
     // Only if no field uses the lifetime: rustc lists the fields if a parameter names none of them.
     let lives = fields.is_empty().then(|| quote!(__lives: ::core::marker::PhantomData<&'a ()>));
     let lived = fields.is_empty().then(|| quote!(__lives: ::core::marker::PhantomData));
@@ -98,7 +105,8 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
 
         #(#cfgs)*
         #[doc(hidden)]
-        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+        #(#allows)*
+        #[allow(missing_docs, missing_debug_implementations, unreachable_pub)]
         #vis struct #view<'a> { #(#view_fields,)* #lives }
 
         #(#cfgs)*

@@ -42,6 +42,8 @@ pub(crate) struct Field {
     pub(crate) text: String,
     pub(crate) vis: Visibility,
     pub(crate) docs: Vec<Attribute>,
+    /// Its `#[allow(…)]` attributes.
+    pub(crate) allows: Vec<Attribute>,
     pub(crate) ty: Type,
     pub(crate) input: bool,
     pub(crate) output: bool,
@@ -142,11 +144,17 @@ fn check_shape(item: Item) -> syn::Result<ItemStruct> {
     errors.map_or(Ok(item), Err)
 }
 
+/// Returns the attributes of a field with one name.
+fn attributes(field: &syn::Field, name: &str) -> Vec<Attribute> {
+    field.attrs.iter().filter(|attr| attr.path().is_ident(name)).cloned().collect()
+}
+
 fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Field {
     let mut out = Field {
         text: names::plain(&name),
         vis: field.vis.clone(),
-        docs: field.attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect(),
+        docs: attributes(field, "doc"),
+        allows: attributes(field, "allow"),
         ty: field.ty.clone(),
         input: false,
         output: false,
