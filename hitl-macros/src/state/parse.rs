@@ -34,7 +34,7 @@ pub(crate) struct State {
 pub(crate) struct Invalid {
     pub(crate) error: syn::Error,
     /// The parts of the item, if it is a type.
-    pub(crate) replaced: Option<Replaced>,
+    pub(crate) replaced: Option<Box<Replaced>>,
 }
 
 pub(crate) struct Field {
@@ -59,7 +59,7 @@ impl Field {
 
 pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<State, Invalid> {
     let item: Item = syn::parse2(item).map_err(|error| Invalid { error, replaced: None })?;
-    let replaced = Replaced::of(&item);
+    let replaced = Replaced::of(&item).map(Box::new);
     let mut item = check_shape(item).map_err(|error| Invalid { error, replaced })?;
     let name = item.ident.clone();
     let Args { version, migrate } = args::parse(args, &name, errors);
