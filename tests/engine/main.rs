@@ -22,6 +22,7 @@ mod json_paths;
 mod look_alikes;
 mod new_code;
 mod node_values;
+mod optional_fields;
 mod panics;
 mod refund_agent;
 mod reproposed;
