@@ -59,6 +59,8 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     quote! {
         #errors
         #allow_dead_code
+        // A node is async, also if it awaits nothing.
+        #[allow(clippy::unused_async)]
         #function
 
         #(#cfgs)*
