@@ -6,6 +6,9 @@
 //!
 //! There is no model and no file: the nodes are a few lines each, and the thread is kept in memory.
 
+// The macros' output must keep it clean.
+#![warn(clippy::pedantic)]
+
 use std::error::Error;
 
 use hitl::prelude::*;
@@ -103,6 +106,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ => review.approve(&clerk).await?,
         };
     };
-    receipts.iter().for_each(|receipt| println!("{receipt}"));
+    for receipt in &receipts {
+        println!("{receipt}");
+    }
     Ok(())
 }

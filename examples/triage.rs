@@ -6,6 +6,9 @@
 //!
 //! There is no model and no file: the nodes are a few lines each, and the threads are kept in memory.
 
+// The macros' output must keep it clean.
+#![warn(clippy::pedantic)]
+
 use std::error::Error;
 
 use hitl::prelude::*;

@@ -456,6 +456,9 @@ pub use hitl_macros::node;
 /// ```
 pub use hitl_macros::interrupt_before;
 
+#[doc(hidden)]
+pub use hitl_macros::interrupt_after;
+
 /// Declares a graph.
 ///
 /// ```
@@ -797,6 +800,8 @@ pub mod prelude {
 
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
+    #[doc(hidden)]
+    pub use crate::interrupt_after;
     pub use crate::{
         Agent, Approved, Cx, Deps, MemoryStore, NodeError, NodeResult as Result, Operator, Provides,
         Question, Reason, Rejection, Verdict, draft, graph, interrupt_before,

@@ -31,6 +31,13 @@ impl Errors {
         self.0.is_none()
     }
 
+    /// Returns the first error as an expression, and the others as items.
+    pub(crate) fn split_first(&self) -> (TokenStream, TokenStream) {
+        let mut all =
+            self.0.iter().flat_map(|all| all.clone().into_iter().map(|error| error.to_compile_error()));
+        (all.next().unwrap_or_default(), all.collect())
+    }
+
     /// Returns the messages, for tests.
     #[cfg(test)]
     pub(crate) fn messages(&self) -> Vec<String> {

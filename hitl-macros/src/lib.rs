@@ -19,13 +19,15 @@ mod graph;
 mod names;
 mod node;
 mod spans;
+mod stand_in;
 mod state;
 
 use proc_macro::TokenStream;
 
 /// Makes a struct the state of a graph.
 ///
-/// The struct has named fields. None of them needs to be an `Option`, because the graph proves when each is set.
+/// The struct has named fields. None of them needs to be an `Option`, because the graph proves when each is set. rustc
+/// warns about a field that no node names and that is no input (`dead_code`).
 ///
 /// | on a field | meaning |
 /// |---|---|
@@ -77,6 +79,7 @@ pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `message: &str`, `count: u32` | the field of that name, written on every path to the node; borrowed or cloned |
 /// | `plan: Option<&str>` | the field, or `None` if it is not written yet |
+/// | `note: &Option<String>`, `note: Option<String>` | a field whose type is an `Option`, borrowed or cloned; its `None` is a value that was written |
 /// | `draft: &Approved<Draft>` | the field as a person has signed it for this node; only an effect takes it, and its run spends the signature |
 /// | `rejection: &Rejection`, `question: &Question` | the content of the verdict that led here; in an `Option` if other edges lead here too |
 /// | `desk: Deps<Desk>` | the graph's dependencies, or a part of them |
@@ -110,6 +113,13 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()
+}
+
+/// Does not exist: a person signs before an effect. It only reports that, and what to use.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn interrupt_after(_args: TokenStream, item: TokenStream) -> TokenStream {
+    node::expand_interrupt_after(item.into()).into()
 }
 
 /// Makes a program of a graph: a `main` with a command line and a server.

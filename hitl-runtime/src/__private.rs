@@ -23,7 +23,7 @@ pub mod conversion_traits {
     // Without names, so that they do not hide the user's types.
     pub use crate::node::conversion::{
         Dereferenced as _, DereferencedTwice as _, OtherValue as _, SameType as _, SignedValue as _,
-        Sliced as _, UnlikeField as _, UnlikeOutput as _, UnlikeSigned as _,
+        Sliced as _, UnlikeField as _, UnlikeOutput as _, UnlikeSigned as _, WholeOption as _,
     };
 }
 
@@ -100,6 +100,85 @@ pub trait OtherRoundTrip {
 impl<T> OtherRoundTrip for &RoundTrip<T> {
     fn check_round_trip(&self, _: &str, _: &dyn Any, _: &str) -> Result<(), FieldError> {
         Ok(())
+    }
+}
+
+/// The fields of an input, by which method resolution selects one of two methods `write`: that of [`KnownInput`] if serde
+/// knows their types, or else that of [`OtherInput`].
+#[derive(Debug)]
+pub struct InputCode<T>(pub T);
+
+/// The serialization of an input.
+pub trait KnownInput {
+    /// Serializes the input.
+    ///
+    /// # Errors
+    /// As the serializer.
+    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+}
+
+impl<T: serde::Serialize> KnownInput for InputCode<T> {
+    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// The serialization of an input with a type that serde does not know. `#[state]` reports it, so such a program does not
+/// compile.
+pub trait OtherInput {
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+}
+
+impl<T> OtherInput for &InputCode<T> {
+    fn write<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom(NOT_FIELD_TYPE))
+    }
+}
+
+const NOT_FIELD_TYPE: &str = "the input has a field of a type that is not `Serialize` and `Deserialize`";
+
+/// A marker for the type of an input's fields, by which method resolution selects one of two methods `read`: that of
+/// [`KnownInputType`] if serde knows their types, or else that of [`OtherInputType`].
+#[derive(Debug)]
+pub struct InputType<T>(PhantomData<fn() -> T>);
+
+impl<T> InputType<T> {
+    /// The marker of a type.
+    pub const MARKER: Self = Self(PhantomData);
+}
+
+/// The deserialization of an input.
+pub trait KnownInputType<T> {
+    /// Deserializes the input.
+    ///
+    /// # Errors
+    /// As the deserializer.
+    fn read<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error>;
+}
+
+impl<T: serde::de::DeserializeOwned> KnownInputType<T> for InputType<T> {
+    fn read<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error> {
+        T::deserialize(deserializer)
+    }
+}
+
+/// The deserialization of an input with a type that serde does not know. `#[state]` reports it, so such a program does
+/// not compile.
+pub trait OtherInputType<T> {
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    fn read<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error>;
+}
+
+impl<T> OtherInputType<T> for &InputType<T> {
+    fn read<'de, D: serde::Deserializer<'de>>(&self, _: D) -> Result<T, D::Error> {
+        Err(serde::de::Error::custom(NOT_FIELD_TYPE))
     }
 }
 

@@ -23,6 +23,7 @@ mod junctions;
 mod look_alikes;
 mod new_code;
 mod node_values;
+mod optional_fields;
 mod panics;
 mod refund_agent;
 mod reproposed;

@@ -6,10 +6,15 @@ use quote::{quote, quote_spanned};
 use syn::parse_quote;
 
 use super::parse::{Draft, Field, Shape, Variant};
-use crate::{diagnostics::Errors, spans};
+use crate::{diagnostics::Errors, spans, stand_in::Replaced};
 
 pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
-    let Draft { item, name, cfgs, names_serde, names_schemars, shape, .. } = draft;
+    let Draft { item, vis, name, cfgs, names_serde, names_schemars, shape, .. } = draft;
+    // A type that borrows is not a draft and has been reported; rustc would report it again for each field and use.
+    if draft.generics.lifetimes().next().is_some() {
+        let (cfgs, vis, name) = (cfgs.clone(), vis.clone(), name.clone());
+        return Replaced { cfgs, vis, name, generics: draft.generics.clone() }.stand_in(errors);
+    }
     let serde = (!names_serde).then(|| quote!(#[serde(crate = "::hitl::__private::serde")]));
     let schemars = (!names_schemars).then(|| quote!(#[schemars(crate = "::hitl::__private::schemars")]));
     let this = spans::hide_from_editors(name);
@@ -22,24 +27,6 @@ pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
         Shape::Struct(fields) => compare_struct(fields),
         Shape::Enum(variants) => compare_enum(variants),
     };
-    // A type that borrows is not a draft and has been reported; rustc would report it again for each field.
-    let borrows = draft.generics.lifetimes().next().is_some();
-    let implementation = (!borrows).then(|| {
-        quote! {
-            #(#cfgs)*
-            #[automatically_derived]
-            #[allow(deprecated, unreachable_patterns, unused_variables, clippy::all)]
-            impl #declared ::hitl::__private::Draft for #this #given #bounds {
-                fn same(
-                    &self,
-                    back: &Self,
-                    comparison: &mut ::hitl::__private::Comparison,
-                ) -> ::core::result::Result<(), ::std::string::String> {
-                    #same
-                }
-            }
-        }
-    });
     // After an error the type still gets its derives, so that its uses cause no further errors.
     quote! {
         #errors
@@ -52,7 +39,18 @@ pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
         #schemars
         #item
 
-        #implementation
+        #(#cfgs)*
+        #[automatically_derived]
+        #[allow(deprecated, unreachable_patterns, unused_variables, clippy::all)]
+        impl #declared ::hitl::__private::Draft for #this #given #bounds {
+            fn same(
+                &self,
+                back: &Self,
+                comparison: &mut ::hitl::__private::Comparison,
+            ) -> ::core::result::Result<(), ::std::string::String> {
+                #same
+            }
+        }
     }
 }
 

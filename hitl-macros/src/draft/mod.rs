@@ -3,11 +3,12 @@
 mod arguments;
 mod emit;
 mod parse;
+mod rules;
 mod skipped;
 
 use proc_macro2::TokenStream;
 
-use crate::diagnostics::Errors;
+use crate::{diagnostics::Errors, stand_in::Replaced};
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -18,9 +19,12 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             tokens
         }
         Err(error) => {
-            // The item is kept, even if it is not valid here, so that the rest of the file still resolves its name.
             errors.push(error);
-            quote::quote!(#item #errors)
+            match syn::parse2(item.clone()).ok().as_ref().and_then(Replaced::of) {
+                Some(replaced) => replaced.stand_in(&errors),
+                // The item is kept, so that the rest of the file still resolves its name.
+                None => quote::quote!(#item #errors),
+            }
         }
     }
 }

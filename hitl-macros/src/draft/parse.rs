@@ -2,10 +2,13 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
-use syn::{Attribute, Fields, GenericParam, Generics, Index, Item, Member, Meta, Path, Result, Token, Type};
+use syn::{
+    Attribute, Fields, GenericParam, Generics, Index, Item, Member, Meta, Path, Result, Token, Type,
+    Visibility,
+};
 use syn::{parse::Parser, punctuated::Punctuated};
 
-use super::{arguments, skipped};
+use super::{arguments, rules, skipped};
 use crate::{diagnostics::Errors, names};
 
 /// The traits that `#[draft]` derives.
@@ -15,6 +18,7 @@ const DERIVED: [&str; 3] = ["Serialize", "Deserialize", "JsonSchema"];
 pub(crate) struct Draft {
     /// The item as written, without `#[draft]` attributes and without the derives that `#[draft]` adds.
     pub(crate) item: TokenStream,
+    pub(crate) vis: Visibility,
     pub(crate) name: Ident,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) generics: Generics,
@@ -54,10 +58,11 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
     }
     match item {
         Item::Struct(mut item) => {
+            rules::check(&mut item.fields, rules::requires_rules(&item.attrs), errors);
             let attrs = attributes(&mut item.attrs, errors);
             let shape = Shape::Struct(fields(&mut item.fields, skipped::has_default(&item.attrs), errors));
             Ok(attrs.into_draft(
-                item.ident.clone(),
+                (item.vis.clone(), item.ident.clone()),
                 item.generics.clone(),
                 shape,
                 item.into_token_stream(),
@@ -65,6 +70,8 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
             ))
         }
         Item::Enum(mut item) => {
+            let required = rules::requires_rules(&item.attrs);
+            item.variants.iter_mut().for_each(|variant| rules::check(&mut variant.fields, required, errors));
             let attrs = attributes(&mut item.attrs, errors);
             let variants = item.variants.iter_mut().map(|variant| Variant {
                 name: variant.ident.clone(),
@@ -73,13 +80,20 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
             });
             let shape = Shape::Enum(variants.collect());
             Ok(attrs.into_draft(
-                item.ident.clone(),
+                (item.vis.clone(), item.ident.clone()),
                 item.generics.clone(),
                 shape,
                 item.into_token_stream(),
                 errors,
             ))
         }
+        Item::Union(item) => Err(syn::Error::new(
+            item.ident.span(),
+            format!(
+                "`{}` is a union, but a draft is a struct or an enum: its fields are shown and signed",
+                item.ident
+            ),
+        )),
         other => Err(syn::Error::new_spanned(
             other,
             "`#[draft]` applies to a struct or an enum: `#[draft] struct Refund { cents: u32 }`",
@@ -97,7 +111,7 @@ struct Attributes {
 impl Attributes {
     fn into_draft(
         self,
-        name: Ident,
+        (vis, name): (Visibility, Ident),
         generics: Generics,
         shape: Shape,
         item: TokenStream,
@@ -113,7 +127,7 @@ impl Attributes {
             );
         }
         let Self { cfgs, names_serde, names_schemars } = self;
-        Draft { item, name, cfgs, generics, names_serde, names_schemars, shape }
+        Draft { item, vis, name, cfgs, generics, names_serde, names_schemars, shape }
     }
 }
 
@@ -204,6 +218,7 @@ mod tests {
             #[serde(rename_all = "camelCase")]
             struct Refund {
                 #[garde(skip)] #[draft(foreign)] money: Money,
+                #[garde(skip)]
                 #[serde(default, skip_serializing_if = "Option::is_none")] note: Option<String>,
             }
         });

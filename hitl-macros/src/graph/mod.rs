@@ -11,28 +11,55 @@ mod regions;
 #[cfg(test)]
 mod tests;
 
-use proc_macro2::TokenStream;
-use syn::parse::Parser;
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{
+    Attribute, Generics, Visibility,
+    parse::{ParseStream, Parser},
+};
 
-use crate::{crate_path::CratePath, diagnostics::Errors};
+use crate::{crate_path::CratePath, diagnostics::Errors, stand_in::Replaced};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let parser = |input: syn::parse::ParseStream| {
-        let path = CratePath::parse(input)?;
-        Ok((parse::graph(input, &mut errors)?, path))
-    };
-    let (graph, path) = match parser.parse2(input) {
+    let head = |input: ParseStream| Ok((CratePath::parse(input)?, input.parse::<TokenStream>()?));
+    let (path, input) = match head.parse2(input) {
         Ok(parsed) => parsed,
+        Err(error) => return error.into_compile_error(),
+    };
+    let graph = match (|input: ParseStream| parse::graph(input, &mut errors)).parse2(input.clone()) {
+        Ok(graph) => graph,
         Err(error) => {
             errors.push(error);
-            return quote::quote!(#errors);
+            return path.apply(stand_ins(input, &errors));
         }
     };
     let model = read(&graph, &mut errors);
     let tokens = path.apply(emit::emit(&graph, &model, &mut errors));
     crate::diagnostics::print_expansion(&graph.name.to_string(), &tokens);
     tokens
+}
+
+/// Generates the types that stand in for those of a graph that cannot be parsed.
+fn stand_ins(input: TokenStream, errors: &Errors) -> TokenStream {
+    let head = |input: ParseStream| {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let head = (attrs, input.parse::<Visibility>()?, input.parse::<Ident>()?);
+        input.parse::<TokenStream>()?;
+        Ok(head)
+    };
+    let Ok((mut cfgs, vis, name)) = head.parse2(input) else { return quote!(#errors) };
+    cfgs.retain(|attr| attr.path().is_ident("cfg"));
+    let turn = format_ident!("{name}Turn");
+    let graph = Replaced { cfgs, vis, name, generics: Generics::default() };
+    let this = graph.stand_in(errors);
+    let Replaced { cfgs, vis, name, .. } = &graph;
+    quote! {
+        #this
+        #(#cfgs)*
+        #[allow(dead_code, missing_docs, unreachable_pub)]
+        #vis type #turn = <#name as ::hitl::__private::Graph>::Turn;
+    }
 }
 
 /// Builds and checks the model. Each step runs only if the one before found no errors, so that one mistake is one

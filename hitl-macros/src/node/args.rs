@@ -9,12 +9,17 @@ use syn::{
     token::Paren,
 };
 
+use super::name_list::{add_name, parse_list, parse_name, parse_names};
 use crate::{diagnostics::Errors, names};
 
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) state: Option<Path>,
     pub(crate) writes: Vec<Ident>,
+    /// `true` if `writes` names no field because of an error.
+    pub(crate) is_writes_invalid: bool,
+    /// `true` while the last argument was `writes`.
+    ends_in_writes: bool,
     pub(crate) effect: Option<Span>,
     pub(crate) idempotent: Option<Span>,
     pub(crate) low_risk: Option<Span>,
@@ -47,10 +52,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
     let mut args = Args::default();
     let parser = |input: ParseStream| {
         if input.is_empty() || (input.peek(Ident::peek_any) && input.peek2(Token![=])) {
-            errors.at(
-                input.span(),
-                "the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`",
-            );
+            args.state = misplaced_state(input, errors)?;
         } else {
             match input.call(Path::parse_mod_style) {
                 Ok(path) => {
@@ -58,10 +60,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
                     parse_comma(input, errors);
                 }
                 Err(_) => {
-                    errors.at(
-                        input.span(),
-                        "the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`",
-                    );
+                    errors.at(input.span(), STATE_FIRST);
                     skip_argument(input);
                 }
             }
@@ -75,6 +74,31 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
     args
 }
 
+const STATE_FIRST: &str =
+    "the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`";
+
+/// Reports that the first argument is not the type of the state. Returns the type if it is given as `state = Ticket`.
+fn misplaced_state(input: ParseStream, errors: &mut Errors) -> Result<Option<Path>> {
+    let ahead = input.fork();
+    if ahead.call(Ident::parse_any).is_ok_and(|word| word == "state") {
+        let word = input.call(Ident::parse_any)?;
+        input.parse::<Token![=]>()?;
+        if let Ok(path) = input.call(Path::parse_mod_style) {
+            errors.at(
+                word.span(),
+                format!(
+                    "the type of the state has no name before it: write `#[node({}, …)]`",
+                    names::text(&path)
+                ),
+            );
+            parse_comma(input, errors);
+            return Ok(Some(path));
+        }
+    }
+    errors.at(input.span(), STATE_FIRST);
+    Ok(None)
+}
+
 fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Errors) -> Result<()> {
     if word == "__interrupt" {
         let content;
@@ -83,10 +107,30 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
         each_argument(&content, errors, |word, input, errors| interrupt_arg(word, input, interrupt, errors));
         return Ok(());
     }
+    if !NODE.iter().any(|known| word == known) && (input.is_empty() || input.peek(Token![,])) {
+        // `writes = plan, notes`: a name without a value, right after the names of fields.
+        let is_state = args.state.is_none() && word.to_string().starts_with(char::is_uppercase);
+        if !is_state && args.ends_in_writes && names::near(&word.to_string(), NODE).is_none() {
+            let first = args.writes.first().map(names::plain).unwrap_or_default();
+            errors.at(
+                word.span(),
+                format!("several fields are written in parentheses: `writes = ({first}, {word})`"),
+            );
+            add_name(word.clone(), &mut args.writes, errors);
+            return Ok(());
+        }
+        // `writes = plan, Ticket`: the state, which is reported as not the first argument.
+        if is_state {
+            args.state = Some(word.clone().into());
+            return Ok(());
+        }
+    }
+    args.ends_in_writes = word == "writes";
     match known_argument(word, &NODE, "node", errors)? {
         "writes" => {
-            parse_equals(word, "plan", input)?;
-            parse_names(input, &mut args.writes, errors)
+            let done = parse_names(word, "plan", input, &mut args.writes, errors);
+            args.is_writes_invalid |= args.writes.is_empty();
+            done
         }
         "effect" => set_once(word, &mut args.effect, word.span(), errors),
         "idempotent" => set_once(word, &mut args.idempotent, word.span(), errors),
@@ -147,47 +191,22 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
             })?;
             set_once(word, &mut args.edit, edit.value, errors)
         }
-        "covers" => {
-            parse_equals(word, "(hold, wire)", input)?;
-            parse_names(input, &mut args.covers, errors)
-        }
-        "show" => {
-            parse_equals(word, "(iban)", input)?;
-            parse_names(input, &mut args.show, errors)
-        }
+        "covers" => parse_names(word, "(hold, wire)", input, &mut args.covers, errors),
+        "show" => parse_names(word, "(iban)", input, &mut args.show, errors),
         "unsigned" => {
             if !input.peek(Paren) {
                 let message =
                     "`unsigned` takes the fields that need no signature in parentheses: `unsigned(message)`";
                 return Err(syn::Error::new(word.span(), message));
             }
-            parse_names(input, &mut args.unsigned, errors)
+            parse_list(word, input, &mut args.unsigned, errors)
         }
         _ => {
             parse_equals(word, "draft", input)?;
-            let field = input.call(Ident::parse_any)?;
+            let field = parse_name(word, input, errors)?;
             set_once(word, &mut args.review, field, errors)
         }
     }
-}
-
-/// Parses `plan` or `(plan, notes)`.
-fn parse_names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Result<()> {
-    let mut add = |name: Ident| {
-        if names.iter().any(|earlier| names::plain(earlier) == names::plain(&name)) {
-            errors.at(name.span(), format!("`{}` is given twice", names::plain(&name)));
-        } else {
-            names.push(name);
-        }
-    };
-    if input.peek(Paren) {
-        let content;
-        parenthesized!(content in input);
-        content.parse_terminated(Ident::parse_any, Token![,])?.into_iter().for_each(add);
-    } else {
-        add(input.call(Ident::parse_any)?);
-    }
-    Ok(())
 }
 
 /// Calls `arg` on each `word …` of a list. After an error it continues behind the next comma.
@@ -350,8 +369,38 @@ mod tests {
 
     #[test]
     fn the_state_must_be_the_first_argument() {
-        for tokens in [quote!(), quote!(writes = plan), quote!("x")] {
-            assert_eq!(parsed(tokens).1.len(), 1);
+        for (tokens, has_state) in [
+            (quote!(), false),
+            (quote!(writes = plan), false),
+            (quote!("x"), false),
+            (quote!(state = Ticket, writes = plan), true),
+            (quote!(writes = plan, Ticket, effect), true),
+            (quote!(effect, Ticket), true),
+        ] {
+            let (args, errors) = parsed(tokens);
+            assert_eq!((errors.len(), args.state.is_some()), (1, has_state), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn names_in_another_form_are_one_error_and_are_parsed() {
+        for (tokens, words) in [
+            (quote!(Ticket, writes = "plan"), "write `plan` instead of `\"plan\"`"),
+            (quote!(Ticket, writes = [plan]), "in parentheses"),
+            (quote!(Ticket, writes(plan), effect), "`writes` needs a `=`"),
+            (quote!(Ticket, writes = ("plan")), "without quotes"),
+        ] {
+            let (args, errors) = parsed(tokens);
+            assert!(errors.len() == 1 && errors[0].contains(words), "{words}: {errors:?}");
+            assert_eq!(args.writes, ["plan"]);
+            assert!(!args.is_writes_invalid);
+        }
+        let (args, errors) = parsed(quote!(Ticket, writes = plan, notes, effect));
+        assert_eq!(errors, ["several fields are written in parentheses: `writes = (plan, notes)`"]);
+        assert!(args.writes.len() == 2 && args.effect.is_some());
+        for tokens in [quote!(Ticket, writes), quote!(Ticket, writes = 3), quote!(Ticket, writes = "a, b")] {
+            let (args, errors) = parsed(tokens);
+            assert!(args.is_writes_invalid && errors.len() == 1, "{errors:?}");
         }
     }
 

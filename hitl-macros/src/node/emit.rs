@@ -9,22 +9,35 @@ use super::{
     fields,
     model::{Node, Param, Role},
 };
-use crate::{diagnostics::Errors, names, spans};
+use crate::{diagnostics::Errors, names, spans, stand_in::Replaced};
 
 pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let function = &node.function;
     // After an error nothing calls the function; rustc must not warn about that as well.
     let allow_dead_code = (!errors.is_empty()).then(|| quote!(#[allow(dead_code)]));
-    let Some(state) = &node.args.state else {
-        return quote!(#errors #allow_dead_code #function);
-    };
     let cfgs: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     let (vis, ident) = (&function.vis, &function.sig.ident);
+    let Some(state) = &node.args.state else {
+        let replaced = Replaced {
+            cfgs: cfgs.into_iter().cloned().collect(),
+            vis: vis.clone(),
+            name: ident.clone(),
+            generics: Generics::default(),
+        };
+        let stand_in = replaced.stand_in(errors);
+        return quote!(#stand_in #allow_dead_code #function);
+    };
     let this = spans::hide_from_editors(ident);
     let generics = NodeGenerics::new(&function.sig.generics);
     let NodeGenerics { declared, stored, given, bounds, .. } = &generics;
 
-    let spec = spec(node);
+    let has_errors = !errors.is_empty();
+    // If what the node writes is unknown, its description is the first error, so that rustc proves no graph with it.
+    let (spec, errors) = if node.is_incomplete && !errors.is_empty() {
+        errors.split_first()
+    } else {
+        (spec(node), quote!(#errors))
+    };
     let signed =
         node.params.iter().find(|param| node.signed.as_ref().is_some_and(|(field, _)| *field == param.field));
     let reviewed = signed.map(|param| fields::reviewed(param, state));
@@ -32,20 +45,28 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
     let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
     let edits = Ident::new(if takes_edit { "CanEdit" } else { "NoEdit" }, Span::call_site());
-    let run = run(node, errors, &this, &generics);
+    let run = run(node, has_errors, &this, &generics);
     let unshown = node.unshown.iter().map(|(field, message)| {
         let unshown = unshown(state, field, message);
         quote!(#(#cfgs)* #unshown)
     });
 
+    // An editor shows them for the name of the node in a `graph!`.
+    let signature = format!("```rust,ignore\n{}\n```\n", names::text(&function.sig));
+    let docs = function.attrs.iter().filter(|attr| attr.path().is_ident("doc"));
+
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
         #errors
         #allow_dead_code
+        // A node is async, also if it awaits nothing.
+        #[allow(clippy::unused_async)]
         #function
 
         #(#cfgs)*
         #[doc(hidden)]
+        #[doc = #signature]
+        #(#docs)*
         #[allow(non_camel_case_types, dead_code, unreachable_pub, missing_debug_implementations)]
         #vis struct #ident <#(#declared),*> { #stored }
 
@@ -231,14 +252,14 @@ fn optional(value: Option<impl ToTokens>) -> TokenStream {
 }
 
 /// Generates the implementation of `Run`, which calls the function.
-fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> TokenStream {
+fn run(node: &Node, has_errors: bool, this: &Ident, generics: &NodeGenerics) -> TokenStream {
     let NodeGenerics { declared, given, predicates, .. } = generics;
     let deps = node.params.iter().filter_map(|param| match &param.role {
         Role::Deps(part) => Some(quote!(__D: ::hitl::__private::Provides<#part>,)),
         _ => None,
     });
     let args = Ident::new("args", Span::mixed_site());
-    let body = if errors.is_empty() && node.unshown.is_empty() {
+    let body = if !has_errors && node.unshown.is_empty() {
         call(node, given, &args)
     } else {
         quote!(::core::unreachable!())

@@ -20,6 +20,8 @@ pub(crate) struct Node {
     pub(crate) signed: Option<(String, Type)>,
     /// The parameters that the review does not show, with the message that holds if they are fields.
     pub(crate) unshown: Vec<(Ident, String)>,
+    /// `true` if the fields that the node writes are unknown because of an error.
+    pub(crate) is_incomplete: bool,
     /// `true` if a missing review, or a signature without an effect, is reported here, so that the graph need not
     /// report it again.
     pub(crate) is_reported_unsigned: bool,
@@ -82,11 +84,15 @@ impl Role {
 }
 
 impl Node {
-    pub(crate) fn new(function: Function, args: Args, errors: &mut Errors) -> Self {
+    pub(crate) fn new(mut function: Function, args: Args, errors: &mut Errors) -> Self {
         let name = names::plain(&function.sig.ident);
         check_signature(&function, &name, errors);
         let params = function.sig.inputs.iter().filter_map(|input| param(input, &name, errors)).collect();
+        // A `self` is reported, and rustc would report it again.
+        function.sig.inputs =
+            function.sig.inputs.into_iter().filter(|input| !matches!(input, FnArg::Receiver(_))).collect();
         let output = output_type(&function, &name, &args, errors);
+        let is_incomplete = args.is_writes_invalid || args.writes.is_empty() && returns_value(&function);
         let mut node = Self {
             function,
             name,
@@ -95,8 +101,10 @@ impl Node {
             output,
             signed: None,
             unshown: Vec::new(),
+            is_incomplete,
             is_reported_unsigned: false,
         };
+
         node.find_signed_field(errors);
         node.unshown = node.check_shown(errors);
         node.check_effect(errors);
@@ -546,9 +554,10 @@ fn output_type(function: &Function, name: &str, args: &Args, errors: &mut Errors
                 names::list(fields.iter().map(String::as_str))
             ),
         ),
-        (Type::Tuple(tuple), 0) if tuple.elems.is_empty() => {}
+        // Which fields it writes is unknown, and reported.
+        (_, 0) if args.is_writes_invalid => {}
         // `Result` without arguments is an alias that contains its type.
-        (_, 0) if type_argument(segment).is_some() => errors.on(
+        (_, 0) if returns_value(function) => errors.on(
             output,
             format!(
                 "node `{name}` returns `{}`, but has no `writes`: add `writes = field`, or return `Result<()>`",
@@ -558,6 +567,13 @@ fn output_type(function: &Function, name: &str, args: &Args, errors: &mut Errors
         _ => {}
     }
     Some(output.clone())
+}
+
+/// Returns whether the return type is a `Result<T>` with another `T` than `()`.
+fn returns_value(function: &Function) -> bool {
+    let ReturnType::Type(_, ty) = &function.sig.output else { return false };
+    let value = last_segment(ty).and_then(type_argument);
+    value.is_some_and(|ty| !matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty()))
 }
 
 impl Node {

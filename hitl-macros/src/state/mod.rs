@@ -1,6 +1,7 @@
 //! The attribute `#[state]`.
 
 mod args;
+mod borrowed;
 mod emit;
 mod parse;
 
@@ -16,10 +17,13 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             crate::diagnostics::print_expansion(&state.name.to_string(), &tokens);
             tokens
         }
-        Err(error) => {
-            // The item is kept, even if it is not valid here, so that the rest of the file still resolves its name.
-            errors.push(error);
-            quote::quote!(#item #errors)
+        Err(invalid) => {
+            errors.push(invalid.error);
+            match invalid.replaced {
+                Some(replaced) => emit::stand_ins(&replaced, &errors),
+                // The item is kept, so that the rest of the file still resolves its name.
+                None => quote::quote!(#item #errors),
+            }
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Parsing of a `#[state]` struct.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Attribute, Expr, Item, ItemStruct, Meta, Result, Type, Visibility};
+use quote::ToTokens;
+use syn::{Attribute, Expr, Item, ItemStruct, Meta, Type, Visibility};
 
-use super::args::{self, Args};
-use crate::{diagnostics::Errors, names};
+use super::{
+    args::{self, Args},
+    borrowed,
+};
+use crate::{diagnostics::Errors, names, stand_in::Replaced};
 
 /// The maximum number of fields: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
 const MAX_FIELDS: usize = 256;
@@ -24,8 +28,13 @@ pub(crate) struct State {
     pub(crate) version: u32,
     /// The migration from earlier versions.
     pub(crate) migrate: Option<Expr>,
-    /// `false` if the item is not a valid state. Then only the item itself is emitted.
-    pub(crate) is_valid: bool,
+}
+
+/// An item that is no state.
+pub(crate) struct Invalid {
+    pub(crate) error: syn::Error,
+    /// The parts of the item, if it is a type.
+    pub(crate) replaced: Option<Box<Replaced>>,
 }
 
 pub(crate) struct Field {
@@ -33,6 +42,8 @@ pub(crate) struct Field {
     pub(crate) text: String,
     pub(crate) vis: Visibility,
     pub(crate) docs: Vec<Attribute>,
+    /// Its `#[allow(…)]` attributes.
+    pub(crate) allows: Vec<Attribute>,
     pub(crate) ty: Type,
     pub(crate) input: bool,
     pub(crate) output: bool,
@@ -46,46 +57,21 @@ impl Field {
     }
 }
 
-pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<State> {
-    let mut item = match syn::parse2(item)? {
-        Item::Struct(item) => item,
-        other => {
-            return Err(syn::Error::new_spanned(
-                other,
-                "`#[state]` applies to a struct with named fields: `#[state] struct Ticket { message: String }`",
-            ));
-        }
-    };
+pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<State, Invalid> {
+    let item: Item = syn::parse2(item).map_err(|error| Invalid { error, replaced: None })?;
+    let replaced = Replaced::of(&item).map(Box::new);
+    let mut item = check_shape(item).map_err(|error| Invalid { error, replaced })?;
     let name = item.ident.clone();
     let Args { version, migrate } = args::parse(args, &name, errors);
-    let mut is_valid = true;
-    if !item.generics.params.is_empty() || item.generics.where_clause.is_some() {
-        is_valid = false;
-        errors.on(
-            &item.generics,
-            format!("state `{name}` is generic, but a state must be concrete: name the types of its fields"),
-        );
-    }
     let mut fields: Vec<Field> = Vec::new();
-    match &mut item.fields {
-        syn::Fields::Named(named) => {
-            for field in &mut named.named {
-                let Some(ident) = field.ident.clone() else { continue };
-                let field = parse_field(ident, field, errors);
-                if fields.iter().any(|earlier| earlier.text == field.text) {
-                    // rustc reports both places itself (E0124), so the struct is emitted unchanged.
-                    continue;
-                }
-                fields.push(field);
-            }
+    for field in &mut item.fields {
+        let Some(ident) = field.ident.clone() else { continue };
+        let field = parse_field(ident, field, errors);
+        if fields.iter().any(|earlier| earlier.text == field.text) {
+            // rustc reports both places itself (E0124), so the struct is emitted unchanged.
+            continue;
         }
-        _ => {
-            is_valid = false;
-            errors.on(
-                &item.ident,
-                format!("state `{name}` has no named fields: write `struct {name} {{ message: String }}`"),
-            );
-        }
+        fields.push(field);
     }
     if let Some(one_too_many) = fields.get(MAX_FIELDS) {
         errors.on(
@@ -98,14 +84,77 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         fields.truncate(MAX_FIELDS);
     }
     let cfgs = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
-    Ok(State { name, vis: item.vis.clone(), cfgs, item, fields, version, migrate, is_valid })
+    Ok(State { name, vis: item.vis.clone(), cfgs, item, fields, version, migrate })
+}
+
+/// Returns the struct if a state can have its form: named fields that own their data, and no parameters.
+fn check_shape(item: Item) -> syn::Result<ItemStruct> {
+    let wrong = |name: &Ident, what: &str| {
+        syn::Error::new(
+            name.span(),
+            format!(
+                "state `{name}` is {what}, but a state has named fields, which nodes read and write: write `struct {name} {{ message: String }}`"
+            ),
+        )
+    };
+    let item = match item {
+        Item::Struct(item) => item,
+        Item::Enum(item) => return Err(wrong(&item.ident, "an enum")),
+        Item::Union(item) => return Err(wrong(&item.ident, "a union")),
+        other => {
+            return Err(syn::Error::new_spanned(
+                other,
+                "`#[state]` applies to a struct with named fields: `#[state] struct Ticket { message: String }`",
+            ));
+        }
+    };
+    let name = &item.ident;
+    match &item.fields {
+        syn::Fields::Named(_) => {}
+        syn::Fields::Unnamed(_) => return Err(wrong(name, "a tuple struct")),
+        syn::Fields::Unit => return Err(wrong(name, "a unit struct")),
+    }
+    let mut errors: Option<syn::Error> = None;
+    let mut push = |error| match &mut errors {
+        Some(all) => syn::Error::combine(all, error),
+        none => *none = Some(error),
+    };
+    let is_generic = !item.generics.params.is_empty();
+    if is_generic || item.generics.where_clause.is_some() {
+        push(syn::Error::new_spanned(
+            if is_generic {
+                item.generics.to_token_stream()
+            } else {
+                item.generics.where_clause.to_token_stream()
+            },
+            format!("state `{name}` is generic, but a state must be concrete: name the types of its fields"),
+        ));
+    }
+    for field in item.fields.iter().filter(|_| !is_generic) {
+        if let Some(owned) = borrowed::owned(&field.ty) {
+            let field_name = field.ident.as_ref().map(names::plain).unwrap_or_default();
+            push(syn::Error::new_spanned(
+                &field.ty,
+                format!(
+                    "field `{field_name}` borrows, but the values of a state are read from the journal and must own their data: write `{field_name}: {owned}`"
+                ),
+            ));
+        }
+    }
+    errors.map_or(Ok(item), Err)
+}
+
+/// Returns the attributes of a field with one name.
+fn attributes(field: &syn::Field, name: &str) -> Vec<Attribute> {
+    field.attrs.iter().filter(|attr| attr.path().is_ident(name)).cloned().collect()
 }
 
 fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Field {
     let mut out = Field {
         text: names::plain(&name),
         vis: field.vis.clone(),
-        docs: field.attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect(),
+        docs: attributes(field, "doc"),
+        allows: attributes(field, "allow"),
         ty: field.ty.clone(),
         input: false,
         output: false,
@@ -176,7 +225,7 @@ mod tests {
 
     fn parsed(item: TokenStream) -> (State, Vec<String>) {
         let mut errors = Errors::default();
-        let state = parse(TokenStream::new(), item, &mut errors).unwrap();
+        let state = parse(TokenStream::new(), item, &mut errors).ok().unwrap();
         (state, errors.messages())
     }
 
@@ -212,28 +261,90 @@ mod tests {
     #[test]
     fn every_error_is_reported() {
         let (_, errors) = parsed(quote! {
-            struct Ticket<T> {
-                #[input(x)] a: T,
+            struct Ticket {
+                #[input(x)] a: u8,
                 #[output] #[output] b: u8,
                 #[reduce] c: u8,
                 #[cfg(test)] d: u8,
             }
         });
-        assert_eq!(errors.len(), 5, "{errors:#?}");
-        let (state, errors) = parsed(quote!(
-            struct Ticket(u8);
-        ));
-        assert!(!state.is_valid);
-        assert!(errors[0].contains("no named fields"), "{errors:?}");
+        assert_eq!(errors.len(), 4, "{errors:#?}");
+    }
+
+    #[test]
+    fn an_item_of_another_form_is_one_error() {
+        for (item, words) in [
+            (
+                quote!(
+                    struct Ticket(u8);
+                ),
+                "is a tuple struct",
+            ),
+            (
+                quote!(
+                    struct Ticket;
+                ),
+                "is a unit struct",
+            ),
+            (
+                quote!(
+                    enum Ticket {
+                        A,
+                    }
+                ),
+                "is an enum",
+            ),
+            (quote!(union Ticket { a: u8 }), "is a union"),
+            (
+                quote!(
+                    struct Ticket<T> {
+                        a: T,
+                    }
+                ),
+                "is generic",
+            ),
+            (
+                quote!(
+                    struct Ticket<'a> {
+                        a: &'a str,
+                    }
+                ),
+                "is generic",
+            ),
+            (
+                quote!(
+                    struct Ticket {
+                        a: &'static str,
+                    }
+                ),
+                "write `a: String`",
+            ),
+            (
+                quote!(
+                    struct Ticket {
+                        a: Vec<&[u8]>,
+                    }
+                ),
+                "write `a: Vec<Vec<u8>>`",
+            ),
+        ] {
+            let invalid = parse(TokenStream::new(), item, &mut Errors::default()).err().unwrap();
+            let messages: Vec<_> = invalid.error.into_iter().map(|error| error.to_string()).collect();
+            assert!(messages.len() == 1 && messages[0].contains(words), "{words}: {messages:?}");
+            assert!(invalid.replaced.is_some());
+        }
         assert!(
             parse(
                 TokenStream::new(),
                 quote!(
-                    enum E {}
+                    fn f() {}
                 ),
                 &mut Errors::default()
             )
-            .is_err()
+            .err()
+            .unwrap()
+            .replaced
+            .is_none()
         );
     }
 

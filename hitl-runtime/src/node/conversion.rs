@@ -126,6 +126,34 @@ impl<'a, F, P: ?Sized> UnlikeField<'a, F, P> for Conversion<'a, F, P, Taken> {
     }
 }
 
+/// A parameter of type `Option<F>` for a field of type `F`: the wrong form for a field that may be unwritten.
+pub trait WholeOption<'a, F> {
+    /// Is reported by rustc.
+    fn convert(&self) -> &'a Option<F>
+    where
+        F: TakenAsOption;
+    /// Is reported by rustc.
+    fn same(&self) -> &'a Option<F>
+    where
+        F: TakenAsOption;
+}
+
+impl<'a, F> WholeOption<'a, F> for &Conversion<'a, F, Option<F>, Taken> {
+    fn convert(&self) -> &'a Option<F>
+    where
+        F: TakenAsOption,
+    {
+        self.value.taken_as_option()
+    }
+
+    fn same(&self) -> &'a Option<F>
+    where
+        F: TakenAsOption,
+    {
+        self.value.taken_as_option()
+    }
+}
+
 /// A returned value of a type that does not fit the field.
 pub trait UnlikeOutput<'a, F, P: ?Sized> {
     /// Is reported by rustc.
@@ -152,6 +180,16 @@ impl<'a, F, P> UnlikeOutput<'a, F, P> for Conversion<'a, F, P, Written> {
 pub trait TakenAs<P: ?Sized> {
     #[doc(hidden)]
     fn taken(&self) -> &P;
+}
+
+/// A field that a parameter of type `Option<Self>` can take. No type implements it.
+#[diagnostic::on_unimplemented(
+    message = "the node takes a field of type `{Self}` as `Option<{Self}>`: take `Option<&{Self}>` if the field may be unwritten, or `&{Self}` if it is written on every path",
+    label = "this field of the state is of type `{Self}`, and no `Option`"
+)]
+pub trait TakenAsOption: Sized {
+    #[doc(hidden)]
+    fn taken_as_option(&self) -> &Option<Self>;
 }
 
 /// A returned value that a field of type `P` can keep. No type implements it.

@@ -26,9 +26,9 @@ use crate::{
 
 /// A node: a function with the `#[node]` attribute.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a node",
-    label = "not a node",
-    note = "put `#[hitl::node(State, writes = field)]` on the function"
+    message = "`{Self}` is not a node: a graph is made of functions with `#[hitl::node(State, writes = field)]`",
+    label = "a type, and not a node",
+    note = "another graph cannot be a node of this one: name its nodes here"
 )]
 pub trait Node: SealedNode + 'static {
     /// The state it reads and writes.
@@ -44,15 +44,28 @@ pub trait Node: SealedNode + 'static {
 }
 
 /// A node that can run with the dependencies `D`.
+// A node implements it if the dependencies provide what it takes, or rustc reports `Provides`. So a type that lacks it is
+// no node.
 #[diagnostic::on_unimplemented(
-    message = "node `{Self}` cannot run on the dependencies `{D}`",
-    label = "wants `Deps<…>` of a type that `{D}` does not provide",
-    note = "a graph's second type parameter is what its nodes get as `Deps<…>`; implement `hitl::Provides` for a part of it"
+    message = "`{Self}` is not a node: a graph is made of functions with `#[hitl::node(State, writes = field)]`",
+    label = "a type, and not a node",
+    note = "another graph cannot be a node of this one: name its nodes here"
 )]
 pub trait Run<D>: Node {
     /// Reads the parameters from the state, calls the function, and encodes the fields that it wrote.
     fn run<'a>(args: Args<'a, Self::State, D>) -> NodeFuture<'a>;
 }
+
+/// A node of the state `S`.
+#[diagnostic::on_unimplemented(
+    message = "node `{Self}` belongs to another state than `{S}`: a graph has one state, and all of its nodes are of that state",
+    label = "not a node of state `{S}`",
+    note = "write `#[node({S}, …)]` on the node, or give the graph the state of the node"
+)]
+pub trait NodeOf<S> {}
+
+#[diagnostic::do_not_recommend]
+impl<N: Node<State = S>, S> NodeOf<S> for N {}
 
 /// The future of one node call.
 pub type NodeFuture<'a> = BoxFuture<'a, Result<Writes, NodeError>>;

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{ErasedArgs, Node, NodeFuture, Run, Writes};
+use super::{ErasedArgs, Node, NodeFuture, NodeOf, Run, Writes};
 use crate::{
     graph::{GraphSpec, NodeSpec},
     journal::Values,
@@ -31,11 +31,11 @@ impl<S: State, D: Send + Sync + 'static> NodeEntry<S, D> {
     #[track_caller]
     pub const fn table<N>(name: &'static str, _node: PhantomData<N>) -> NodeTable
     where
-        N: Node<State = S> + Run<D>,
+        N: Node + NodeOf<S> + Run<D>,
     {
         let mut spec = N::SPEC;
         spec.name = name;
-        NodeTable { spec, reviewed: N::REVIEWED, run: run::<N, S, D> }
+        NodeTable { spec, reviewed: N::REVIEWED, run: run::<N, D> }
     }
 
     /// Creates the table of a junction.
@@ -49,11 +49,8 @@ fn write_nothing(_: ErasedArgs<'_>) -> NodeFuture<'_> {
     Box::pin(std::future::ready(Ok(Writes::default())))
 }
 
-fn run<N, S: State, D: Send + Sync + 'static>(args: ErasedArgs<'_>) -> NodeFuture<'_>
-where
-    N: Node<State = S> + Run<D>,
-{
-    match args.typed::<S, D>() {
+fn run<N: Run<D>, D: Send + Sync + 'static>(args: ErasedArgs<'_>) -> NodeFuture<'_> {
+    match args.typed::<N::State, D>() {
         Ok(args) => N::run(args),
         Err(error) => Box::pin(std::future::ready(Err(error))),
     }

@@ -18,9 +18,10 @@ use crate::{
 /// A type with garde's `#[derive(Validate)]`. Its invariants are checked when a node returns it, when an operator edits
 /// it and when a store loads it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is signed by a person, so it must derive `Validate`",
+    message = "`{Self}` is signed by a person, so it must be a draft that derives `Validate`",
     label = "`{Self}` has no checked invariants",
-    note = "add `#[derive(garde::Validate)]` to `{Self}`, and a rule or `#[garde(skip)]` to each of its fields",
+    note = "if the type is yours, add `#[derive(garde::Validate)]` to `{Self}`, and a rule or `#[garde(skip)]` to each of its fields",
+    note = "if it is not yours, as `String` is not, let a person sign a `#[draft]` of yours with a field of type `{Self}`",
     note = "if it derives `Validate` already, the derive has failed: another error says at which field",
     note = "its invariants are checked when a node returns it, when an operator edits it and when a store loads it"
 )]

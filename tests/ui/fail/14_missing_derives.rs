@@ -22,7 +22,7 @@ pub struct Mail {
 #[interrupt_before]
 #[node(Mail, effect)]
 async fn send(letter: &Approved<Letter>) -> Result<()> {
-//                              ^^^^^^ `Letter` is signed by a person, so it must derive `Validate`
+//                              ^^^^^^ `Letter` is signed by a person, so it must be a draft that derives `Validate`
 //  | add `#[derive(garde::Validate)]` to `Letter`
     Ok(())
 }
@@ -40,8 +40,9 @@ async fn bill(invoice: &Approved<Invoice>) -> Result<()> {
 pub struct Payment {
     #[garde(skip)]
     cents: u32,
+    #[garde(wellformed)]
+//          ^^^^^^^^^^ unrecognized validation rule
     iban: String,
-//        ^^^^^^ field has no validation, use `#[garde(skip)]` if this is intentional
 }
 
 #[state]
@@ -52,7 +53,7 @@ pub struct Transfer {
 #[interrupt_before]
 #[node(Transfer, effect)]
 async fn pay(payment: &Approved<Payment>) -> Result<()> {
-//                              ^^^^^^^ `Payment` is signed by a person, so it must derive `Validate`
+//                              ^^^^^^^ `Payment` is signed by a person, so it must be a draft that derives `Validate`
 //  | if it derives `Validate` already, the derive has failed: another error says at which field
     Ok(())
 }

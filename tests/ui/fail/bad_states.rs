@@ -4,16 +4,6 @@ mod fixture;
 use fixture::*;
 
 #[state]
-pub struct Tuple(String);
-//         ^^^^^ state `Tuple` has no named fields: write `struct Tuple { message: String }`
-
-#[state]
-pub struct Generic<T> {
-//                ^^^ state `Generic` is generic, but a state must be concrete: name the types of its fields
-    value: T,
-}
-
-#[state]
 pub struct Reduced {
     #[reduce]
 //    ^^^^^^ field `notes` needs a function that merges the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`
