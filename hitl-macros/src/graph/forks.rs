@@ -7,7 +7,7 @@ use super::{
     model::{Branch, Fork, Kind, Model, Point},
     parse::{Each, Step},
 };
-use crate::{diagnostics::Errors, names, spans};
+use crate::{diagnostics::Errors, spans};
 
 impl<'a> Model<'a> {
     pub(super) fn add_fork(
@@ -111,15 +111,6 @@ impl<'a> Model<'a> {
             }
             (Tail::At(Point::Node(last), _), _) => self.forks[fork].branches[branch].end = Some(last),
             _ => {}
-        }
-    }
-
-    /// Returns the name of the junction where an inner fork joins at the end of a branch.
-    pub(super) fn join_name(&self, fork: usize) -> String {
-        let fork = &self.forks[fork];
-        match fork.each {
-            Some(each) => format!("join of each {}", names::plain(&each.item)),
-            None => format!("join after {}", self.point_name(fork.from)),
         }
     }
 

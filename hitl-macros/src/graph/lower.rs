@@ -6,7 +6,6 @@ use syn::{Expr, Path};
 use super::{
     model::{Edge, Kind, Model, Node, Point, Route, Verdicts},
     parse::{Graph, Match, Statement, Step},
-    regions,
 };
 use crate::{
     diagnostics::{Errors, on_line},
@@ -173,107 +172,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Returns the point before a fork, a `for` or a `match`: the node before it, or else a junction. Reports an error
-    /// after a verdict, whose payload a junction would not pass on.
-    fn point_before(
-        &mut self,
-        tail: Tail,
-        step: &Step,
-        branch: Option<(usize, usize)>,
-        errors: &mut Errors,
-    ) -> Option<Point> {
-        match tail {
-            Tail::At(point, Kind::Next) => Some(point),
-            Tail::At(_, kind) if kind.is_verdict() => {
-                let what = match step {
-                    Step::Match(_) => "a `match`",
-                    Step::Each(_) => "a `for`",
-                    _ => "a fork",
-                };
-                errors.at(
-                    step.span(),
-                    format!("{what} cannot follow a verdict directly: begin the edge with a node"),
-                );
-                None
-            }
-            Tail::At(..) | Tail::Fork(_) => {
-                Some(self.add_junction(tail, &junction_name(step), step.span(), branch, errors))
-            }
-            Tail::Done => None,
-        }
-    }
-
-    /// Adds a junction at the end of a chain.
-    pub(super) fn add_junction(
-        &mut self,
-        tail: Tail,
-        name: &str,
-        span: Span,
-        branch: Option<(usize, usize)>,
-        errors: &mut Errors,
-    ) -> Point {
-        // Nodes have no spaces in their names, so only another junction can have this one.
-        let others = self.nodes.iter().filter(|node| node.junction.is_some() && node.mentions.is_empty());
-        let same =
-            others.filter(|node| node.name == name || node.name.starts_with(&format!("{name} #"))).count();
-        let name = if same == 0 { name.to_owned() } else { format!("{name} #{}", same + 1) };
-        let number = self.nodes.len();
-        self.nodes.push(Node { name, mentions: Vec::new(), junction: Some(span) });
-        self.add_written(number, branch);
-        self.add_edges(tail, Point::Node(number), span, errors);
-        Point::Node(number)
-    }
-
-    /// Records an edge to the join of the fork that the end of the chain runs in.
-    fn add_continue(&mut self, tail: Tail, span: Span, branch: Option<(usize, usize)>, errors: &mut Errors) {
-        let (from, kind) = match tail {
-            Tail::At(from, kind) => (from, kind),
-            Tail::Fork(inner) => {
-                let (name, span) = (self.join_name(inner), self.forks[inner].span);
-                (self.add_junction(tail, &name, span, branch, errors), Kind::Next)
-            }
-            Tail::Done => return,
-        };
-        if kind == Kind::Next {
-            self.set_exit(from, kind, Point::End, span, errors);
-        }
-        self.continues.push((from, kind, span));
-    }
-
-    /// Turns each `continue` into an edge. An edge to the join of an inner fork may be the only way to a later
-    /// `continue` in the outer one, so this repeats as long as it finds another edge.
-    fn resolve_continues(&mut self, errors: &mut Errors) {
-        loop {
-            let leaving = self.outgoing_edges();
-            let mut rest = Vec::new();
-            let mut found = Vec::new();
-            for (from, kind, span) in std::mem::take(&mut self.continues) {
-                let fork = match from {
-                    Point::Node(node) => regions::innermost(self, &leaving, node),
-                    Point::Start | Point::End => None,
-                };
-                match fork {
-                    Some(fork) => found.push(Edge { from, to: fork.join, kind, joins: None, span }),
-                    None => rest.push((from, kind, span)),
-                }
-            }
-            if found.is_empty() {
-                for (from, _, span) in rest {
-                    let from = self.point_name(from);
-                    errors.at(
-                        span,
-                        format!("`continue` ends a branch or an item of a `for`, but `{from}` runs in neither: name the node that runs next, or write `end`"),
-                    );
-                }
-                return;
-            }
-            self.edges.extend(found);
-            self.continues = rest;
-        }
-    }
-
     /// Records that a node is written in a branch.
-    fn add_written(&mut self, node: usize, branch: Option<(usize, usize)>) {
+    pub(super) fn add_written(&mut self, node: usize, branch: Option<(usize, usize)>) {
         let Some((fork, branch)) = branch else { return };
         let written = &mut self.forks[fork].branches[branch].written;
         if !written.contains(&node) {
@@ -282,7 +182,7 @@ impl<'a> Model<'a> {
     }
 
     /// Adds the edges from the end of a chain to a point.
-    fn add_edges(&mut self, tail: Tail, to: Point, span: Span, errors: &mut Errors) {
+    pub(super) fn add_edges(&mut self, tail: Tail, to: Point, span: Span, errors: &mut Errors) {
         match tail {
             Tail::At(from, kind) => {
                 if kind == Kind::Next {
@@ -461,26 +361,8 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Returns the name of the junction before a step.
-fn junction_name(step: &Step) -> String {
-    match step {
-        Step::Match(found) => {
-            let field = leftmost_name(&found.scrutinee).map(|field| names::plain(&field));
-            format!("match {}", field.unwrap_or_default())
-        }
-        Step::Each(each) => format!("for {}", names::plain(&each.item)),
-        Step::Fork(_, branches) => {
-            let first = branches.first().and_then(|branch| branch.first()).map(junction_name);
-            format!("fork into {}", first.unwrap_or_default())
-        }
-        Step::Node(path) => names::last(path).map(names::plain).unwrap_or_default(),
-        Step::Start(word) | Step::End(word) => word.to_string(),
-        Step::Continue(_) => "continue".to_owned(),
-    }
-}
-
 /// Returns the field that an expression reads: its leftmost name.
-fn leftmost_name(expr: &Expr) -> Option<Ident> {
+pub(super) fn leftmost_name(expr: &Expr) -> Option<Ident> {
     match expr {
         Expr::Path(path) => path.path.get_ident().cloned(),
         Expr::Field(field) => leftmost_name(&field.base),

@@ -3,6 +3,7 @@
 mod check;
 mod emit;
 mod forks;
+mod junctions;
 mod lower;
 mod model;
 mod parse;
