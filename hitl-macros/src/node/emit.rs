@@ -51,9 +51,11 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
         quote!(#(#cfgs)* #unshown)
     });
 
-    // An editor shows them for the name of the node in a `graph!`.
-    let signature = format!("```rust,ignore\n{}\n```\n", names::text(&function.sig));
-    let docs = function.attrs.iter().filter(|attr| attr.path().is_ident("doc"));
+    // An editor shows them for the name of the node in a `graph!`. rustdoc does not see them, or it would test their
+    // examples twice.
+    let signature = format!("```rust\n{}\n```\n", names::text(&function.sig));
+    let docs = function.attrs.iter().filter(|attr| attr.path().is_ident("doc")).map(|attr| &attr.meta);
+    let docs = quote!(#[cfg_attr(not(any(doc, doctest)), doc = #signature, #(#docs),*)]);
 
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
@@ -65,8 +67,7 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
 
         #(#cfgs)*
         #[doc(hidden)]
-        #[doc = #signature]
-        #(#docs)*
+        #docs
         #[allow(non_camel_case_types, dead_code, unreachable_pub, missing_debug_implementations)]
         #vis struct #ident <#(#declared),*> { #stored }
 
