@@ -51,9 +51,11 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
         quote!(#(#cfgs)* #unshown)
     });
 
-    // An editor shows them for the name of the node in a `graph!`.
-    let signature = format!("```rust,ignore\n{}\n```\n", names::text(&function.sig));
-    let docs = function.attrs.iter().filter(|attr| attr.path().is_ident("doc"));
+    // An editor shows them for the name of the node in a `graph!`. rustdoc does not see them, or it would test their
+    // examples twice.
+    let signature = format!("```rust\n{}\n```\n", signature(&names::text(&function.sig)));
+    let docs = function.attrs.iter().filter(|attr| attr.path().is_ident("doc")).map(|attr| &attr.meta);
+    let docs = quote!(#[cfg_attr(not(any(doc, doctest)), doc = #signature, #(#docs),*)]);
 
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
@@ -65,8 +67,7 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
 
         #(#cfgs)*
         #[doc(hidden)]
-        #[doc = #signature]
-        #(#docs)*
+        #docs
         #[allow(non_camel_case_types, dead_code, unreachable_pub, missing_debug_implementations)]
         #vis struct #ident <#(#declared),*> { #stored }
 
@@ -89,6 +90,20 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
 
         #(#unshown)*
     }
+}
+
+/// Returns the text of a signature with a space after each colon that is not of a path.
+fn signature(text: &str) -> String {
+    let mut out = String::new();
+    let (mut before, mut signs) = (' ', text.chars().peekable());
+    while let Some(sign) = signs.next() {
+        out.push(sign);
+        if sign == ':' && before != ':' && signs.peek().is_some_and(|next| !matches!(next, ':' | ' ')) {
+            out.push(' ');
+        }
+        before = sign;
+    }
+    out
 }
 
 /// Generates the error for a parameter that the review does not show. It is a panic in a constant that also takes the
@@ -376,5 +391,22 @@ fn context_value(param: &Param, args: &Ident, bindings: &mut TokenStream) -> Tok
         Role::Question { required: false } => quote!(::hitl::__private::Args::question(&#args)),
         // Fields are handled by `bind_field`.
         _ => quote_spanned!(at=> ::hitl::__private::Args::cx(&#args)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    #[test]
+    fn a_signature_is_printed_as_written() {
+        let tokens =
+            quote!(async fn plan<M: Model>(notes: Option<&[String]>, to: std::path::PathBuf) -> Result<()>);
+        assert_eq!(
+            signature(&names::text(tokens)),
+            "async fn plan<M: Model>(notes: Option<&[String]>, to: std::path::PathBuf) -> Result<()>"
+        );
     }
 }
