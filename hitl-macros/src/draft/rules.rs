@@ -61,12 +61,14 @@ pub(super) fn requires_rules(attrs: &[Attribute]) -> bool {
 
 /// Reports a field without a rule, a misspelt rule, and a rule that does not fit the type of its field.
 pub(super) fn check(fields: &mut Fields, required: bool, errors: &mut Errors) {
+    // Without any rule, `Validate` may be the derive of another crate. If it is that of garde, garde reports each field.
+    let is_garde = |field: &syn::Field| field.attrs.iter().any(|attr| attr.path().is_ident("garde"));
+    let required = required && fields.iter().any(is_garde);
     for (number, field) in fields.iter_mut().enumerate() {
         let name = field.ident.as_ref().map_or_else(|| number.to_string(), names::plain);
         let mut has_rule = false;
         for attr in &mut field.attrs {
-            // The attribute of another crate that also has a `Validate`.
-            has_rule |= attr.path().is_ident("garde") || attr.path().is_ident("validate");
+            has_rule |= attr.path().is_ident("garde");
             // A conditional attribute may be a rule.
             has_rule |= attr.path().is_ident("cfg_attr");
             for rule in arguments_of(attr, "garde") {
@@ -246,6 +248,17 @@ mod tests {
                 #[derive(validator::Validate)]
                 struct A {
                     a: u8,
+                }
+            )),
+            none
+        );
+        assert_eq!(
+            messages(parse_quote!(
+                #[derive(Validate)]
+                struct A {
+                    #[validate(range(min = 1))]
+                    a: u8,
+                    b: u8,
                 }
             )),
             none
