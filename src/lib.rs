@@ -571,7 +571,9 @@ pub use hitl_macros::interrupt_after;
 /// ```
 ///
 /// A `match`, a `for` or a fork may also begin an arm or a branch, and follow a fork or a `for`, where its parts join.
-/// `continue` ends a branch, or an item of a `for`, early: it leads to the join.
+/// `continue` ends a branch, or an item of a `for`, early: it leads to the join. A thread may wait at such a place, for
+/// example for the other branches: the journal then has a name like `match:risk:pay`, of the word, its field and the first
+/// node after it. Where these may change while threads wait, put a node.
 ///
 /// ```
 /// use hitl::prelude::*;

@@ -103,7 +103,7 @@ impl<T> OtherRoundTrip for &RoundTrip<T> {
     }
 }
 
-/// The fields of an input, by which method resolution selects one of two methods `write`: that of [`KnownInput`] if serde
+/// The fields of an input, by which method resolution selects one of two methods `write_input`: that of [`KnownInput`] if serde
 /// knows their types, or else that of [`OtherInput`].
 #[derive(Debug)]
 pub struct InputCode<T>(pub T);
@@ -114,11 +114,11 @@ pub trait KnownInput {
     ///
     /// # Errors
     /// As the serializer.
-    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn write_input<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 impl<T: serde::Serialize> KnownInput for InputCode<T> {
-    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn write_input<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
 }
@@ -130,18 +130,18 @@ pub trait OtherInput {
     ///
     /// # Errors
     /// Always.
-    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn write_input<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 impl<T> OtherInput for &InputCode<T> {
-    fn write<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+    fn write_input<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
         Err(serde::ser::Error::custom(NOT_FIELD_TYPE))
     }
 }
 
 const NOT_FIELD_TYPE: &str = "the input has a field of a type that is not `Serialize` and `Deserialize`";
 
-/// A marker for the type of an input's fields, by which method resolution selects one of two methods `read`: that of
+/// A marker for the type of an input's fields, by which method resolution selects one of two methods `read_input`: that of
 /// [`KnownInputType`] if serde knows their types, or else that of [`OtherInputType`].
 #[derive(Debug)]
 pub struct InputType<T>(PhantomData<fn() -> T>);
@@ -157,11 +157,11 @@ pub trait KnownInputType<T> {
     ///
     /// # Errors
     /// As the deserializer.
-    fn read<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error>;
+    fn read_input<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error>;
 }
 
 impl<T: serde::de::DeserializeOwned> KnownInputType<T> for InputType<T> {
-    fn read<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error> {
+    fn read_input<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error> {
         T::deserialize(deserializer)
     }
 }
@@ -173,11 +173,11 @@ pub trait OtherInputType<T> {
     ///
     /// # Errors
     /// Always.
-    fn read<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error>;
+    fn read_input<'de, D: serde::Deserializer<'de>>(&self, deserializer: D) -> Result<T, D::Error>;
 }
 
 impl<T> OtherInputType<T> for &InputType<T> {
-    fn read<'de, D: serde::Deserializer<'de>>(&self, _: D) -> Result<T, D::Error> {
+    fn read_input<'de, D: serde::Deserializer<'de>>(&self, _: D) -> Result<T, D::Error> {
         Err(serde::de::Error::custom(NOT_FIELD_TYPE))
     }
 }

@@ -8,6 +8,7 @@ pub use crate::{
     journal::Fold,
     json::exact,
     review::schema::Schema,
+    telemetry::plain,
     user_code::panic_message,
 };
 

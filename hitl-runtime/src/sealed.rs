@@ -1,8 +1,8 @@
 //! The traits that seal the traits of declarations: `Graph`, `State` and `Node`.
 //!
 //! A graph's description is its proof, so only the macro that has proved it may implement `Graph`. The code that a macro
-//! generates names these traits through `__private`. They are not public API, and an implementation by hand voids the
-//! proof.
+//! generates names these traits through `__private`, which has an alias where it evaluates the expressions of a user.
+//! Neither is public API, and an implementation by hand voids the proof.
 
 /// Seals [`Graph`](crate::agent::Graph).
 #[diagnostic::on_unimplemented(

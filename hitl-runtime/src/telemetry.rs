@@ -12,7 +12,7 @@ use crate::unicode::{escape_hidden, is_hidden};
 ///
 /// Pass it to `tracing` as a string and not with `%`: a subscriber that writes text then puts it in quotation marks, so
 /// that no name can pass for another field or another line.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+pub fn plain(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_hidden) { Cow::Owned(escape_hidden(text)) } else { Cow::Borrowed(text) }
 }
 

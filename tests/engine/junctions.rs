@@ -73,6 +73,11 @@ async fn count(log: &[String]) -> Result<Vec<String>> {
 }
 
 #[node(Day, writes = log)]
+async fn open() -> Result<Vec<String>> {
+    Ok(vec!["open".into()])
+}
+
+#[node(Day, writes = log)]
 async fn close() -> Result<Vec<String>> {
     Ok(vec!["closed".into()])
 }
@@ -143,6 +148,85 @@ async fn an_empty_list_is_skipped_to_the_match_after_it() {
     let agent = Claims::new(Bank::default(), MemoryStore::new());
     let turn = agent.start("monday", day(&[])).await.unwrap();
     assert!(matches!(turn, ClaimsTurn::Done(log) if log == ["nothing"]));
+}
+
+graph! {
+    /// A `for` after a fork, in an arm, after a `for`, and at the end of a branch: each in a transition that the journal
+    /// keeps, with reviews after it.
+    pub Loops<Day, Bank> {
+        start -> (open, close) -> for parcel in parcels {
+            draft -> pay
+        } -> for parcel in parcels {
+            match parcel.fault {
+                Fault::Broken => apologize -> continue,
+                Fault::Late => (note, tally) -> continue,
+            }
+        } -> nothing -> match log.len() {
+            0..=3 => end,
+            _ => for parcel in parcels { again -> pay_again } -> end,
+        };
+        pay { reject -> continue }
+        pay_again { reject -> continue }
+    }
+}
+
+#[node(Day, writes = refund)]
+async fn again(parcel: &Parcel) -> Result<Refund> {
+    Ok(Refund { dollars: parcel.id })
+}
+
+#[interrupt_before(show = (parcel))]
+#[node(Day, writes = log, effect)]
+async fn pay_again(refund: &Approved<Refund>, parcel: &Parcel, bank: Deps<Bank>) -> Result<Vec<String>> {
+    bank.0.lock().unwrap().push(refund.dollars);
+    Ok(vec![format!("paid again for {}", parcel.id)])
+}
+
+/// Each move is made by a process of its own, which reads all that those before it wrote.
+#[tokio::test]
+async fn every_for_without_a_node_before_it_is_read_back() {
+    let (store, bank) = (MemoryStore::new(), Bank::default());
+    let agent = || Loops::new(bank.clone(), store.clone());
+    let _ = agent().start("monday", day(&[Fault::Broken, Fault::Late])).await.unwrap();
+    let mut decided = 0;
+    let log = loop {
+        let _ = agent().verify("monday").await.unwrap();
+        let review = match agent().turn("monday").await.unwrap() {
+            LoopsTurn::Several(mut reviews) => reviews.pop().unwrap(),
+            LoopsTurn::Pay(review) => LoopsReview::Pay(review),
+            LoopsTurn::PayAgain(review) => LoopsReview::PayAgain(review),
+            LoopsTurn::Done(log) => break log,
+            turn => panic!("{turn}"),
+        };
+        decided += 1;
+        let _ = match review {
+            LoopsReview::Pay(review) => review.approve(&mara()).await.unwrap(),
+            LoopsReview::PayAgain(review) => review.approve(&mara()).await.unwrap(),
+        };
+    };
+    assert_eq!((decided, bank.0.lock().unwrap().clone()), (4, vec![20, 10, 2, 1]));
+    assert_eq!(log.len(), 10, "{log:?}");
+}
+
+/// The node that wrote the list fails, as it does directly before a `for`, so that a mended node can run again.
+#[tokio::test]
+async fn a_list_that_is_too_long_for_an_arm_is_not_recorded() {
+    let parcels = vec![Parcel { id: 1, fault: Fault::Late }; hitl::MAX_ITEMS + 1];
+    let agent = Straight::new(MemoryStore::new());
+    let StraightTurn::Failed(failed) = agent.start("monday", DayInput { parcels }).await.unwrap() else {
+        panic!("the list is too long")
+    };
+    assert_eq!(failed.node(), "open");
+    assert!(failed.error().contains("10001 items"), "{}", failed.error());
+}
+
+graph! {
+    pub Straight<Day> {
+        start -> open -> match log.len() {
+            0 => end,
+            _ => for parcel in parcels { note } -> end,
+        };
+    }
 }
 
 #[state]

@@ -110,7 +110,9 @@ fn report_dead_ends(
         let cycle = cycle(on, node);
         let words: Vec<_> = cycle.iter().map(|&node| model.nodes[node].name.as_str()).collect();
         let first = &model.nodes[cycle.first().copied().unwrap_or(node)];
-        let exit = match cycle.first().and_then(|&node| regions::innermost(model, &leaving, node)) {
+        let insides = regions::insides(model, &leaving);
+        let fork = cycle.first().and_then(|&node| regions::innermost(&insides, node));
+        let exit = match fork.map(|fork| &model.forks[fork]) {
             Some(fork) => format!("`{}`, where {} join", model.join_word(fork), fork.parts()),
             None => "`end`".to_owned(),
         };
@@ -131,7 +133,8 @@ fn report_dead_ends(
 /// node of the branch, so the fix names the join.
 fn missing_edge(model: &Model<'_>, leaving: &[Vec<usize>], node: usize) -> String {
     let name = &model.nodes[node].name;
-    let Some(fork) = regions::innermost(model, leaving, node) else {
+    let fork = regions::innermost(&regions::insides(model, leaving), node);
+    let Some(fork) = fork.map(|fork| &model.forks[fork]) else {
         return format!("write `{name} -> …;`, or `{name} -> end;`");
     };
     let arm =

@@ -61,7 +61,7 @@ impl<'a> Model<'a> {
         errors: &mut Errors,
     ) -> Tail {
         let fork = self.forks.len();
-        self.set_exit(from, Kind::Fork { fork, branch: 0 }, Point::End, span, errors);
+        self.set_exit(from, Kind::Fork { fork, branch: 0 }, Some(Point::End), span, errors);
         self.forks.push(Fork { from, join: Point::End, span, each, branches: Vec::new() });
         for steps in branches {
             self.add_branch(fork, steps, errors);
@@ -82,8 +82,10 @@ impl<'a> Model<'a> {
             None => ("a branch", "(…)"),
         };
         if let None | Some(Step::Start(_) | Step::End(_) | Step::Continue(_)) = steps.first() {
-            return errors
-                .at(steps.first().map_or(span, Step::span), format!("{what} must begin with a node"));
+            return errors.at(
+                steps.first().map_or(span, Step::span),
+                format!("{what} must begin with a node, a `match`, a `for` or a fork"),
+            );
         }
         // A branch that does not end in a `match` leads to its join anyway.
         let steps = match steps {

@@ -9,7 +9,10 @@ use super::{
     parse::Step,
     regions,
 };
-use crate::{diagnostics::Errors, names};
+use crate::{
+    diagnostics::{Errors, on_line},
+    names,
+};
 
 impl Model<'_> {
     /// Returns the point before a fork, a `for` or a `match`: the node before it, or else a junction. Reports an error
@@ -42,7 +45,8 @@ impl Model<'_> {
         }
     }
 
-    /// Adds a junction at the end of a chain.
+    /// Adds a junction at the end of a chain. A journal keeps its name if a lane stands there, so two junctions of one
+    /// name are an error, except before a `match` in an arm, where no lane ever stands.
     pub(super) fn add_junction(
         &mut self,
         tail: Tail,
@@ -51,13 +55,19 @@ impl Model<'_> {
         branch: Option<(usize, usize)>,
         errors: &mut Errors,
     ) -> Point {
-        // Nodes have no spaces in their names, so only another junction can have this one.
-        let others = self.nodes.iter().filter(|node| node.junction.is_some() && node.mentions.is_empty());
-        let same =
-            others.filter(|node| node.name == name || node.name.starts_with(&format!("{name} #"))).count();
-        let name = if same == 0 { name.to_owned() } else { format!("{name} #{}", same + 1) };
         let number = self.nodes.len();
-        self.nodes.push(Node { name, mentions: Vec::new(), junction: Some(span) });
+        if let Some(earlier) = self.numbers.insert(name.to_owned(), number) {
+            let in_arm = |tail| matches!(tail, Tail::At(_, Kind::Case { .. })) && name.starts_with("match:");
+            if !in_arm(tail) || !self.nodes[earlier].in_arm {
+                let line = on_line(self.nodes[earlier].span());
+                errors.at(
+                    span,
+                    format!("this place could not be told from the one{line} in a journal, because both are before the same step: put a node before one of them"),
+                );
+            }
+        }
+        let in_arm = matches!(tail, Tail::At(_, Kind::Case { .. }));
+        self.nodes.push(Node { name: name.to_owned(), mentions: Vec::new(), junction: Some(span), in_arm });
         self.add_written(number, branch);
         self.add_edges(tail, Point::Node(number), span, errors);
         Point::Node(number)
@@ -66,10 +76,9 @@ impl Model<'_> {
     /// Returns the name of the junction where an inner fork joins at the end of a branch.
     pub(super) fn join_name(&self, fork: usize) -> String {
         let fork = &self.forks[fork];
-        match fork.each {
-            Some(each) => format!("join of each {}", names::plain(&each.item)),
-            None => format!("join after {}", self.point_name(fork.from)),
-        }
+        let heads = fork.branches.iter().filter_map(|branch| self.nodes.get(*branch.written.first()?));
+        let heads: Vec<&str> = heads.map(|node| node.name.as_str()).collect();
+        format!("join:{}", heads.join("+"))
     }
 
     /// Records an edge to the join of the fork that the end of the chain runs in.
@@ -89,7 +98,7 @@ impl Model<'_> {
             Tail::Done => return,
         };
         if kind == Kind::Next {
-            self.set_exit(from, kind, Point::End, span, errors);
+            self.set_exit(from, kind, None, span, errors);
         }
         self.continues.push((from, kind, span));
     }
@@ -97,17 +106,20 @@ impl Model<'_> {
     /// Turns each `continue` into an edge. An edge to the join of an inner fork may be the only way to a later
     /// `continue` in the outer one, so this repeats as long as it finds another edge.
     pub(super) fn resolve_continues(&mut self, errors: &mut Errors) {
-        loop {
+        while !self.continues.is_empty() {
             let leaving = self.outgoing_edges();
+            let regions = regions::insides(self, &leaving);
             let mut rest = Vec::new();
             let mut found = Vec::new();
             for (from, kind, span) in std::mem::take(&mut self.continues) {
                 let fork = match from {
-                    Point::Node(node) => regions::innermost(self, &leaving, node),
+                    Point::Node(node) => regions::innermost(&regions, node),
                     Point::Start | Point::End => None,
                 };
                 match fork {
-                    Some(fork) => found.push(Edge { from, to: fork.join, kind, joins: None, span }),
+                    Some(fork) => {
+                        found.push(Edge { from, to: self.forks[fork].join, kind, joins: None, span });
+                    }
                     None => rest.push((from, kind, span)),
                 }
             }
@@ -127,18 +139,26 @@ impl Model<'_> {
     }
 }
 
-/// Returns the name of the junction before a step.
+/// Returns the name of the junction before a step: its word, its field, and the node that it leads to first. A `:` keeps
+/// it apart from the name of a node, and from the text of a transition.
 fn junction_name(step: &Step) -> String {
     match step {
         Step::Match(found) => {
             let field = leftmost_name(&found.scrutinee).map(|field| names::plain(&field));
-            format!("match {}", field.unwrap_or_default())
+            format!("match:{}:{}", field.unwrap_or_default(), first_node(step))
         }
-        Step::Each(each) => format!("for {}", names::plain(&each.item)),
-        Step::Fork(_, branches) => {
-            let first = branches.first().and_then(|branch| branch.first()).map(junction_name);
-            format!("fork into {}", first.unwrap_or_default())
-        }
+        Step::Each(each) => format!("for:{}:{}", names::plain(&each.item), first_node(step)),
+        _ => format!("fork:{}", first_node(step)),
+    }
+}
+
+/// Returns the first node that a step leads to; of a fork, the first one of each branch.
+fn first_node(step: &Step) -> String {
+    let first = |chain: &[Step]| chain.first().map(first_node).unwrap_or_default();
+    match step {
+        Step::Match(found) => found.arms.first().map(|arm| first(&arm.chain)).unwrap_or_default(),
+        Step::Each(each) => first(&each.body),
+        Step::Fork(_, branches) => branches.iter().map(|branch| first(branch)).collect::<Vec<_>>().join("+"),
         Step::Node(path) => names::last(path).map(names::plain).unwrap_or_default(),
         Step::Start(word) | Step::End(word) => word.to_string(),
         Step::Continue(_) => "continue".to_owned(),

@@ -61,7 +61,7 @@ impl<'a> Model<'a> {
                     ),
                 );
             }
-            self.nodes.push(Node { name: name.clone(), mentions: Vec::new(), junction: None });
+            self.nodes.push(Node { name: name.clone(), mentions: Vec::new(), junction: None, in_arm: false });
             self.nodes.len() - 1
         });
         if let Some(first) = self.nodes[number].mentions.first()
@@ -78,7 +78,7 @@ impl<'a> Model<'a> {
                     names::text(path),
                 ),
             );
-            self.nodes.push(Node { name, mentions: vec![path], junction: None });
+            self.nodes.push(Node { name, mentions: vec![path], junction: None, in_arm: false });
             return self.nodes.len() - 1;
         }
         self.nodes[number].mentions.push(path);
@@ -186,7 +186,7 @@ impl<'a> Model<'a> {
         match tail {
             Tail::At(from, kind) => {
                 if kind == Kind::Next {
-                    self.set_exit(from, kind, to, span, errors);
+                    self.set_exit(from, kind, Some(to), span, errors);
                 }
                 self.edges.push(Edge { from, to, kind, joins: None, span });
             }
@@ -201,7 +201,7 @@ impl<'a> Model<'a> {
                 }
                 for branch in 0..self.forks[fork].branches.len() {
                     if let Some(last) = self.forks[fork].branches[branch].end {
-                        self.set_exit(Point::Node(last), Kind::Next, to, span, errors);
+                        self.set_exit(Point::Node(last), Kind::Next, Some(to), span, errors);
                         self.edges.push(Edge {
                             from: Point::Node(last),
                             to,
@@ -217,7 +217,14 @@ impl<'a> Model<'a> {
     }
 
     /// Records the exit of a point. Reports an error if the point already has one.
-    pub(super) fn set_exit(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
+    pub(super) fn set_exit(
+        &mut self,
+        from: Point,
+        kind: Kind,
+        to: Option<Point>,
+        span: Span,
+        errors: &mut Errors,
+    ) {
         let word = self.point_name(from);
         match self.exits.get(&from) {
             None => {
@@ -225,7 +232,7 @@ impl<'a> Model<'a> {
             }
             Some((earlier, target, place)) => {
                 let line = on_line(*place);
-                let target_word = self.point_name(*target);
+                let target_word = target.map_or("continue", |target| self.point_name(target));
                 let message = match (earlier, kind) {
                     (Kind::Next, Kind::Next) if *target == to => {
                         format!(
@@ -259,7 +266,7 @@ impl<'a> Model<'a> {
         errors: &mut Errors,
     ) {
         let route = self.routes.len();
-        self.set_exit(from, Kind::Case { route, case: 0 }, Point::End, found.keyword.span, errors);
+        self.set_exit(from, Kind::Case { route, case: 0 }, Some(Point::End), found.keyword.span, errors);
         let field = leftmost_name(&found.scrutinee);
         if field.is_none() {
             errors.on(&found.scrutinee, "a `match` must begin with a field of the state: `match risk { … }`, `match draft.amount { … }`");

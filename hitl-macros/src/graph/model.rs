@@ -58,6 +58,8 @@ pub(crate) struct Node<'a> {
     pub(crate) mentions: Vec<&'a Path>,
     /// Set for a junction: the span of the `match`, the `for` or the fork after it.
     pub(crate) junction: Option<Span>,
+    /// `true` for a junction that an arm of a `match` begins with.
+    pub(crate) in_arm: bool,
 }
 
 impl Node<'_> {
@@ -121,8 +123,8 @@ pub(crate) struct Model<'a> {
     /// edges.
     pub(super) continues: Vec<(Point, Kind, Span)>,
     pub(super) numbers: HashMap<String, usize>,
-    /// The exit of each point, with its span. A point has only one.
-    pub(super) exits: HashMap<Point, (Kind, Point, Span)>,
+    /// The exit of each point, with its span. A point has only one. The target of a `continue` is `None`.
+    pub(super) exits: HashMap<Point, (Kind, Option<Point>, Span)>,
 }
 
 impl Model<'_> {

@@ -150,6 +150,9 @@ fn statement(input: ParseStream) -> Result<Statement> {
     if input.peek(Token![match]) {
         return Err(input.error("a `match` must follow a node: write `node -> match field { … };`"));
     }
+    if input.peek(Token![continue]) {
+        return Err(input.error("`continue` ends a chain: write `node -> continue;`"));
+    }
     if input.peek(Token![for]) {
         return Err(
             input.error("a `for` must follow a node: write `node -> for item in list { … } -> join;`")

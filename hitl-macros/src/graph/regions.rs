@@ -36,32 +36,36 @@ pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
     }
 }
 
-/// Returns the innermost fork that a node runs in, before [`find`] has found the nodes of every branch.
-pub(super) fn innermost<'m, 'a>(
-    model: &'m Model<'a>,
-    leaving: &[Vec<usize>],
-    node: usize,
-) -> Option<&'m Fork<'a>> {
-    let around = model.forks.iter().enumerate().filter_map(|(number, fork)| {
+/// The nodes that run in each fork, and their number.
+pub(super) type Insides = Vec<(usize, Vec<bool>)>;
+
+/// Returns the nodes that run in each fork, before [`find`] has found those of every branch.
+pub(super) fn insides(model: &Model<'_>, leaving: &[Vec<usize>]) -> Insides {
+    let inside = |(number, fork): (usize, &Fork<'_>)| {
         let mut seen = outside(model, leaving, number);
-        if seen[node] {
-            return None;
-        }
+        let mut inside = vec![false; seen.len()];
         let mut open: Vec<_> = fork.branches.iter().flat_map(|branch| branch.written.clone()).collect();
         let mut size = 0;
-        while let Some(inside) = open.pop() {
-            if std::mem::replace(&mut seen[inside], true) {
+        while let Some(node) = open.pop() {
+            if std::mem::replace(&mut seen[node], true) {
                 continue;
             }
+            inside[node] = true;
             size += 1;
-            open.extend(leaving[inside].iter().filter_map(|&edge| match model.edges[edge].to {
+            open.extend(leaving[node].iter().filter_map(|&edge| match model.edges[edge].to {
                 Point::Node(to) => Some(to),
                 _ => None,
             }));
         }
-        seen[node].then_some((size, fork))
-    });
-    around.min_by_key(|(size, _)| *size).map(|(_, fork)| fork)
+        (size, inside)
+    };
+    model.forks.iter().enumerate().map(inside).collect()
+}
+
+/// Returns the innermost fork that a node runs in.
+pub(super) fn innermost(insides: &Insides, node: usize) -> Option<usize> {
+    let around = insides.iter().enumerate().filter(|(_, (_, inside))| inside[node]);
+    around.min_by_key(|(_, (size, _))| *size).map(|(fork, _)| fork)
 }
 
 /// Returns which nodes run before the fork, after its join, or in parallel to it.

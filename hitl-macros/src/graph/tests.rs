@@ -402,23 +402,23 @@ fn the_body_of_a_for_is_closed() {
 fn a_match_a_for_or_a_fork_without_a_node_before_it_gets_a_junction() {
     right(
         "start -> a -> match m { A => match n { B => end } };",
-        &["start a", "a match n case 0.0", "match n end case 1.0"],
+        &["start a", "a match:n:end case 0.0", "match:n:end end case 1.0"],
     );
     right(
         "start -> a -> match m { A => for x in xs { b } -> end, B => (c, d) -> end };",
         &[
             "start a",
-            "a for x case 0.0",
-            "for x b fork 0.0",
-            "for x end empty 0",
+            "a for:x:b case 0.0",
+            "for:x:b b fork 0.0",
+            "for:x:b end empty 0",
             "b end joins 0.0",
-            "a fork into c case 0.1",
-            "fork into c c fork 1.0",
-            "fork into c d fork 1.1",
+            "a fork:c+d case 0.1",
+            "fork:c+d c fork 1.0",
+            "fork:c+d d fork 1.1",
             "c end joins 1.0",
             "d end joins 1.1",
-            "for 0 for x..end: b",
-            "fork 1 fork into c..end: c | d",
+            "for 0 for:x:b..end: b",
+            "fork 1 fork:c+d..end: c | d",
         ],
     );
     // After a fork and after a `for`, where the parts join.
@@ -427,55 +427,68 @@ fn a_match_a_for_or_a_fork_without_a_node_before_it_gets_a_junction() {
         &[
             "start a fork 0.0",
             "start b fork 0.1",
-            "a match m joins 0.0",
-            "b match m joins 0.1",
-            "match m end case 0.0",
-            "match m end case 0.1",
-            "fork 0 start..match m: a | b",
+            "a match:m:end joins 0.0",
+            "b match:m:end joins 0.1",
+            "match:m:end end case 0.0",
+            "match:m:end end case 0.1",
+            "fork 0 start..match:m:end: a | b",
         ],
     );
     right(
         "start -> for x in xs { a } -> for y in ys { b } -> end;",
         &[
             "start a fork 0.0",
-            "start for y empty 0",
-            "a for y joins 0.0",
-            "for y b fork 1.0",
-            "for y end empty 1",
+            "start for:y:b empty 0",
+            "a for:y:b joins 0.0",
+            "for:y:b b fork 1.0",
+            "for:y:b end empty 1",
             "b end joins 1.0",
-            "for 0 start..for y: a",
-            "for 1 for y..end: b",
+            "for 0 start..for:y:b: a",
+            "for 1 for:y:b..end: b",
         ],
     );
     // At the beginning and at the end of a body.
     right(
         "start -> for x in xs { for y in ys { a } } -> end;",
         &[
-            "start for y fork 0.0",
-            "for y a fork 1.0",
-            "for y join of each y empty 1",
-            "a join of each y joins 1.0",
+            "start for:y:a fork 0.0",
+            "for:y:a a fork 1.0",
+            "for:y:a join:a empty 1",
+            "a join:a joins 1.0",
             "start end empty 0",
-            "join of each y end joins 0.0",
-            "for 0 start..end: for y a join of each y",
-            "for 1 for y..join of each y: a",
+            "join:a end joins 0.0",
+            "for 0 start..end: for:y:a a join:a",
+            "for 1 for:y:a..join:a: a",
         ],
     );
     right(
         "start -> (match m { A => a, B => b }, match m { A => c, B => d }) -> end; a -> end; b -> end; c -> end; d -> end;",
         &[
-            "start match m fork 0.0",
-            "match m a case 0.0",
-            "match m b case 0.1",
-            "start match m #2 fork 0.1",
-            "match m #2 c case 1.0",
-            "match m #2 d case 1.1",
+            "start match:m:a fork 0.0",
+            "match:m:a a case 0.0",
+            "match:m:a b case 0.1",
+            "start match:m:c fork 0.1",
+            "match:m:c c case 1.0",
+            "match:m:c d case 1.1",
             "a end joins 0.0",
             "b end joins 0.0",
             "c end joins 0.1",
             "d end joins 0.1",
-            "fork 0 start..end: match m a b | match m #2 c d",
+            "fork 0 start..end: match:m:a a b | match:m:c c d",
         ],
+    );
+}
+
+#[test]
+fn junctions_that_a_journal_may_name_are_distinct() {
+    wrong(
+        "start -> (a, b) -> match m { A => c, B => end }; c -> (d, e) -> match m { A => c, B => end };",
+        &["this place could not be told from the one", "put a node before one of them"],
+    );
+    // No lane stands before a `match` in an arm.
+    assert!(
+        graph("start -> a -> match k { A => match m { A => c, B => end }, B => match m { A => c, B => b } }; c -> end; b -> end;")
+            .is_ok()
     );
 }
 
@@ -485,20 +498,20 @@ fn continue_leads_to_the_join_of_the_innermost_fork() {
         "start -> for x in xs { match m { A => a -> continue, B => b } } -> for y in ys { c } -> end;
          b { reject -> continue, ask -> d } b -> continue; d -> continue;",
         &[
-            "start match m fork 0.0",
-            "match m a case 0.0",
-            "match m b case 0.1",
-            "start for y empty 0",
-            "for y c fork 1.0",
-            "for y end empty 1",
+            "start match:m:a fork 0.0",
+            "match:m:a a case 0.0",
+            "match:m:a b case 0.1",
+            "start for:y:c empty 0",
+            "for:y:c c fork 1.0",
+            "for:y:c end empty 1",
             "c end joins 1.0",
             "b d ask",
-            "a for y joins 0.0",
-            "b for y reject joins 0.0",
-            "b for y joins 0.0",
-            "d for y joins 0.0",
-            "for 0 start..for y: match m a b d",
-            "for 1 for y..end: c",
+            "a for:y:c joins 0.0",
+            "b for:y:c reject joins 0.0",
+            "b for:y:c joins 0.0",
+            "d for:y:c joins 0.0",
+            "for 0 start..for:y:c: match:m:a a b d",
+            "for 1 for:y:c..end: c",
         ],
     );
     // The only way to the join of the inner fork, after which the outer one continues.
@@ -506,12 +519,12 @@ fn continue_leads_to_the_join_of_the_innermost_fork() {
         "start -> (match m { A => (match n { A => a, B => b }, c) -> d }, e) -> f -> end;
          a -> continue; b -> continue; d -> continue;",
         &[
-            "start match m fork 0.0",
-            "match m fork into match n case 0.0",
-            "fork into match n match n fork 1.0",
-            "match n a case 1.0",
-            "match n b case 1.1",
-            "fork into match n c fork 1.1",
+            "start match:m:a+c fork 0.0",
+            "match:m:a+c fork:a+c case 0.0",
+            "fork:a+c match:n:a fork 1.0",
+            "match:n:a a case 1.0",
+            "match:n:a b case 1.1",
+            "fork:a+c c fork 1.1",
             "c d joins 1.1",
             "start e fork 0.1",
             "e f joins 0.1",
@@ -519,8 +532,8 @@ fn continue_leads_to_the_join_of_the_innermost_fork() {
             "a d joins 1.0",
             "b d joins 1.0",
             "d f joins 0.0",
-            "fork 0 start..f: match m fork into match n match n a b c d | e",
-            "fork 1 fork into match n..d: match n a b | c",
+            "fork 0 start..f: match:m:a+c fork:a+c match:n:a a b c d | e",
+            "fork 1 fork:a+c..d: match:n:a a b | c",
         ],
     );
     // At the end of a branch it says what holds anyway.
@@ -532,9 +545,14 @@ fn each_wrong_continue_has_one_message() {
     wrong("start -> a -> continue;", &["`continue` ends a branch or an item", "`a` runs in neither"]);
     wrong("start -> continue;", &["`start` runs in neither"]);
     wrong("start -> a -> continue -> end;", &["nothing can follow `continue`"]);
-    wrong("continue -> a;", &["nothing can follow `continue`"]);
+    wrong("continue -> a;", &["`continue` ends a chain: write `node -> continue;`"]);
+    wrong("continue;", &["`continue` ends a chain"]);
     wrong("start -> (continue, a) -> end;", &["a branch must begin with a node"]);
     wrong("start -> (a, b) -> c -> end; a -> continue;", &["`a` already leads to `c`"]);
+    wrong(
+        "start -> (d -> match m { A => a, B => a }, b) -> c -> end; a -> continue; a -> c;",
+        &["`a` already leads to `continue`"],
+    );
     wrong("start -> (a, b) -> c -> continue;", &["`c` runs in neither"]);
 }
 

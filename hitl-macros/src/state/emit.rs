@@ -196,7 +196,7 @@ fn input_code(input: &Ident, fields: &[Field]) -> TokenStream {
                 #[allow(unused_imports)]
                 use __h::{KnownInput as _, OtherInput as _};
                 #[allow(clippy::needless_borrow)]
-                (&__h::InputCode(__Input { #(#names: &self.#names),* })).write(serializer)
+                (&__h::InputCode(__Input { #(#names: &self.#names),* })).write_input(serializer)
             }
         }
 
@@ -206,7 +206,7 @@ fn input_code(input: &Ident, fields: &[Field]) -> TokenStream {
                 #[allow(unused_imports)]
                 use __h::{KnownInputType as _, OtherInputType as _};
                 #[allow(clippy::needless_borrow)]
-                let __Input { #(#names),* } = (&__h::InputType::<__Input<#(#types),*>>::MARKER).read(deserializer)?;
+                let __Input { #(#names),* } = (&__h::InputType::<__Input<#(#types),*>>::MARKER).read_input(deserializer)?;
                 ::core::result::Result::Ok(Self { #(#names),* })
             }
         }

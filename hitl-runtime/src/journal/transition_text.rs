@@ -139,6 +139,23 @@ mod tests {
         for (place, text) in [
             (Transition::Node("plan".into()), "plan"),
             (Transition::Node("for".into()), "for"),
+            // Junctions, as `graph!` names them.
+            (Transition::Node("for:y:pay".into()), "for:y:pay"),
+            (
+                Transition::Fork {
+                    heads: vec!["match:risk:a".into(), "b".into()],
+                    join: Box::new(Transition::Node("fork:c+d".into())),
+                },
+                "(match:risk:a, b) -> fork:c+d",
+            ),
+            (
+                to(Each {
+                    head: "for:line:x".into(),
+                    join: Transition::Node("join:a+b".into()),
+                    ..plain.clone()
+                }),
+                "for order in orders { for:line:x } -> join:a+b",
+            ),
             (Transition::End, "end"),
             (Transition::Join, ")"),
             (
@@ -158,6 +175,8 @@ mod tests {
             ),
         ] {
             assert_eq!(place.to_string(), text);
+            let json = serde_json::to_string(&place).unwrap();
+            assert_eq!(serde_json::from_str::<Transition>(&json).unwrap(), place, "{json}");
             assert_eq!(text.parse(), Ok(place));
         }
     }

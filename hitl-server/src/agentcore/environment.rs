@@ -6,7 +6,11 @@ use hitl_core::{
     env::{NotUnicode, optional_var},
     text::parse_duration,
 };
-use hitl_runtime::{Error, ThreadStatus, agent::SweepEvent, plumbing::Engine};
+use hitl_runtime::{
+    Error, ThreadStatus,
+    agent::SweepEvent,
+    plumbing::{Engine, plain},
+};
 
 use super::{
     AgentCore, OperatorAuth, Right, TokenVerifier, background::Background, log_as_json,
@@ -81,7 +85,7 @@ pub async fn serve(
     served.serve_until(listener.map_err(failed)?, stop).await.map_err(failed)
 }
 
-/// Logs an event of a sweep.
+/// Logs an event of a sweep: names and codes, and not the text of an error, which may quote a value of the thread.
 fn log(event: Result<SweepEvent, Error>) {
     match event {
         Ok(SweepEvent::Moved {
@@ -89,14 +93,23 @@ fn log(event: Result<SweepEvent, Error>) {
             standing: standing @ (ThreadStatus::Failed | ThreadStatus::InDoubt),
             ..
         }) => {
-            tracing::warn!(%thread, standing = standing.as_str(), "thread advanced, but it failed or is in doubt");
+            let thread = &*plain(thread.as_str());
+            tracing::warn!(
+                thread,
+                standing = standing.as_str(),
+                "thread advanced, but it failed or is in doubt"
+            );
         }
-        Ok(SweepEvent::Moved { thread, .. }) => tracing::info!(%thread, "thread advanced"),
+        Ok(SweepEvent::Moved { thread, .. }) => {
+            tracing::info!(thread = &*plain(thread.as_str()), "thread advanced");
+        }
         Ok(SweepEvent::Refused { thread, error, .. }) => {
-            tracing::warn!(%thread, code = error.code(), "thread cannot be resumed: {error}");
+            let thread = &*plain(thread.as_str());
+            tracing::warn!(thread, code = error.code(), "thread cannot be resumed");
         }
         Ok(_) => {}
-        Err(error) => tracing::warn!(code = error.code(), "sweep failed: {error}"),
+        Err(error @ Error::Store(_)) => tracing::warn!(code = error.code(), "sweep failed: {error}"),
+        Err(error) => tracing::warn!(code = error.code(), "sweep failed"),
     }
 }
 

@@ -65,20 +65,29 @@ fn after(graph: &'static GraphTable, from: Point, fields: &Slots) -> Result<Tran
             let Some(edge) = cases.find(|edge| edge.kind == EdgeKind::Case { route, case }) else {
                 return Err(format!("the match after {} has no case {case}", name(graph, from)));
             };
-            if is_inner_match(graph, edge) { after(graph, edge.to, fields) } else { Ok(target(graph, edge)) }
+            if is_inner_match(graph, edge) {
+                return after(graph, edge.to, fields);
+            }
+            // The list of a `for` that the arm begins with, while the node that wrote it can still fail.
+            if is_junction(graph, edge.to) {
+                for_each::fits(graph, edge.to, fields, |_| None).map_err(|error| error.to_string())?;
+            }
+            Ok(target(graph, edge))
         }
         _ => Ok(target(graph, first)),
     }
 }
 
 /// Returns whether an arm of a `match` begins with another `match`. The second is evaluated with the first, so that a
-/// lane never stands at the junction between them. A `for` or a fork in an arm is entered from its junction, where the
-/// length of the list is checked.
+/// lane never stands at the junction between them. A `for` or a fork in an arm is entered from its junction.
 fn is_inner_match(graph: &'static GraphTable, arm: &EdgeSpec) -> bool {
-    let Point::Node(node) = arm.to else { return false };
     arm.joins.is_none()
-        && graph.spec.nodes.get(node).is_some_and(|node| node.junction)
+        && is_junction(graph, arm.to)
         && graph.spec.routes.iter().any(|route| route.from == arm.to)
+}
+
+fn is_junction(graph: &'static GraphTable, point: Point) -> bool {
+    matches!(point, Point::Node(node) if graph.spec.nodes.get(node).is_some_and(|node| node.junction))
 }
 
 fn target(graph: &'static GraphTable, edge: &EdgeSpec) -> Transition {
