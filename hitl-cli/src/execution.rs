@@ -145,11 +145,8 @@ impl<'a> Execution<'a> {
             let assignment = Assignment::parse(text)?;
             let name = assignment.field();
             if !known.contains(&name) {
+                let near = hitl_core::text::nearest(name, known.iter().copied());
                 let known = hitl_core::text::or_list(known);
-                let near = hitl_core::text::nearest(
-                    name,
-                    self.engine.graph.spec.state.fields.iter().map(|field| field.name),
-                );
                 let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 return Err(CliError::usage(format_args!(
                     "`{name}` cannot be set here: {what} {known}{near}"

@@ -14,6 +14,9 @@ use crate::{
     names,
 };
 
+/// The beginning of the name of a junction at which no lane ever stands: an arm begins there with another `match`.
+const IN_ARM: &str = "arm:";
+
 impl Model<'_> {
     /// Returns the point before a fork, a `for` or a `match`: the node before it, or else a junction. Reports an error
     /// after a verdict, whose payload a junction would not pass on.
@@ -39,14 +42,18 @@ impl Model<'_> {
                 None
             }
             Tail::At(..) | Tail::Fork(_) => {
-                Some(self.add_junction(tail, &junction_name(step), step.span(), branch, errors))
+                let mut name = junction_name(step);
+                if let (Tail::At(_, Kind::Case { .. }), Step::Match(_)) = (tail, step) {
+                    name.insert_str(0, IN_ARM);
+                }
+                Some(self.add_junction(tail, &name, step.span(), branch, errors))
             }
             Tail::Done => None,
         }
     }
 
     /// Adds a junction at the end of a chain. A journal keeps its name if a lane stands there, so two junctions of one
-    /// name are an error, except before a `match` in an arm, where no lane ever stands.
+    /// name are an error, except if no lane ever stands there.
     pub(super) fn add_junction(
         &mut self,
         tail: Tail,
@@ -56,18 +63,15 @@ impl Model<'_> {
         errors: &mut Errors,
     ) -> Point {
         let number = self.nodes.len();
-        if let Some(earlier) = self.numbers.insert(name.to_owned(), number) {
-            let in_arm = |tail| matches!(tail, Tail::At(_, Kind::Case { .. })) && name.starts_with("match:");
-            if !in_arm(tail) || !self.nodes[earlier].in_arm {
-                let line = on_line(self.nodes[earlier].span());
-                errors.at(
-                    span,
-                    format!("this place could not be told from the one{line} in a journal, because both are before the same step: put a node before one of them"),
-                );
-            }
+        let earlier = *self.numbers.entry(name.to_owned()).or_insert(number);
+        if earlier != number && !name.starts_with(IN_ARM) {
+            let line = on_line(self.nodes[earlier].span());
+            errors.at(
+                span,
+                format!("two places without a node, this one and the one{line}, would have the name `{name}` in a journal: put a node before one of them"),
+            );
         }
-        let in_arm = matches!(tail, Tail::At(_, Kind::Case { .. }));
-        self.nodes.push(Node { name: name.to_owned(), mentions: Vec::new(), junction: Some(span), in_arm });
+        self.nodes.push(Node { name: name.to_owned(), mentions: Vec::new(), junction: Some(span) });
         self.add_written(number, branch);
         self.add_edges(tail, Point::Node(number), span, errors);
         Point::Node(number)

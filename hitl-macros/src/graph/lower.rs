@@ -61,7 +61,7 @@ impl<'a> Model<'a> {
                     ),
                 );
             }
-            self.nodes.push(Node { name: name.clone(), mentions: Vec::new(), junction: None, in_arm: false });
+            self.nodes.push(Node { name: name.clone(), mentions: Vec::new(), junction: None });
             self.nodes.len() - 1
         });
         if let Some(first) = self.nodes[number].mentions.first()
@@ -78,7 +78,7 @@ impl<'a> Model<'a> {
                     names::text(path),
                 ),
             );
-            self.nodes.push(Node { name, mentions: vec![path], junction: None, in_arm: false });
+            self.nodes.push(Node { name, mentions: vec![path], junction: None });
             return self.nodes.len() - 1;
         }
         self.nodes[number].mentions.push(path);

@@ -58,8 +58,6 @@ pub(crate) struct Node<'a> {
     pub(crate) mentions: Vec<&'a Path>,
     /// Set for a junction: the span of the `match`, the `for` or the fork after it.
     pub(crate) junction: Option<Span>,
-    /// `true` for a junction that an arm of a `match` begins with.
-    pub(crate) in_arm: bool,
 }
 
 impl Node<'_> {

@@ -402,7 +402,7 @@ fn the_body_of_a_for_is_closed() {
 fn a_match_a_for_or_a_fork_without_a_node_before_it_gets_a_junction() {
     right(
         "start -> a -> match m { A => match n { B => end } };",
-        &["start a", "a match:n:end case 0.0", "match:n:end end case 1.0"],
+        &["start a", "a arm:match:n:end case 0.0", "arm:match:n:end end case 1.0"],
     );
     right(
         "start -> a -> match m { A => for x in xs { b } -> end, B => (c, d) -> end };",
@@ -483,9 +483,15 @@ fn a_match_a_for_or_a_fork_without_a_node_before_it_gets_a_junction() {
 fn junctions_that_a_journal_may_name_are_distinct() {
     wrong(
         "start -> (a, b) -> match m { A => c, B => end }; c -> (d, e) -> match m { A => c, B => end };",
-        &["this place could not be told from the one", "put a node before one of them"],
+        &["would have the name `match:m:c` in a journal", "put a node before one of them"],
     );
     // No lane stands before a `match` in an arm.
+    assert!(
+        graph(
+            "start -> (match m { A => match m { A => a, B => b }, B => b }, c) -> end; a -> end; b -> end;"
+        )
+        .is_ok()
+    );
     assert!(
         graph("start -> a -> match k { A => match m { A => c, B => end }, B => match m { A => c, B => b } }; c -> end; b -> end;")
             .is_ok()

@@ -106,7 +106,7 @@ pub async fn conflicts<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// Checks that the appends which [`Append::check`] rejects are rejected and change nothing.
+/// Checks that the appends which [`Append::check`](hitl_core::store::Append::check) rejects are rejected and change nothing.
 ///
 /// # Panics
 /// If the promise is not kept.
