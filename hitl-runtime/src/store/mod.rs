@@ -39,7 +39,6 @@ mod sqlite;
 mod traced;
 
 pub use env::{UnusableStore, from_env};
-pub(crate) use hitl_core::Place;
 pub use hitl_core::store::{
     Append, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError, StoreLayer,
     Tail, ThreadStatus, page_token, position_after,

@@ -16,8 +16,8 @@ use super::{
     write::Write,
 };
 use crate::{
-    StoreError, ThreadId,
-    store::{Append, OpenReview, Place, Record, ThreadStatus},
+    Place, StoreError, ThreadId,
+    store::{Append, OpenReview, Record, ThreadStatus},
 };
 
 /// The maximum size of an append's entries, and of its open reviews, in bytes before compression.

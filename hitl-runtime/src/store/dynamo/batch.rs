@@ -1,10 +1,10 @@
 //! The encoding of the entries of one append.
 
 use crate::{
-    Digest,
+    Digest, Place,
     journal::link,
     store::{
-        OpenReview, Place, Record,
+        OpenReview, Record,
         compression::{compress, decompress},
     },
 };

@@ -6,10 +6,7 @@ use super::{
     item::Item,
     key::{Id, Incarnation, Key},
 };
-use crate::{
-    Digest, ThreadId,
-    store::{Place, Record},
-};
+use crate::{Digest, Place, ThreadId, store::Record};
 
 /// The newest format that this program supports.
 pub(super) const VERSION: u64 = 2;

@@ -9,9 +9,9 @@ use super::{
     write::Write,
 };
 use crate::{
-    Digest, ThreadId,
+    Digest, Place, ThreadId,
     store::{
-        OpenReview, Place, ThreadStatus,
+        OpenReview, ThreadStatus,
         compression::{compress, decompress},
     },
 };

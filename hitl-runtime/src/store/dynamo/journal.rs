@@ -11,8 +11,8 @@ use super::{
     table::Range,
 };
 use crate::{
-    Digest, StoreError, ThreadId,
-    store::{Place, Record, Tail},
+    Digest, Place, StoreError, ThreadId,
+    store::{Record, Tail},
 };
 
 /// The number of items in a page when a journal is read backwards. A snapshot follows after 64 entries or more, and an

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::item::Item;
-use crate::{Digest, StoreError, ThreadId, store::Place};
+use crate::{Digest, Place, StoreError, ThreadId};
 
 /// The number of partitions of cleanup intents. It is fixed for a table, as are those of [`List::shards`]: with another
 /// number, rows would be looked up in the wrong partitions.

@@ -39,7 +39,8 @@ use aws_sdk_dynamodb::Client;
 use futures_util::future::BoxFuture;
 
 use self::{head_cache::HeadCache, table::Table};
-use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
+use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus};
+use crate::Place;
 use crate::ThreadId;
 
 /// A [`Store`] in a DynamoDB table, which any number of processes may share. Clones share the connections and the

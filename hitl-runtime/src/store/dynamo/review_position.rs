@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Digest, ThreadId,
-    store::{OpenReview, Place},
-};
+use crate::{Digest, Place, ThreadId, store::OpenReview};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ReviewPosition {

@@ -74,7 +74,8 @@ pub use self::{
     source::{Context, KeySource},
 };
 use self::{cipher::EncryptionKey, header::ParsedValue};
-use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
+use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus};
+use crate::Place;
 use crate::ThreadId;
 
 /// The maximum number of entries that are decrypted concurrently.

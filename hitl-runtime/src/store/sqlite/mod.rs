@@ -21,7 +21,8 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use self::{file::File, reader::Readers, writer::Writer};
-use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus, position_after};
+use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus, position_after};
+use crate::Place;
 use crate::ThreadId;
 
 /// The time that a write waits for a lock of another process.

@@ -7,8 +7,8 @@ use rusqlite::{
 
 use super::schema;
 use crate::{
-    Digest, ThreadId,
-    store::{OpenReview, Page, Place, Record, Tail, ThreadStatus, page_token},
+    Digest, Place, ThreadId,
+    store::{OpenReview, Page, Record, Tail, ThreadStatus, page_token},
 };
 
 // CROSS JOIN prevents SQLite from swapping the two tables. The hash of the entry before the first one is read by the

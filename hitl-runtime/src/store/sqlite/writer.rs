@@ -16,8 +16,8 @@ use super::{
     schema::{self, SqliteError},
 };
 use crate::{
-    Digest, ThreadId,
-    store::{Append, OpenReview, Place, StoreError},
+    Digest, Place, ThreadId,
+    store::{Append, OpenReview, StoreError},
 };
 
 /// The maximum number of commands in one transaction.
