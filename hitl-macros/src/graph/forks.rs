@@ -97,9 +97,7 @@ impl<'a> Model<'a> {
             self.add_steps(Tail::At(from, Kind::Fork { fork, branch }), steps, Some((fork, branch)), errors);
         // The inner fork joins before the outer one.
         if let Tail::Fork(inner) = tail {
-            let (name, span) = (self.join_name(inner), self.forks[inner].span);
-            let join = self.add_junction(tail, &name, span, Some((fork, branch)), errors);
-            tail = Tail::At(join, Kind::Next);
+            tail = Tail::At(self.add_join(inner, Some((fork, branch)), errors), Kind::Next);
         }
         match (tail, steps.last()) {
             (Tail::Done, Some(Step::End(word))) => {

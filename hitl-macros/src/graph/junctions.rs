@@ -5,7 +5,7 @@ use proc_macro2::Span;
 
 use super::{
     lower::{Tail, leftmost_name},
-    model::{Edge, Kind, Model, Node, Point},
+    model::{Edge, Fork, Kind, Model, Node, Point},
     parse::Step,
     regions,
 };
@@ -54,7 +54,7 @@ impl Model<'_> {
 
     /// Adds a junction at the end of a chain. A journal keeps its name if a lane stands there, so two junctions of one
     /// name are an error, except if no lane ever stands there.
-    pub(super) fn add_junction(
+    fn add_junction(
         &mut self,
         tail: Tail,
         name: &str,
@@ -77,12 +77,18 @@ impl Model<'_> {
         Point::Node(number)
     }
 
-    /// Returns the name of the junction where an inner fork joins at the end of a branch.
-    pub(super) fn join_name(&self, fork: usize) -> String {
-        let fork = &self.forks[fork];
-        let heads = fork.branches.iter().filter_map(|branch| self.nodes.get(*branch.written.first()?));
+    /// Adds the junction where a fork joins that ends a branch.
+    pub(super) fn add_join(
+        &mut self,
+        fork: usize,
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Point {
+        let Fork { span, branches, .. } = &self.forks[fork];
+        let heads = branches.iter().filter_map(|branch| self.nodes.get(*branch.written.first()?));
         let heads: Vec<&str> = heads.map(|node| node.name.as_str()).collect();
-        format!("join:{}", heads.join("+"))
+        let (name, span) = (format!("join:{}", heads.join("+")), *span);
+        self.add_junction(Tail::Fork(fork), &name, span, branch, errors)
     }
 
     /// Records an edge to the join of the fork that the end of the chain runs in.
@@ -95,10 +101,7 @@ impl Model<'_> {
     ) {
         let (from, kind) = match tail {
             Tail::At(from, kind) => (from, kind),
-            Tail::Fork(inner) => {
-                let (name, span) = (self.join_name(inner), self.forks[inner].span);
-                (self.add_junction(tail, &name, span, branch, errors), Kind::Next)
-            }
+            Tail::Fork(inner) => (self.add_join(inner, branch, errors), Kind::Next),
             Tail::Done => return,
         };
         if kind == Kind::Next {

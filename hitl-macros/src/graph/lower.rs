@@ -111,7 +111,8 @@ impl<'a> Model<'a> {
         branch: Option<(usize, usize)>,
         errors: &mut Errors,
     ) -> Tail {
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
+            let next = steps.get(at + 1);
             tail = match step {
                 Step::Start(word) => {
                     errors.at(word.span(), "no edge can lead to `start`: name the node that runs next");
@@ -119,7 +120,7 @@ impl<'a> Model<'a> {
                 }
                 Step::End(word) => {
                     self.add_edges(tail, Point::End, word.span(), errors);
-                    if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
+                    if let Some(next) = next {
                         errors.at(next.span(), "nothing can follow `end`: remove the `->` after it");
                         return Tail::Done;
                     }
@@ -137,10 +138,9 @@ impl<'a> Model<'a> {
                     Tail::At(Point::Node(node), Kind::Next)
                 }
                 Step::Continue(span) => {
-                    if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
-                        errors.at(next.span(), NOTHING_AFTER_CONTINUE);
-                    } else if let Tail::At(..) | Tail::Fork(_) = tail {
-                        self.add_continue(tail, *span, branch, errors);
+                    match next {
+                        Some(next) => errors.at(next.span(), NOTHING_AFTER_CONTINUE),
+                        None => self.add_continue(tail, *span, branch, errors),
                     }
                     return Tail::Done;
                 }

@@ -343,6 +343,26 @@ impl Event {
             | Self::Ended {} => None,
         }
     }
+
+    /// Returns the lane that the event is about, if it is about a node.
+    pub(crate) fn lane(&self) -> Option<LaneId> {
+        match self {
+            Self::Ran { lane, .. }
+            | Self::Began { lane, .. }
+            | Self::Paused { lane, .. }
+            | Self::Reminded { lane, .. }
+            | Self::Decided { lane, .. }
+            | Self::Failed { lane, .. }
+            | Self::InDoubt { lane, .. }
+            | Self::Settled { lane, .. } => Some(*lane),
+            Self::Started { .. }
+            | Self::Migrated { .. }
+            | Self::Resumed { .. }
+            | Self::Adopted { .. }
+            | Self::Renewed {}
+            | Self::Ended {} => None,
+        }
+    }
 }
 
 fn is_verified(unverified: &bool) -> bool {

@@ -131,7 +131,7 @@ impl<'a> Replay<'a> {
 
     /// Reads an entry, and decodes the values that it can have changed.
     fn read_entry(&mut self, entry: &Entry, record: &Record) -> Result<(), FoldError> {
-        let lane = lane_of(&entry.event);
+        let lane = entry.event.lane();
         // A lane that reaches a join is merged into the lane that it came out of.
         let around = lane.map(|lane| self.fold.parents(lane)).unwrap_or_default();
         self.fold.read(record.place, record.hash, &record.body)?;
@@ -182,7 +182,7 @@ impl<'a> Replay<'a> {
             let problem = format!("the thread was {said}, so no further step is allowed");
             self.note(FindingKind::Route, problem);
         }
-        let (Some(node), Some(id)) = (entry.event.node(), lane_of(&entry.event)) else { return None };
+        let (Some(node), Some(id)) = (entry.event.node(), entry.event.lane()) else { return None };
         let at = self
             .fold
             .lanes
@@ -528,20 +528,6 @@ struct Verdict<'a> {
     role: Option<Option<&'a str>>,
     proposal: Option<&'a Proposal>,
     at_ms: u64,
-}
-
-fn lane_of(event: &Event) -> Option<LaneId> {
-    match event {
-        Event::Ran { lane, .. }
-        | Event::Began { lane, .. }
-        | Event::Paused { lane, .. }
-        | Event::Reminded { lane, .. }
-        | Event::Decided { lane, .. }
-        | Event::Failed { lane, .. }
-        | Event::InDoubt { lane, .. }
-        | Event::Settled { lane, .. } => Some(*lane),
-        _ => None,
-    }
 }
 
 /// Calls a route function and catches its panics: a `match` guard is the user's code.

@@ -65,7 +65,9 @@ impl EntryLog {
         let is_debug = || tracing::enabled!(target: "hitl::thread", Level::DEBUG);
         let (node, lane, fact) = match &entry.event {
             EventRef::Event(Event::Renewed {}) if !is_debug() => return None,
-            EventRef::Event(event) => (event.node(), lane(event), fact(event, fold, entry.at_ms)?),
+            EventRef::Event(event) => {
+                (event.node(), event.lane().unwrap_or(ROOT), fact(event, fold, entry.at_ms)?)
+            }
             EventRef::Ran { ran } => {
                 let effect = graph.node(ran.node).is_some_and(|(_, entry)| entry.spec.effect);
                 if !effect && !is_debug() {
@@ -161,26 +163,6 @@ fn fact(event: &Event, fold: &Fold, at_ms: u64) -> Option<Fact> {
         Event::Renewed {} => Fact::Renewed,
         Event::Ended {} => Fact::Ended,
     })
-}
-
-/// Returns the lane that an event is about.
-fn lane(event: &Event) -> LaneId {
-    match event {
-        Event::Ran { lane, .. }
-        | Event::Began { lane, .. }
-        | Event::Paused { lane, .. }
-        | Event::Reminded { lane, .. }
-        | Event::Decided { lane, .. }
-        | Event::Failed { lane, .. }
-        | Event::InDoubt { lane, .. }
-        | Event::Settled { lane, .. } => *lane,
-        Event::Started { .. }
-        | Event::Migrated { .. }
-        | Event::Resumed { .. }
-        | Event::Adopted { .. }
-        | Event::Renewed {}
-        | Event::Ended {} => ROOT,
-    }
 }
 
 /// Writes a log event about the thread of a writer, with its name and its graph.
