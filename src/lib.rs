@@ -570,6 +570,61 @@ pub use hitl_macros::interrupt_after;
 /// }
 /// ```
 ///
+/// In the guard of a `match`, `runs(node)` is the number of times that the node has run. So a loop has a limit without a
+/// counter in the state, and rustc checks that an arm without the guard is left for the time after:
+///
+/// ```
+/// use hitl::prelude::*;
+///
+/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// enum Found {
+///     Nothing,
+///     Answer,
+/// }
+/// # #[state]
+/// # struct Search {
+/// #     #[input]
+/// #     question: String,
+/// #     found: Found,
+/// #     #[output]
+/// #     reply: String,
+/// # }
+/// # #[node(Search, writes = found)]
+/// # async fn research(question: &str) -> Result<Found> {
+/// #     Ok(if question.is_empty() { Found::Answer } else { Found::Nothing })
+/// # }
+/// # #[node(Search, writes = reply)]
+/// # async fn answer() -> Result<String> {
+/// #     Ok("this is it".into())
+/// # }
+/// # #[node(Search, writes = reply)]
+/// # async fn give_up() -> Result<String> {
+/// #     Ok("I do not know".into())
+/// # }
+///
+/// graph! {
+///     Researcher<Search> {
+///         start -> research -> match found {
+///             Found::Nothing if runs(research) < 3 => research,
+///             Found::Nothing => give_up -> end,
+///             Found::Answer => answer -> end,
+///         };
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let agent = Researcher::new(MemoryStore::new());
+/// let turn = agent.start("q-1", SearchInput { question: "Where is A-9133?".into() }).await?;
+/// assert!(matches!(turn, ResearcherTurn::Done(reply) if reply == "I do not know"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The count is that of the thread, over processes and verdicts; retries of a failed run do not count. A branch of a fork
+/// and an item of a `for` begin at 0 and count their own runs, so the node must be one of the same branch. Runs before
+/// the guard was added are not counted.
+///
 /// A `match`, a `for` or a fork may also begin an arm or a branch, and follow a fork or a `for`, where its parts join.
 /// `continue` ends a branch, or an item of a `for`, early: it leads to the join. A thread may wait at such a place, for
 /// example for the other branches: the journal then has a name like `match:risk:pay`, of the word, its field and the first

@@ -9,7 +9,7 @@ pub use crate::{
     Error, Violation,
     agent::{AnyReview, CanAsk, CanEdit, Graph, NoAsk, NoEdit, ThreadState, several},
     graph::*,
-    journal::{Map, migrate::migrated},
+    journal::{Map, Runs, migrate::migrated},
     node::conversion::{Conversion, SignedField, Taken, Written},
     node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
     review::{Comparison, Draft, DraftVtable},

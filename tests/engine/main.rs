@@ -21,6 +21,7 @@ mod interactions;
 mod json_paths;
 mod junctions;
 mod look_alikes;
+mod loop_limits;
 mod new_code;
 mod node_values;
 mod optional_fields;

@@ -161,12 +161,13 @@ fn describe(event: &Event) -> String {
                 input.iter().map(|(field, json)| field_and_value(field, json.get())).collect();
             if fields.is_empty() { "started".to_owned() } else { format!("started: {}", fields.join(", ")) }
         }
-        Event::Ran { wrote, .. } => {
+        Event::Ran { wrote, run, .. } => {
             let fields: Vec<_> = wrote.keys().map(|field| escape(field)).collect();
+            let run = run.map(|run| format!(" (run {run})")).unwrap_or_default();
             if fields.is_empty() {
-                format!("{node} ran")
+                format!("{node} ran{run}")
             } else {
-                format!("{node} wrote {}", fields.join(", "))
+                format!("{node} wrote {}{run}", fields.join(", "))
             }
         }
         Event::Began { .. } => format!("{node} began"),

@@ -40,7 +40,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
                 type Turn = #turn;
                 const SPEC: &'static __h::GraphSpec = ::core::unreachable!();
                 const NODES: &'static [__h::NodeTable] = &[];
-                fn route(_: usize, _: &#state_of::View<'_>) -> ::core::option::Option<usize> {
+                fn route(_: usize, _: &#state_of::View<'_>, _: &__h::Runs) -> ::core::option::Option<usize> {
                     ::core::unreachable!()
                 }
                 fn turn(_: __h::ThreadState<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
@@ -73,7 +73,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
         let from = point(route.from);
         let field = route.field.as_ref().map(names::plain).unwrap_or_default();
         let cases = route.source.arms.iter().map(|arm| match &arm.guard {
-            Some(guard) => format!("{} if {}", names::text(&arm.pattern), names::text(guard)),
+            Some(guard) => format!("{} if {}", names::text(&arm.pattern), names::text(&guard.expr)),
             None => names::text(&arm.pattern),
         });
         quote!(__h::RouteSpec { from: #from, field: #field, cases: &[#(#cases),*] })
@@ -148,7 +148,7 @@ fn entry(node: &Node<'_>, state: &Type, deps: &TokenStream) -> TokenStream {
     }
     let path = node.mentions.first();
     let span = node.span();
-    let table = Ident::new("table", Span::mixed_site());
+    let table = Ident::new(if node.counted { "counted" } else { "table" }, Span::mixed_site());
     let (root, close) = (quote_spanned!(span=> ::), quote_spanned!(span=> >));
     let args = spans::delimited(span, Delimiter::Parenthesis, quote!(#name, ::core::marker::PhantomData));
     // In parentheses: without them rustc could take the path for a const argument, the function, and warn about that.
@@ -242,14 +242,14 @@ fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
 
 /// Generates `fn route`: the user's `match` expressions, over a reference to the field.
 fn route_fn(model: &Model<'_>) -> TokenStream {
-    let (route, fields) = (Ident::new("route", Span::mixed_site()), Ident::new("fields", Span::mixed_site()));
+    let [route, fields, runs] = ["route", "fields", "runs"].map(|name| Ident::new(name, Span::mixed_site()));
     let routes = model.routes.iter().enumerate().filter_map(|(number, Route { field, source, .. })| {
         let field = field.as_ref()?;
         let local = spans::hide_from_editors(field);
         let (keyword, scrutinee) = (&source.keyword, &source.scrutinee);
         let arms = source.arms.iter().enumerate().map(|(case, arm)| {
             let pattern = &arm.pattern;
-            let guard = arm.guard.iter();
+            let guard = arm.guard.iter().map(|guard| guard.emit(&runs));
             // If rustc suggests a missing arm, it inserts it after this span, so it must end the arm.
             let mut case = Literal::usize_suffixed(case);
             case.set_span(match arm.chain.last() {
@@ -270,6 +270,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
         fn route(
             #route: usize,
             #fields: &<Self::State as __h::State>::View<'_>,
+            #runs: &__h::Runs,
         ) -> ::core::option::Option<usize> {
             match #route {
                 #(#routes)*

@@ -71,7 +71,7 @@ impl Model<'_> {
                 format!("two places without a node, this one and the one{line}, would have the name `{name}` in a journal: put a node before one of them"),
             );
         }
-        self.nodes.push(Node { name: name.to_owned(), mentions: Vec::new(), junction: Some(span) });
+        self.nodes.push(Node { junction: Some(span), ..Node::new(name.to_owned()) });
         self.add_written(number, branch);
         self.add_edges(tail, Point::Node(number), span, errors);
         Point::Node(number)

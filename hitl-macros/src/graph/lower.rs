@@ -41,6 +41,9 @@ impl<'a> Model<'a> {
                 model.rename(old, node, errors);
             }
         }
+        for (from, node) in model.routes.iter().flat_map(Route::counted).collect::<Vec<_>>() {
+            model.count(from, node, errors);
+        }
         if errors.is_empty() {
             model.resolve_continues(errors);
         }
@@ -61,7 +64,7 @@ impl<'a> Model<'a> {
                     ),
                 );
             }
-            self.nodes.push(Node { name: name.clone(), mentions: Vec::new(), junction: None });
+            self.nodes.push(Node::new(name.clone()));
             self.nodes.len() - 1
         });
         if let Some(first) = self.nodes[number].mentions.first()
@@ -78,7 +81,7 @@ impl<'a> Model<'a> {
                     names::text(path),
                 ),
             );
-            self.nodes.push(Node { name, mentions: vec![path], junction: None });
+            self.nodes.push(Node { mentions: vec![path], ..Node::new(name) });
             return self.nodes.len() - 1;
         }
         self.nodes[number].mentions.push(path);
@@ -343,7 +346,7 @@ impl<'a> Model<'a> {
 impl<'a> Model<'a> {
     /// Records an old name of a node. Reports an error if it is the name of a node or has a new name already.
     fn rename(&mut self, old: &'a Ident, mention: &'a Path, errors: &mut Errors) {
-        let (word, name) = (names::plain(old), names::last(mention).map(names::plain).unwrap_or_default());
+        let word = names::plain(old);
         if self.numbers.contains_key(&word) {
             return errors.at(
                 old.span(),
@@ -354,17 +357,38 @@ impl<'a> Model<'a> {
             let line = on_line(earlier.span());
             return errors.at(old.span(), format!("`{word}` is already renamed{line}: keep one"));
         }
-        if !self.numbers.contains_key(&name) {
-            let near = names::near(&name, self.nodes.iter().map(|node| node.name.as_str()));
-            let hint = match near {
-                Some(near) => format!("; did you mean `{near}`?"),
-                None => format!(": write the present name of `{word}`"),
-            };
-            let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
-            return errors.at(span, format!("the graph has no node `{name}`{hint}"));
+        let fix = || format!(": write the present name of `{word}`");
+        if let Some(node) = self.known_node(mention, fix, errors) {
+            self.renamed.push((old, node));
         }
-        let node = self.intern_node(mention, errors);
-        self.renamed.push((old, node));
+    }
+
+    /// Records that a guard of a `match` counts the runs of a node.
+    fn count(&mut self, from: Point, mention: &'a Path, errors: &mut Errors) {
+        let fix = || ": `runs` takes a node of the graph".to_owned();
+        if let Some(node) = self.known_node(mention, fix, errors) {
+            self.nodes[node].counted = true;
+            let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
+            self.counts.push((node, from, span));
+        }
+    }
+
+    /// Returns the number of a node that the statements have. Reports an error if they have none of this name.
+    fn known_node(
+        &mut self,
+        mention: &'a Path,
+        fix: impl FnOnce() -> String,
+        errors: &mut Errors,
+    ) -> Option<usize> {
+        let name = names::last(mention).map(names::plain).unwrap_or_default();
+        if self.numbers.contains_key(&name) {
+            return Some(self.intern_node(mention, errors));
+        }
+        let near = names::near(&name, self.nodes.iter().map(|node| node.name.as_str()));
+        let hint = near.map_or_else(fix, |near| format!("; did you mean `{near}`?"));
+        let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
+        errors.at(span, format!("the graph has no node `{name}`{hint}"));
+        None
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod emit;
 mod forks;
+mod guard;
 mod junctions;
 mod lower;
 mod model;

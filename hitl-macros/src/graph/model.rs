@@ -56,11 +56,17 @@ pub(crate) struct Node<'a> {
     pub(crate) name: String,
     /// Every path that refers to it, in order. A junction has none.
     pub(crate) mentions: Vec<&'a Path>,
+    /// `true` if a guard counts its runs.
+    pub(crate) counted: bool,
     /// Set for a junction: the span of the `match`, the `for` or the fork after it.
     pub(crate) junction: Option<Span>,
 }
 
 impl Node<'_> {
+    pub(super) fn new(name: String) -> Self {
+        Self { name, mentions: Vec::new(), counted: false, junction: None }
+    }
+
     pub(crate) fn span(&self) -> Span {
         let mention = self.mentions.first().and_then(|path| names::last(path)).map(Ident::span);
         self.junction.or(mention).unwrap_or_else(Span::call_site)
@@ -72,6 +78,15 @@ pub(crate) struct Route<'a> {
     /// The field that it reads: the first name in its expression.
     pub(crate) field: Option<Ident>,
     pub(crate) source: &'a Match,
+}
+
+impl<'a> Route<'a> {
+    /// Returns the nodes whose runs its guards count, each with the point before the `match`.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (Point, &'a Path)> {
+        let guards = self.source.arms.iter().filter_map(|arm| arm.guard.as_ref());
+        let from = self.from;
+        guards.flat_map(|guard| &guard.counted).map(move |node| (from, node))
+    }
 }
 
 /// A fork: concurrent branches, or one branch for each item of a list.
@@ -117,6 +132,8 @@ pub(crate) struct Model<'a> {
     pub(crate) verdicts: Vec<Verdicts<'a>>,
     /// The old names of nodes, each with the number of the node.
     pub(crate) renamed: Vec<(&'a Ident, usize)>,
+    /// The nodes whose runs a guard counts, each with the point before its `match` and the span of the name.
+    pub(crate) counts: Vec<(usize, Point, Span)>,
     /// The points before each `continue`, with the kind of the edge and the span of the word. Lowering turns them into
     /// edges.
     pub(super) continues: Vec<(Point, Kind, Span)>,

@@ -6,6 +6,7 @@
 //! chain    = ("start" | node) ("->" step)+
 //! step     = node | "(" chain ("," chain)+ ")" | "match" expr "{" (pattern ("if" expr)? "=>" chain ",")* "}"
 //!          | "for" item "in" list ("," "at_most" "=" number)? "{" chain "}" | "end" | "continue"
+//! expr     = Rust, in which "runs" "(" node ")" is a number
 //! verdict  = ("reject" | "ask" | "expire") "->" chain
 //! ```
 
@@ -18,6 +19,7 @@ use syn::{
     token::{Brace, Paren},
 };
 
+use super::guard::Guard;
 use crate::{diagnostics::Errors, names};
 
 pub(crate) struct Graph {
@@ -70,7 +72,7 @@ pub(crate) struct Match {
 
 pub(crate) struct Arm {
     pub(crate) pattern: Pat,
-    pub(crate) guard: Option<Expr>,
+    pub(crate) guard: Option<Guard>,
     pub(crate) chain: Vec<Step>,
 }
 
@@ -289,7 +291,7 @@ fn arms(input: ParseStream) -> Result<Vec<Arm>> {
 fn arm(input: ParseStream) -> Result<Arm> {
     let pattern = Pat::parse_multi_with_leading_vert(input)?;
     let guard = match input.parse::<Option<Token![if]>>()? {
-        Some(_) => Some(input.parse()?),
+        Some(_) => Some(Guard::parse(input)?),
         None => None,
     };
     input

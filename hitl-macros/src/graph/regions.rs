@@ -32,7 +32,33 @@ pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
         report_unnested_forks(model, errors);
     }
     if errors.is_empty() {
+        report_counts_elsewhere(model, errors);
+    }
+    if errors.is_empty() {
         sort_by_depth(model);
+    }
+}
+
+/// Reports guards that count the runs of a node of another branch: a branch counts its own runs.
+fn report_counts_elsewhere(model: &Model<'_>, errors: &mut Errors) {
+    let around = |point: Point| {
+        let Point::Node(node) = point else { return Vec::new() };
+        let branches = model.forks.iter().enumerate().flat_map(|(number, fork)| {
+            fork.branches.iter().enumerate().map(move |(branch, of)| ((number, branch), of))
+        });
+        branches.filter(|(_, of)| of.nodes.contains(&node)).map(|(branch, _)| branch).collect()
+    };
+    for &(node, from, span) in &model.counts {
+        if around(Point::Node(node)) != around(from) {
+            errors.at(
+                span,
+                format!(
+                    "`runs({name})` counts the runs in the branch of this `match`, but `{name}` runs outside of it: \
+                     count a node of the same branch",
+                    name = model.nodes[node].name
+                ),
+            );
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::{ThreadState, input};
 use crate::{
     Error,
     graph::GraphSpec,
+    journal::Runs,
     node::{GraphTable, NodeTable},
     sealed::SealedGraph,
     state::{FieldError, Slots, State},
@@ -54,7 +55,7 @@ pub trait Graph: SealedGraph + Sized + Send + Sync + 'static {
     };
 
     /// Returns the index of the case of a `match` that holds; `None` while its field is unwritten.
-    fn route(route: usize, fields: &<Self::State as State>::View<'_>) -> Option<usize>;
+    fn route(route: usize, fields: &<Self::State as State>::View<'_>, runs: &Runs) -> Option<usize>;
 
     /// Converts a [`ThreadState`] into the graph's own turn type.
     ///
@@ -153,6 +154,6 @@ mod marker {
     impl Sealed for super::CanEdit {}
 }
 
-fn route<G: Graph>(route: usize, slots: &Slots) -> Result<Option<usize>, FieldError> {
-    Ok(G::route(route, &G::State::view(slots)?))
+fn route<G: Graph>(route: usize, slots: &Slots, runs: &Runs) -> Result<Option<usize>, FieldError> {
+    Ok(G::route(route, &G::State::view(slots)?, runs))
 }

@@ -139,6 +139,8 @@ pub struct NodeSpec {
     pub interrupt: Option<InterruptSpec>,
     /// Its retry policy and timeout.
     pub retry: RetrySpec,
+    /// `true` if the guard of a `match` counts its runs.
+    pub counted: bool,
     /// `true` for a junction: a point without code, which `graph!` adds before a `match`, a `for` or a fork that does not
     /// follow a node, and where an inner fork joins at the end of a branch. For the proof and the journal it is a node
     /// that reads and writes nothing.
@@ -158,6 +160,7 @@ impl NodeSpec {
         question: Payload::No,
         interrupt: None,
         retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
+        counted: false,
         junction: false,
     };
 }

@@ -48,7 +48,8 @@ impl Fold {
                     }
                 }
             }
-            Event::Ran { node, lane, wrote, to } => {
+            Event::Ran { node, lane, run, wrote, to } => {
+                self.lane(*lane)?.runs.record(node, *run)?;
                 self.take(*lane, wrote, Some(SourceRef::After(node)))?;
                 return self.ran(*lane, to);
             }
@@ -135,8 +136,9 @@ impl Fold {
                     error: error.clone(),
                 };
             }
-            Event::Settled { lane, how, operator, to, .. } => {
+            Event::Settled { node, lane, how, operator, run, to, .. } => {
                 self.reset_steps(*lane);
+                self.lane(*lane)?.runs.record(node, *run)?;
                 self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
             }
             Event::Migrated { print, version, renamed, void } => {
@@ -198,17 +200,19 @@ impl Fold {
         }
     }
 
-    /// Writes the values of a node that has just finished to its lane. `back` has those of them that were read back
+    /// Counts the run of a node that has just finished, and writes its values to its lane. `back` has those of them that were read back
     /// from their JSON.
     pub(crate) fn write(
         &mut self,
         lane: LaneId,
         node: &str,
+        run: Option<u32>,
         wrote: FieldWrites<'_>,
         mut back: Vec<ReadBack>,
     ) -> Result<(), FoldError> {
         let place = self.next;
         let lane = self.lane(lane)?;
+        lane.runs.record(node, run)?;
         for (field, json) in wrote {
             let back = back.iter().position(|back| back.is_of(field)).map(|i| back.swap_remove(i));
             lane.write(Write { field, json, replaces: false, place }, back)?;

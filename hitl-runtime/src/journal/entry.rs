@@ -125,6 +125,9 @@ pub enum Event {
         /// The lane in which the node ran.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
+        /// The number of the run in its lane, from 1, if the guard of a `match` counts the runs of the node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<u32>,
         /// The fields that the node wrote, and no others.
         wrote: Values,
         /// The next position of the lane.
@@ -254,6 +257,9 @@ pub enum Event {
         /// `true` if the operator's identity was not verified.
         #[serde(default, skip_serializing_if = "is_verified")]
         unverified: bool,
+        /// For an effect that happened: the number of the run, as of [`Event::Ran`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<u32>,
         /// The next position of the lane, if it continues.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<Transition>,
@@ -269,7 +275,8 @@ pub enum Event {
         /// The version of the new code's state, if it differs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<u32>,
-        /// The new names of the nodes that the thread is at, or will join at, if they have changed.
+        /// The new names of the nodes that the thread is at or will join at, or whose runs it counts, if they have
+        /// changed.
         #[serde(default, skip_serializing_if = "NodeRenames::is_empty")]
         renamed: NodeRenames,
         /// The signatures that end because the migration changed the signed value.

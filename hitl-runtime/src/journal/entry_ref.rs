@@ -36,6 +36,8 @@ pub(crate) struct NodeResultRef<'a> {
     pub(crate) node: &'a str,
     #[serde(skip_serializing_if = "is_root")]
     pub(crate) lane: LaneId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<u32>,
     #[serde(serialize_with = "as_map")]
     pub(crate) wrote: FieldWrites<'a>,
     pub(crate) to: &'a Transition,
@@ -58,6 +60,9 @@ impl EntryRef<'_> {
         member(out, r#","is":{"ran":{"node":"#, ran.node)?;
         if !is_root(&ran.lane) {
             member(out, r#","lane":"#, &ran.lane)?;
+        }
+        if let Some(run) = ran.run {
+            member(out, r#","run":"#, &run)?;
         }
         out.extend_from_slice(br#","wrote":{"#);
         for (i, (field, json)) in ran.wrote.iter().enumerate() {
@@ -116,7 +121,8 @@ mod tests {
     fn borrowed_entries_serialize_like_owned_ones() {
         for text in [
             r#"{"at":1,"is":{"ran":{"node":"draft","wrote":{"plan":"refund it","risk":3},"to":"pay"}}}"#,
-            r#"{"at":2,"is":{"ran":{"node":"check","lane":1,"wrote":{},"to":{"join":{}}}},"lease":{"by":"5f3a","until":9}}"#,
+            r#"{"at":6,"is":{"ran":{"node":"plan","run":2,"wrote":{},"to":"pay"}}}"#,
+            r#"{"at":2,"is":{"ran":{"node":"check","lane":1,"run":1,"wrote":{},"to":{"join":{}}}},"lease":{"by":"5f3a","until":9}}"#,
             r#"{"at":5,"is":{"ran":{"node":"\"é\"","lane":7,"wrote":{"plan":"\"","risk":[]},"to":"a \"b\""}}}"#,
             r#"{"at":4,"is":{"ran":{"node":"b","wrote":{},"to":"end"}},"spent":[{"model":"m","in":3,"ms":9}]}"#,
             r#"{"at":3,"is":{"ran":{"node":"a","wrote":{},"to":{"fork":{"heads":["b","c"],"join":"end"}}}},"snapshot":{"lanes":{}}}"#,
@@ -125,10 +131,11 @@ mod tests {
             assert_eq!(serde_json::to_string(&entry).unwrap(), text);
             assert_eq!(serde_json::to_string(&EntryRef::from(&entry)).unwrap(), text);
 
-            let Event::Ran { node, lane, wrote, to } = &entry.event else { unreachable!() };
+            let Event::Ran { node, lane, run, wrote, to } = &entry.event else { unreachable!() };
             let names = ["plan", "risk"];
             let wrote: Vec<_> = names.into_iter().zip(wrote.values().cloned()).collect();
-            let event = EventRef::Ran { ran: NodeResultRef { node, lane: *lane, wrote: &wrote, to } };
+            let event =
+                EventRef::Ran { ran: NodeResultRef { node, lane: *lane, run: *run, wrote: &wrote, to } };
             let ran = EntryRef { event, ..EntryRef::from(&entry) };
             assert_eq!(serde_json::to_string(&ran).unwrap(), text);
             for entry in [ran, EntryRef::from(&entry)] {

@@ -10,7 +10,7 @@ use super::{
     Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Unmigrated,
     entry, genesis, lane_state::OpenReviewState, link, split,
 };
-use crate::{ThreadId, state::FieldError, state::Slots, state::StateTable};
+use crate::{ThreadId, graph::NodeSpec, state::FieldError, state::Slots, state::StateTable};
 
 /// The state of a thread after its last entry.
 pub struct Fold {
@@ -196,6 +196,12 @@ impl Fold {
     /// lane is inside of, or outside of every `for`.
     pub(crate) fn steps(&self, lane: LaneId) -> u64 {
         self.item_around(lane).and_then(|item| self.lanes.get(&item)).map_or(self.steps, |item| item.steps)
+    }
+
+    /// Returns the number of a node's next run in a lane, if its runs are counted.
+    pub(crate) fn next_run(&self, lane: LaneId, node: Option<&NodeSpec>) -> Option<u32> {
+        let node = node.filter(|node| node.counted)?;
+        Some(self.lanes.get(&lane)?.runs.of(node.name).saturating_add(1))
     }
 
     pub(super) fn item_around(&self, lane: LaneId) -> Option<LaneId> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    LaneState, Pending, Place, Signature, Sources, Values, lane_state::Activation, lanes::Indexed,
+    LaneState, Pending, Place, Runs, Signature, Sources, Values, lane_state::Activation, lanes::Indexed,
     proposal::SourceRef,
 };
 use crate::state::{FieldError, ReadBack, Slots};
@@ -33,6 +33,8 @@ pub(crate) struct Lane {
     pub(crate) branches: Vec<LaneId>,
     /// For an item of a `for`: the number of nodes that have finished in it since a person last acted on it.
     pub(crate) steps: u64,
+    /// The runs of nodes in this lane that a guard counts. A branch and an item begin without any.
+    pub(crate) runs: Runs,
     /// The state under which the lane is indexed.
     pub(super) indexed: Indexed,
     /// The number of child lanes that have not reached their join.
@@ -90,6 +92,7 @@ impl Lane {
             parent,
             branches: Vec::new(),
             steps: 0,
+            runs: Runs::default(),
             indexed: Indexed::default(),
             away: 0,
             at,
@@ -163,6 +166,7 @@ impl Lane {
         let fields = std::mem::replace(&mut self.fields, Arc::clone(unwritten));
         self.wrote.retain(|arrival| fields.is_reduced(&arrival.field));
         self.signatures = Arc::default();
+        self.runs = Runs::default();
         self.before.clear();
     }
 }

@@ -171,6 +171,7 @@ impl Fold {
         self.disarm();
         for lane in self.lanes.values_mut() {
             lane.before.clear();
+            lane.runs.rename(renamed);
             if let Some(Transition::Node(join)) = lane.at.join_mut()
                 && let Some(new) = renamed.get(join)
             {

@@ -19,6 +19,7 @@ pub(crate) mod operator;
 mod proposal;
 mod readback;
 mod review_digest;
+mod runs;
 mod snapshot;
 mod transition;
 mod transition_text;
@@ -44,6 +45,8 @@ pub use migrate::Map;
 pub(crate) use proposal::{Pending, Sources};
 pub use proposal::{Proposal, Proposer, Source};
 pub(crate) use review_digest::Subject;
+#[doc(hidden)]
+pub use runs::Runs;
 pub(crate) use snapshot::graph_of;
 pub use transition::{Each, Transition};
 pub use transition_text::ParseTransitionError;

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::fork_join::view_of;
 use super::{
-    BranchWrite, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Pending, Signature,
-    Sources, Values, entry, proposal::SourcesRef,
+    BranchWrite, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Pending, Runs,
+    Signature, Sources, Values, entry, proposal::SourcesRef,
 };
 use crate::state::Slots;
 
@@ -50,6 +50,8 @@ struct LaneSnapshot {
     /// For an item of a `for`: see [`Lane::steps`].
     #[serde(default)]
     steps: u64,
+    #[serde(default)]
+    runs: Runs,
 }
 
 /// A [`SnapshotData`] to be written, without copies: a thread may have thousands of lanes.
@@ -89,6 +91,8 @@ struct LaneRef<'a> {
     pending: Option<&'a Pending>,
     #[serde(skip_serializing_if = "is_zero")]
     steps: u64,
+    #[serde(skip_serializing_if = "Runs::is_empty")]
+    runs: &'a Runs,
 }
 
 fn is_unsigned(signatures: &BTreeMap<String, Signature>) -> bool {
@@ -124,6 +128,7 @@ impl Fold {
                 sources: lane.sources.within(each.map(|each| each.head.as_str())),
                 pending: lane.pending.as_deref(),
                 steps: lane.steps,
+                runs: &lane.runs,
             };
             lanes.push((*id, frozen));
         }
@@ -172,6 +177,7 @@ impl Fold {
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
             lane.pending = frozen.pending;
             lane.steps = frozen.steps;
+            lane.runs = frozen.runs;
             if sourced {
                 lane.sources = self.updated_sources(frozen.sources, &frozen.fields)?;
                 let each = lane.parent.filter(|_| lane.at != LaneState::Joined).and_then(|id| heads.get(&id));

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData};
 use super::{ErasedArgs, Node, NodeFuture, NodeOf, Run, Writes};
 use crate::{
     graph::{GraphSpec, NodeSpec},
-    journal::Values,
+    journal::{Runs, Values},
     review::DraftVtable,
     state::{FieldError, Slots, State, StateTable},
 };
@@ -36,6 +36,17 @@ impl<S: State, D: Send + Sync + 'static> NodeEntry<S, D> {
         let mut spec = N::SPEC;
         spec.name = name;
         NodeTable { spec, reviewed: N::REVIEWED, run: run::<N, D> }
+    }
+
+    /// As `table`, for a node whose runs a guard counts.
+    #[track_caller]
+    pub const fn counted<N>(name: &'static str, node: PhantomData<N>) -> NodeTable
+    where
+        N: Node + NodeOf<S> + Run<D>,
+    {
+        let mut table = Self::table(name, node);
+        table.spec.counted = true;
+        table
     }
 
     /// Creates the table of a junction.
@@ -76,7 +87,7 @@ pub struct GraphTable {
     /// The state.
     pub state: &'static StateTable,
     /// Returns the index of the case of a `match` that holds; `None` while its field is unwritten.
-    pub route: fn(usize, &Slots) -> Result<Option<usize>, FieldError>,
+    pub route: fn(usize, &Slots, &Runs) -> Result<Option<usize>, FieldError>,
     /// Parses an input and encodes its fields. An error says why the JSON is not the graph's input.
     pub read_input: fn(&serde_json::Value) -> Result<Values, String>,
 }

@@ -13,6 +13,7 @@ mod forged;
 mod key_purposes;
 #[cfg(feature = "kms")]
 mod kms;
+mod loop_limits;
 mod pay_agent;
 mod pending_edits;
 #[cfg(feature = "kms")]

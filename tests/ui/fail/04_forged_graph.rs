@@ -5,7 +5,7 @@ use fixture::*;
 
 use hitl::{
     Graph,
-    __private::{Error, GraphSpec, NodeTable, State, ThreadState},
+    __private::{Error, GraphSpec, NodeTable, Runs, State, ThreadState},
 };
 
 graph! {
@@ -26,7 +26,7 @@ impl Graph for Forged {
     const SPEC: &'static GraphSpec = Proved::SPEC;
     const NODES: &'static [NodeTable] = Proved::NODES;
 
-    fn route(_: usize, _: &<Ticket as State>::View<'_>) -> Option<usize> {
+    fn route(_: usize, _: &<Ticket as State>::View<'_>, _: &Runs) -> Option<usize> {
         None
     }
 

@@ -162,7 +162,7 @@ graph! {
     pub Agent<Case, House> {
         start -> triage -> match risk {
             Risk::High => propose,
-            | Risk::Some(n) if *n > 3 => propose,
+            | Risk::Some(n) if *n > 3 && matches!(runs(triage), 0..=3) => propose,
             Risk::Some(_) | Risk::Low => refuse -> end,
         };
         propose -> (count, again -> (weigh, note) -> deep::look_up) -> pay -> end;

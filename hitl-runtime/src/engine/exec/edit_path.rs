@@ -27,7 +27,7 @@ use crate::{
         session::{LocatedReview, may_decide, unreadable},
     },
     graph::{EditOutcome, Point, edit_outcome},
-    journal::{Act, Decision, Event, Fold, FoldError, LaneId, LaneState, Proposal, Source, Transition},
+    journal::{Act, Decision, Event, Fold, FoldError, LaneId, LaneState, Proposal, Runs, Source, Transition},
     node::GraphTable,
     state::{FieldError, Slots},
 };
@@ -112,15 +112,15 @@ impl Engine {
             ReturnPoint::After(point) => point,
             ReturnPoint::At(node) => return Ok(Transition::Node(node.to_owned())),
         };
-        let mut fields: Slots = match fold.lanes.get(&lane) {
-            Some(lane) => Slots::clone(&lane.fields),
-            None => Slots::empty(self.graph.state),
+        let (mut fields, runs) = match fold.lanes.get(&lane) {
+            Some(lane) => (Slots::clone(&lane.fields), lane.runs.clone()),
+            None => (Slots::empty(self.graph.state), Runs::default()),
         };
         fields.replace(field, after.get())?;
         for_each::fits(self.graph, point, &fields, |_| None)
             .map_err(|e| EditRouteError::Lost(e.to_string()))?;
         let to = match point {
-            Point::Node(node) => routing::after_node(self.graph, node, &fields),
+            Point::Node(node) => routing::after_node(self.graph, node, &fields, &runs),
             Point::Start | Point::End => routing::after_start(self.graph, &fields),
         };
         to.map_err(EditRouteError::Lost)

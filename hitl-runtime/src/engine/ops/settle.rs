@@ -50,11 +50,12 @@ impl Engine {
             if let (Settlement::RunAgain, Some((_, said))) = (how, fold.stop()) {
                 return Err(has_stopped(thread, &doubt.activation.node, said));
             }
-            let to = match how {
+            let (run, to) = match how {
                 Settlement::Happened { wrote } => {
-                    Some(self.happened(fold, doubt.lane, &doubt.activation.node, wrote)?)
+                    let (run, to) = self.happened(fold, doubt.lane, &doubt.activation.node, wrote)?;
+                    (run, Some(to))
                 }
-                Settlement::RunAgain | Settlement::Stop { .. } => None,
+                Settlement::RunAgain | Settlement::Stop { .. } => (None, None),
             };
             if !doubt.written {
                 self.take_up(thread, RetryScope::Orphans).await?;
@@ -66,6 +67,7 @@ impl Engine {
                 how: how.clone(),
                 operator: operator.name().to_owned(),
                 unverified: operator.is_unverified(),
+                run,
                 to,
                 evidence: Some(Evidence::of_roles(operator, &roles)),
             };
@@ -76,8 +78,15 @@ impl Engine {
         }
     }
 
-    /// Validates the fields of an effect that happened, and returns the next step of its lane.
-    fn happened(&self, fold: &Fold, lane: LaneId, node: &str, wrote: &Values) -> Result<Transition, Error> {
+    /// Validates the fields of an effect that happened, and returns the number of the run, if it is counted, and the
+    /// next step of its lane.
+    fn happened(
+        &self,
+        fold: &Fold,
+        id: LaneId,
+        node: &str,
+        wrote: &Values,
+    ) -> Result<(Option<u32>, Transition), Error> {
         let invalid = |field: &str, message: String| Error::Invalid {
             thread: fold.thread.clone(),
             field: field.to_owned(),
@@ -94,7 +103,7 @@ impl Engine {
                 ));
             }
         }
-        let Some(lane) = fold.lanes.get(&lane) else {
+        let Some(lane) = fold.lanes.get(&id) else {
             return Err(Error::NotInDoubt { thread: fold.thread.clone() });
         };
         let written = |field: &str| wrote.get(field).map(|json| json.get());
@@ -109,7 +118,9 @@ impl Engine {
             write_checks::check(self.graph, &lane.fields, field, json.get())
                 .map_err(|problem| invalid(field, problem))?;
         }
-        routing::after_node(self.graph, index, &fields)
-            .map_err(|problem| incompatible(&fold.thread, Incompatibility::NoWay { problem }))
+        let run = fold.next_run(id, Some(&entry.spec));
+        let to = routing::after_node(self.graph, index, &fields, &lane.runs.with(node, run))
+            .map_err(|problem| incompatible(&fold.thread, Incompatibility::NoWay { problem }))?;
+        Ok((run, to))
     }
 }

@@ -201,15 +201,17 @@ impl<'a> Replay<'a> {
         }
         match &entry.event {
             Event::Began { key, .. } => self.began(id, known, key),
-            Event::Ran { wrote, to, .. } => {
+            Event::Ran { run, wrote, to, .. } => {
                 self.ran(id, known);
+                self.counted(known, *run);
                 self.wrote(known, wrote);
                 let (number, _) = known.filter(|_| *to == Transition::Join)?;
                 // Applying the entry removes the lane, so the next step must be computed here.
                 let lane = self.fold.lanes.get(&id)?;
                 let mut fields = Slots::clone(&lane.fields);
                 wrote.iter().try_for_each(|(field, json)| fields.write(field, json.get())).ok()?;
-                return guarded(|| routing::after_node(self.engine.graph, number, &fields));
+                let runs = lane.runs.with(node, *run);
+                return guarded(|| routing::after_node(self.engine.graph, number, &fields, &runs));
             }
             Event::Decided { verdict, digest, to, evidence, proposal, .. } => {
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
@@ -222,8 +224,9 @@ impl<'a> Replay<'a> {
                     self.note(FindingKind::Unsigned, format!("`{node}` had not begun with this key"));
                 }
             }
-            Event::Settled { how, .. } => {
+            Event::Settled { how, run, .. } => {
                 if let Settlement::Happened { wrote } = how {
+                    self.counted(known, *run);
                     self.wrote(known, wrote);
                 }
                 let at = self.fold.lanes.get(&id).map(|lane| &lane.at);
@@ -314,6 +317,16 @@ impl<'a> Replay<'a> {
             self.note(FindingKind::Route, format!("`{node}` ran in a state in which it must not run"));
         } else if entry.spec.interrupt.is_some() && !activation.signed {
             self.note(FindingKind::Unsigned, format!("`{node}` ran before its review was signed"));
+        }
+    }
+
+    /// Checks that an entry has the number of its run if and only if the graph counts the runs of the node. That the
+    /// number is the next one is checked when the entry is read.
+    fn counted(&mut self, known: Option<(usize, &'static NodeTable)>, run: Option<u32>) {
+        let Some((_, NodeTable { spec, .. })) = known else { return };
+        if spec.counted != run.is_some() {
+            let problem = if spec.counted { "does not count" } else { "counts" };
+            self.note(FindingKind::Route, format!("it {problem} the run of `{}`", spec.name));
         }
     }
 
@@ -454,8 +467,8 @@ impl<'a> Replay<'a> {
     /// Returns the next step of a lane after a node whose fields are written.
     fn leads_from(&self, node: &str, lane: LaneId) -> Option<Transition> {
         let (number, _) = self.engine.graph.node(node)?;
-        let fields = &self.fold.lanes.get(&lane)?.fields;
-        guarded(|| routing::after_node(self.engine.graph, number, fields))
+        let lane = self.fold.lanes.get(&lane)?;
+        guarded(|| routing::after_node(self.engine.graph, number, &lane.fields, &lane.runs))
     }
 
     fn leads(&mut self, expected: Option<Transition>, to: &Transition) {

@@ -4,7 +4,7 @@ pub(super) mod for_each;
 
 use crate::{
     graph::{EdgeKind, EdgeSpec, Point},
-    journal::Transition,
+    journal::{Runs, Transition},
     node::GraphTable,
     state::Slots,
     user_code::catch_panic,
@@ -12,16 +12,17 @@ use crate::{
 
 /// Returns the first step of a thread.
 pub(super) fn after_start(graph: &'static GraphTable, fields: &Slots) -> Result<Transition, String> {
-    after(graph, Point::Start, fields)
+    after(graph, Point::Start, fields, &Runs::default())
 }
 
-/// Returns the next step of a lane after a node has run.
+/// Returns the next step of a lane after a node has run. `runs` has the counts of the lane, with this run.
 pub(super) fn after_node(
     graph: &'static GraphTable,
     node: usize,
     fields: &Slots,
+    runs: &Runs,
 ) -> Result<Transition, String> {
-    after(graph, Point::Node(node), fields)
+    after(graph, Point::Node(node), fields, runs)
 }
 
 /// Returns the step that a verdict leads to; `None` if the graph has no edge for it.
@@ -34,7 +35,7 @@ pub(super) fn after_verdict(
     Some(target(graph, edge))
 }
 
-fn after(graph: &'static GraphTable, from: Point, fields: &Slots) -> Result<Transition, String> {
+fn after(graph: &'static GraphTable, from: Point, fields: &Slots, runs: &Runs) -> Result<Transition, String> {
     let mut edges = graph.spec.edges.iter().filter(|edge| edge.from == from && !edge.kind.leaves_review());
     let Some(first) = edges.next() else { return Err(format!("{} has no outgoing edge", name(graph, from))) };
     match first.kind {
@@ -54,8 +55,8 @@ fn after(graph: &'static GraphTable, from: Point, fields: &Slots) -> Result<Tran
         EdgeKind::Case { route, .. } => {
             let field = || graph.spec.routes.get(route).map_or("?", |route| route.field);
             let place = || format!("match on `{}` after `{}`", field(), name(graph, from));
-            let case =
-                catch_panic(place, || (graph.route)(route, fields)).map_err(|error| error.to_string())?;
+            let case = catch_panic(place, || (graph.route)(route, fields, runs))
+                .map_err(|error| error.to_string())?;
             let case = case.map_err(|error| error.to_string())?;
             let Some(case) = case else {
                 let field = field();
@@ -66,7 +67,7 @@ fn after(graph: &'static GraphTable, from: Point, fields: &Slots) -> Result<Tran
                 return Err(format!("the match after {} has no case {case}", name(graph, from)));
             };
             if is_inner_match(graph, edge) {
-                return after(graph, edge.to, fields);
+                return after(graph, edge.to, fields, runs);
             }
             // The list of a `for` that the arm begins with, while the node that wrote it can still fail.
             if is_junction(graph, edge.to) {

@@ -10,7 +10,7 @@ use crate::{
         LaneFacts, LanePosition, Payload, Point, ReadKind, UnmetRequirement, next_review, unmet_requirements,
     },
     journal::{
-        Activation, Feedback, Fold, Lane, LaneId, LaneState, NodeRenames, ROOT, Signature, Transition,
+        Activation, Feedback, Fold, Lane, LaneId, LaneState, NodeRenames, ROOT, Runs, Signature, Transition,
         VoidedSignature,
     },
     node::GraphTable,
@@ -62,6 +62,7 @@ impl Compatibility {
             fold.lanes.iter().map(|(id, lane)| (*id, self.stand(graph, &lane.at))).collect();
         for (id, lane) in fold.lanes.iter() {
             self.signatures(fold, *id, lane);
+            self.runs(graph, &lane.runs);
         }
         for (id, stand) in &mut stands {
             if let (Some(LanePosition::Before(node) | LanePosition::At(node)), Some(lane)) =
@@ -155,6 +156,17 @@ impl Compatibility {
             None => {
                 self.note(gone());
                 None
+            }
+        }
+    }
+
+    /// Notes the new names of the nodes whose runs are counted. The count of a node that is gone is not read again.
+    fn runs(&mut self, graph: &'static GraphTable, runs: &Runs) {
+        for name in runs.nodes() {
+            if let Some((_, entry)) = graph.current(name)
+                && entry.spec.name != name
+            {
+                self.renamed.insert(name.to_owned(), entry.spec.name.to_owned());
             }
         }
     }

@@ -214,15 +214,17 @@ impl ThreadWriter {
         let place = self.fold.next;
         let reads_back = self.fold.reads_back();
         let parents: Vec<LaneId> = self.fold.around(lane).filter(|_| reads_back).collect();
-        let name = self.engine.graph.spec.nodes.get(node).map_or("?", |node| node.name);
-        let written = self.fold.write(lane, name, wrote, back);
+        let spec = self.engine.graph.spec.nodes.get(node);
+        let name = spec.map_or("?", |node| node.name);
+        let run = self.fold.next_run(lane, spec);
+        let written = self.fold.write(lane, name, run, wrote, back);
         written.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
         let to = match self.fold.lanes.get_mut(lane) {
             Some(lane) => {
                 lane.drafted = drafted
                     .filter(|drafted| !self.engine.graph.state.is_reduced(drafted.field))
                     .or(lane.drafted.take());
-                routing::after_node(self.engine.graph, node, &lane.fields)
+                routing::after_node(self.engine.graph, node, &lane.fields, &lane.runs)
             }
             None => Err(format!("lane {lane} is not open")),
         };
@@ -238,7 +240,7 @@ impl ThreadWriter {
             Ok(())
         };
         made.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, FoldError::Changed(e)))?;
-        let event = EventRef::Ran { ran: NodeResultRef { node: name, lane, wrote, to: &to } };
+        let event = EventRef::Ran { ran: NodeResultRef { node: name, lane, run, wrote, to: &to } };
         self.encode_entry(EntryRef { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
     }
 
