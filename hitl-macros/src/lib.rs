@@ -14,6 +14,7 @@
 mod crate_path;
 mod diagnostics;
 mod draft;
+mod editor;
 mod entrypoint;
 mod graph;
 mod names;

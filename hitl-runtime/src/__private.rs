@@ -1,5 +1,7 @@
 //! Items for the code that the macros generate. Not part of the public API: they change without notice.
 
+pub mod words;
+
 pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;

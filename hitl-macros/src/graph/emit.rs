@@ -10,13 +10,18 @@ use super::{
     parse::{Each, Graph, Step},
     public_types::{Turns, cfgs, deps, docs, public_types},
 };
-use crate::{diagnostics::Errors, names, spans};
+use crate::{diagnostics::Errors, editor, names, spans};
 
-pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> TokenStream {
+pub(crate) fn emit(
+    graph: &Graph,
+    model: &Model<'_>,
+    names: &editor::Names,
+    errors: &mut Errors,
+) -> TokenStream {
     let turns = Turns::new(graph, model, errors);
     let types = public_types(graph, &turns);
     if errors.is_empty() {
-        let proof = proof(graph, model, &turns);
+        let proof = proof(graph, model, names, &turns);
         return quote!(#types #proof);
     }
     // An editor still resolves the names in the statements, and the code around the graph still finds its types.
@@ -24,13 +29,14 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
     let mentions = model.nodes.iter().flat_map(|node| &node.mentions);
     let (name, state, deps) = (spans::hide_from_editors(&graph.name), &graph.state, deps(graph));
     let (turn, state_of) = (&turns.name, quote!(<#state as __h::State>));
+    let editor = names.emit(&quote!(#state));
     quote! {
-        #errors
         #types
         #(#cfgs)*
         #[allow(unexpected_cfgs)]
         const _: () = {
             use ::hitl::__private as __h;
+            #editor
             #[cfg(rust_analyzer)]
             type __HitlMentions = (#(::core::marker::PhantomData<#mentions>,)*);
             impl __h::SealedGraph for #name {}
@@ -48,11 +54,12 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
                 }
             }
         };
+        #errors
     }
 }
 
 /// Generates the description, its proof, and the implementation of `Graph`.
-fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
+fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<'_>) -> TokenStream {
     let Graph { name, state, attrs, .. } = graph;
     let this = spans::hide_from_editors(name);
     let text = names::plain(name);
@@ -91,6 +98,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
         let (old, new) = (names::plain(old), &model.nodes[*node].name);
         quote!((#old, #new))
     });
+    let editor = names.emit(&quote!(#state));
     let checks = checks(model);
     let items = items(model, state);
     let route_fn = route_fn(model);
@@ -104,8 +112,10 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
         .filter(|mention| !in_turns.iter().any(|shown| std::ptr::eq(**mention, *shown)));
     quote! {
         #(#cfgs)*
+        #[allow(unexpected_cfgs)]
         const _: () = {
             use ::hitl::__private as __h;
+            #editor
             #[allow(dead_code)]
             type __HitlMentions = (#(::core::marker::PhantomData<#later>,)*);
             #[allow(unused_parens)]

@@ -20,7 +20,7 @@ use syn::{
     parse::{ParseStream, Parser},
 };
 
-use crate::{crate_path::CratePath, diagnostics::Errors, stand_in::Replaced};
+use crate::{crate_path::CratePath, diagnostics::Errors, editor, stand_in::Replaced};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -37,7 +37,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         }
     };
     let model = read(&graph, &mut errors);
-    let tokens = path.apply(emit::emit(&graph, &model, &mut errors));
+    let names = editor::Names::of_graph(graph.body.clone());
+    let tokens = path.apply(emit::emit(&graph, &model, &names, &mut errors));
     crate::diagnostics::print_expansion(&graph.name.to_string(), &tokens);
     tokens
 }

@@ -10,7 +10,7 @@
 //! verdict  = ("reject" | "ask" | "expire") "->" chain
 //! ```
 
-use proc_macro2::{Ident, Span, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::{
     Attribute, Expr, LitInt, Pat, Path, Result, Token, Type, Visibility, braced,
     ext::IdentExt,
@@ -29,6 +29,8 @@ pub(crate) struct Graph {
     pub(crate) state: Type,
     pub(crate) deps: Option<Type>,
     pub(crate) statements: Vec<Statement>,
+    /// The statements as written.
+    pub(crate) body: TokenStream,
 }
 
 pub(crate) enum Statement {
@@ -115,6 +117,7 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
         return Err(syn::Error::new(input.span(), SHAPE));
     }
     braced!(content in input);
+    let body = content.fork().parse()?;
     let mut statements = Vec::new();
     while !content.is_empty() {
         match statement(&content) {
@@ -127,9 +130,9 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
     }
     if !input.is_empty() {
         errors.at(input.span(), "a `graph!` declares one graph: move this to a `graph!` of its own");
-        input.parse::<proc_macro2::TokenStream>()?;
+        input.parse::<TokenStream>()?;
     }
-    Ok(Graph { attrs, vis, name, state, deps, statements })
+    Ok(Graph { attrs, vis, name, state, deps, statements, body })
 }
 
 /// Skips to the end of the statement: behind the next `;`.

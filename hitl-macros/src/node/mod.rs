@@ -15,7 +15,7 @@ use syn::{
 };
 
 use self::parse::Function;
-use crate::{crate_path::CratePath, diagnostics::Errors, names, stand_in::Replaced};
+use crate::{crate_path::CratePath, diagnostics::Errors, editor, names, stand_in::Replaced};
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream, path: &CratePath) -> TokenStream {
     let mut errors = Errors::default();
@@ -35,9 +35,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, path: &CratePath) -> 
         let name = names::plain(&function.sig.ident);
         errors.on(second.path(), format!("node `{name}` has two `#[node]`: keep one"));
     }
+    let names = editor::Names::of_node(&args);
     let args = args::parse(args, &mut errors);
     let node = model::Node::new(function, args, &mut errors);
-    let tokens = emit::emit(&node, &errors);
+    let tokens = emit::emit(&node, &names, &errors);
     crate::diagnostics::print_expansion(&node.name, &tokens);
     tokens
 }
