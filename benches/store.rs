@@ -12,7 +12,7 @@ use std::{error::Error, path::Path, time::Instant};
 
 use graphs::{RefundAgent, edited, mara, suspended};
 use hitl::{
-    Digest, Store, ThreadId, ThreadStatus,
+    Digest, Store, ThreadId, ThreadStatus, Timestamp,
     prelude::*,
     store::{Append, OpenReview, Record},
 };
@@ -187,10 +187,10 @@ async fn decisions(store: &SqliteStore, thread: &str) -> Outcome<f64> {
                 "execute".to_owned(),
                 Digest::of(format!("{thread} {item}").as_bytes()),
                 0,
-                1_763_800_000_000,
+                Timestamp::from_millis(1_763_800_000_000),
             )
             .with_role(Some("refund-approver".to_owned()))
-            .with_deadline_ms(Some(1_763_886_400_000))
+            .with_deadline(Some(Timestamp::from_millis(1_763_886_400_000)))
         })
         .collect();
     let (mut after, mut times) = (None, Vec::new());

@@ -799,7 +799,7 @@ pub mod codes {}
 pub mod telemetry {}
 
 pub use hitl_runtime::agent::{
-    Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, HistoryEntry, InDoubtView, ItemView,
+    Audit, CLOCK_SKEW, FailureView, Finding, FindingKind, Graph, HistoryEntry, InDoubtView, ItemView,
     JournalHead, ReviewChange, ReviewView, Subscription, SweepEvent, ThreadEvent, UncheckedRange,
 };
 pub use hitl_runtime::graph::MAX_ITEMS;
@@ -808,7 +808,7 @@ pub use hitl_runtime::{
     ErrorKind, Failed, InDoubt, Incompatibility, IntoThreadId, InvalidThreadId, ManualClock, MemoryStore,
     NextReview, NoAsk, NoEdit, NodeError, OpenReview, Operator, Page, ParseDigestError, Place, Preview,
     Provides, Question, Reason, Rejection, Reproposal, Review, Running, Snapshot, Store, StoreError,
-    SystemClock, ThreadId, ThreadStatus, ThreadView, Verdict, Violation,
+    SystemClock, ThreadId, ThreadStatus, ThreadView, Timestamp, Verdict, Violation,
 };
 pub use hitl_runtime::{journal, model, store};
 #[cfg(feature = "testkit")]

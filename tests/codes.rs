@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hitl::{Digest, Error, Place, StoreError, ThreadId, api::ApiError, cli::Exit};
+use hitl::{Digest, Error, Place, StoreError, ThreadId, Timestamp, api::ApiError, cli::Exit};
 
 /// Returns the rows of the table under a heading of the page: the first cell is the code.
 fn table(heading: &str) -> BTreeMap<String, Vec<String>> {
@@ -89,9 +89,9 @@ fn samples() -> Vec<Error> {
             node: node(),
             by: "mara".into(),
             verdict: "approve".into(),
-            at_ms: 0,
+            at: Timestamp::UNIX_EPOCH,
         },
-        Error::Expired { thread: thread(), node: node(), deadline_ms: 0 },
+        Error::Expired { thread: thread(), node: node(), deadline: Timestamp::UNIX_EPOCH },
         Error::RoleMissing { thread: thread(), node: node(), role: "clerk".into(), operator: "mara".into() },
         Error::BadOperator { thread: thread(), operator: "mara".into(), problem: problem() },
         Error::Invalid { thread: thread(), field: field(), violations: vec![] },
@@ -102,7 +102,7 @@ fn samples() -> Vec<Error> {
         Error::NotInDoubt { thread: thread() },
         Error::GraphChanged { thread: thread(), differences: vec![] },
         Error::UserCodeFailed { thread: thread(), place: "reducer".into(), problem: problem() },
-        Error::OtherCode { thread: thread(), until_ms: 0 },
+        Error::OtherCode { thread: thread(), until: Timestamp::UNIX_EPOCH },
         Error::Damaged { thread: thread(), place: Place::START, problem: problem() },
         Error::Unauthenticated { thread: thread(), place: Place::START, problem: problem() },
         Error::NoSuchPlace { thread: thread(), place: Place::new(1), head: Place::START },

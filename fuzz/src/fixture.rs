@@ -1,6 +1,6 @@
 //! The agent that the fuzz targets use: a fork, two reviews, a question, an effect, a retry.
 
-use hitl::{ManualClock, prelude::*};
+use hitl::{ManualClock, Timestamp, prelude::*};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -85,7 +85,7 @@ graph! {
 
 /// Creates an agent on a store, with a clock of its own.
 pub fn agent_on(store: MemoryStore) -> Agent<Desk> {
-    Desk::new(store).clock(ManualClock::at_ms(1_800_000_000_000)).step_limit(100)
+    Desk::new(store).clock(ManualClock::at(Timestamp::from_millis(1_800_000_000_000))).step_limit(100)
 }
 
 /// Runs a future to completion in a runtime whose timers advance without waiting.

@@ -1,7 +1,7 @@
 //! Short texts that are parsed: names, digests, transitions, reasons, page tokens.
 
 use hitl::{
-    Digest, Reason, ThreadId,
+    Digest, Reason, ThreadId, Timestamp,
     journal::Transition,
     store::{MemoryStore, Store as _},
 };
@@ -27,6 +27,6 @@ pub fn run(data: &[u8]) {
         let store = MemoryStore::new();
         let _ = store.reviews(Some(text), 1).await;
         let _ = store.threads(None, Some(text), 1).await;
-        let _ = store.due(u64::MAX, Some(text), 1).await;
+        let _ = store.due(Timestamp::MAX, Some(text), 1).await;
     });
 }

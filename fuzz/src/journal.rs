@@ -1,7 +1,7 @@
 //! A journal from an untrusted writer: one entry per line, with valid hashes.
 
 use hitl::{
-    Digest, Operator, ThreadId, ThreadStatus, Verdict,
+    Digest, Operator, ThreadId, ThreadStatus, Timestamp, Verdict,
     store::{Append, MemoryStore, Record, Store as _},
 };
 
@@ -20,8 +20,9 @@ pub fn run(data: &[u8]) {
     block_on(async {
         let store = MemoryStore::new();
         let (standing, reviews) = (ThreadStatus::Running, vec![]);
-        let append =
-            Append::new(thread.clone(), records, standing).with_reviews(reviews).with_due_ms(Some(0));
+        let append = Append::new(thread.clone(), records, standing)
+            .with_reviews(reviews)
+            .with_due(Some(Timestamp::from_millis(0)));
         store.append(append).await.expect("the store accepts any bytes");
         let agent = agent_on(store);
         agent.verify(&thread).await.expect("the hashes are valid");

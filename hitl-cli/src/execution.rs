@@ -216,7 +216,7 @@ impl<'a> Execution<'a> {
     }
 
     pub(super) fn print_view(&mut self, view: &ThreadView, details: bool) -> Result<(), CliError> {
-        let next = suggestions(view, &self.invocation, self.engine.now_ms());
+        let next = suggestions(view, &self.invocation, self.engine.now());
         if self.global.json {
             let next: Vec<String> = next.into_iter().map(|suggestion| suggestion.command).collect();
             return self.json(&StatusDocument { view, next });
@@ -230,12 +230,7 @@ impl<'a> Execution<'a> {
         } else {
             for review in &view.reviews {
                 parts.push(thread::review(view, review, context));
-                parts.push(thread::suggestions(&verdicts(
-                    view,
-                    review,
-                    &self.invocation,
-                    self.engine.now_ms(),
-                )));
+                parts.push(thread::suggestions(&verdicts(view, review, &self.invocation, self.engine.now())));
             }
         }
         if details {
@@ -257,7 +252,7 @@ impl<'a> Execution<'a> {
 
     pub(super) fn render_context(&self) -> RenderContext {
         RenderContext {
-            now_ms: self.engine.now_ms(),
+            now: self.engine.now(),
             width: self.terminal.width,
             fields: self.engine.graph.spec.state.fields,
         }

@@ -64,7 +64,7 @@ impl Execution<'_> {
             ThreadStatus::Waiting => "waits; continue here or on another terminal:",
             _ => "is unchanged; continue here or on another terminal:",
         };
-        let text = render::thread::suggestions(&suggestions(&view, &self.invocation, self.engine.now_ms()));
+        let text = render::thread::suggestions(&suggestions(&view, &self.invocation, self.engine.now()));
         self.terminal.out(&format!("{} {waits}\n\n{text}", paint(BOLD, name)))?;
         Ok(Exit::from_view(&view))
     }

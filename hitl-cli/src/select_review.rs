@@ -1,7 +1,7 @@
 //! Selecting the review that a verdict decides.
 
 use hitl_runtime::{
-    Digest, Place, ThreadId,
+    Digest, Place, ThreadId, Timestamp,
     agent::{ReviewView, ThreadView},
     journal::Event,
     store::ThreadStatus,
@@ -95,10 +95,10 @@ impl Execution<'_> {
             ThreadStatus::Ended => "it has ended",
         };
         let mut message = format!("thread `{thread}` has no open review: {status}");
-        if let Ok(Some((verdict, by, at_ms))) = self.last_verdict(thread).await {
+        if let Ok(Some((verdict, by, at))) = self.last_verdict(thread).await {
             message.push_str(&format!(
                 "; the last verdict was `{verdict}` by {by}, {}",
-                ago(at_ms, self.engine.now_ms())
+                ago(at, self.engine.now())
             ));
         }
         CliError::refused("no_open_review", message)
@@ -107,11 +107,11 @@ impl Execution<'_> {
             .suggest(self.invocation.on_thread("show", thread.as_str(), &[]))
     }
 
-    async fn last_verdict(&self, thread: &ThreadId) -> Result<Option<(String, String, u64)>, CliError> {
+    async fn last_verdict(&self, thread: &ThreadId) -> Result<Option<(String, String, Timestamp)>, CliError> {
         let mut last = None;
-        self.for_each_event(thread, |event, at_ms| {
+        self.for_each_event(thread, |event, at| {
             if let Event::Decided { verdict, operator, .. } = event {
-                last = Some((verdict.name().to_owned(), operator.clone(), at_ms));
+                last = Some((verdict.name().to_owned(), operator.clone(), at));
             }
         })
         .await?;
@@ -136,12 +136,12 @@ impl Execution<'_> {
     async fn for_each_event(
         &self,
         thread: &ThreadId,
-        mut visit: impl FnMut(&Event, u64),
+        mut visit: impl FnMut(&Event, Timestamp),
     ) -> Result<(), CliError> {
         let mut from = Place::START;
         loop {
             let page = self.with_suggestion(self.engine.history(thread, from, 256).await)?;
-            page.iter().for_each(|entry| visit(&entry.event, entry.at_ms));
+            page.iter().for_each(|entry| visit(&entry.event, entry.at));
             match page.last() {
                 Some(last) => from = last.place + 1,
                 None => return Ok(()),

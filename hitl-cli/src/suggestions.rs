@@ -1,6 +1,7 @@
 //! Next commands for a thread, ready to copy.
 
 use hitl_runtime::{
+    Timestamp,
     agent::{ReviewView, ThreadView},
     store::ThreadStatus,
 };
@@ -16,7 +17,7 @@ pub(super) struct Suggestion {
 }
 
 /// Returns the commands that are possible in a thread's current status.
-pub(super) fn suggestions(view: &ThreadView, invocation: &Invocation, now_ms: u64) -> Vec<Suggestion> {
+pub(super) fn suggestions(view: &ThreadView, invocation: &Invocation, now: Timestamp) -> Vec<Suggestion> {
     let thread = view.thread.as_str();
     let suggestion = |label, command: &str, options: &[&str]| Suggestion {
         label,
@@ -28,7 +29,7 @@ pub(super) fn suggestions(view: &ThreadView, invocation: &Invocation, now_ms: u6
     }
     match view.standing {
         ThreadStatus::Waiting => {
-            view.reviews.iter().flat_map(|review| verdicts(view, review, invocation, now_ms)).collect()
+            view.reviews.iter().flat_map(|review| verdicts(view, review, invocation, now)).collect()
         }
         ThreadStatus::InDoubt => settlements(view, invocation),
         ThreadStatus::Failed if view.failure.as_ref().is_some_and(|failure| !failure.stopped) => {
@@ -45,7 +46,7 @@ pub(super) fn verdicts(
     view: &ThreadView,
     review: &ReviewView,
     invocation: &Invocation,
-    now_ms: u64,
+    now: Timestamp,
 ) -> Vec<Suggestion> {
     let thread = view.thread.as_str();
     let suggestion = |label, command: &str, options: &[&str]| Suggestion {
@@ -53,7 +54,7 @@ pub(super) fn verdicts(
         command: invocation.on_thread(command, thread, options),
     };
     // After its deadline a review accepts no verdict; resuming the thread rejects it.
-    if review.deadline_ms.is_some_and(|deadline| deadline <= now_ms) {
+    if review.deadline.is_some_and(|deadline| deadline <= now) {
         return vec![suggestion("continue", "resume", &[])];
     }
     let digest = review.digest.short();

@@ -6,7 +6,7 @@ use futures_util::{
     FutureExt as _,
     future::{Either, select},
 };
-use hitl_runtime::{Error, ThreadStatus, agent::SweepEvent, plumbing::panic_message};
+use hitl_runtime::{Error, ThreadStatus, Timestamp, agent::SweepEvent, plumbing::panic_message};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -35,8 +35,8 @@ impl Execution<'_> {
         } else if events.is_empty() {
             self.terminal.out("Nothing was due.\n")?;
         } else {
-            let now_ms = self.engine.now_ms();
-            let lines: String = events.iter().map(|event| line(event, now_ms)).collect();
+            let now = self.engine.now();
+            let lines: String = events.iter().map(|event| line(event, now)).collect();
             self.terminal.out(&lines)?;
         }
         Ok(exit)
@@ -53,7 +53,7 @@ impl Execution<'_> {
                 (Ok(event), true) => {
                     terminal.raw(&format!("{}\n", escape_json(&document(&event).to_string())))
                 }
-                (Ok(event), false) => terminal.out(&line(&event, engine.now_ms())),
+                (Ok(event), false) => terminal.out(&line(&event, engine.now())),
                 // Continue: the store may be available again at the next sweep.
                 (Err(error), _) => {
                     terminal.err(&format!("{}\n", escape_sentence(&error.to_string())));
@@ -101,7 +101,7 @@ fn is_failure(standing: ThreadStatus) -> bool {
     matches!(standing, ThreadStatus::Failed | ThreadStatus::InDoubt)
 }
 
-fn line(event: &SweepEvent, now_ms: u64) -> String {
+fn line(event: &SweepEvent, now: Timestamp) -> String {
     match event {
         SweepEvent::Moved { thread, standing, .. } if is_failure(*standing) => {
             format!("{}  is {}\n", escape(thread.as_str()), standing.as_str().replace('_', " "))
@@ -111,7 +111,7 @@ fn line(event: &SweepEvent, now_ms: u64) -> String {
             "{}  still waits before {}, opened {}\n",
             escape(review.thread.as_str()),
             escape(&review.node),
-            ago(review.opened_ms, now_ms)
+            ago(review.opened, now)
         ),
         SweepEvent::Refused { error, .. } => format!("{}\n", escape_sentence(&error.to_string())),
         _ => String::new(),

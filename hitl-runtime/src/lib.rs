@@ -34,7 +34,7 @@ pub use agent::{
     NoAsk, NoEdit, Preview, Reproposal, Review, Running, Snapshot, SystemClock, ThreadView,
 };
 pub use error::{Error, ErrorKind, Incompatibility, Violation};
-pub use hitl_core::{Digest, IntoThreadId, InvalidThreadId, ParseDigestError, Place, ThreadId};
+pub use hitl_core::{Digest, IntoThreadId, InvalidThreadId, ParseDigestError, Place, ThreadId, Timestamp};
 use hitl_core::{env, text, unicode};
 pub use journal::{
     feedback::{Question, Reason, Rejection},

@@ -8,7 +8,7 @@ use std::sync::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use hitl_runtime::{
-    Place, ThreadId,
+    Place, ThreadId, Timestamp,
     store::{
         Append, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError, StoreLayer, Tail,
         ThreadStatus,
@@ -163,7 +163,7 @@ impl StoreLayer for Fault {
                 }
                 Fault::AcceptsBadAppends if append.check().is_err() => return Ok(()),
                 Fault::IgnoresTheStatus => append.standing = ThreadStatus::Running,
-                Fault::ForgetsTheDueTime if head > 0 => append.due_ms = None,
+                Fault::ForgetsTheDueTime if head > 0 => append.due = None,
                 Fault::ForgetsReviews if head > 0 => append.reviews.truncate(1),
                 Fault::KeepsClosedReviews => {
                     let old = store.reviews(None, usize::MAX).await?.items;
@@ -252,12 +252,12 @@ impl StoreLayer for Fault {
     fn due<'a>(
         &'a self,
         store: &'a dyn Store,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
         Box::pin(async move {
-            let mut page = store.due(by_ms, after, limit).await?;
+            let mut page = store.due(by, after, limit).await?;
             if self.is(Fault::ListsTheLatestDueFirst) {
                 page.items.reverse();
             }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use hitl_runtime::{
-    Digest, ThreadId,
+    Digest, ThreadId, Timestamp,
     store::{Append, OpenReview, Record, SqliteStore, Store as _, StoreError, ThreadStatus},
 };
 use hitl_testkit::{
@@ -57,10 +57,10 @@ fn review(name: &str, number: u64) -> OpenReview {
         "execute",
         Digest::of(format!("{name} {number:04}").as_bytes()),
         0,
-        1_763_800_000_000,
+        Timestamp::from_millis(1_763_800_000_000),
     )
     .with_role(Some("refund-approver".into()))
-    .with_deadline_ms(Some(1_763_886_400_000))
+    .with_deadline(Some(Timestamp::from_millis(1_763_886_400_000)))
 }
 
 async fn length(store: &SqliteStore, name: &str) -> u64 {
@@ -291,7 +291,7 @@ async fn a_new_thread_with_a_review_writes_eight_pages() {
     let suspended = |name: &str| {
         append(name, 0, 10)
             .with_standing(ThreadStatus::Waiting)
-            .with_due_ms(Some(9))
+            .with_due(Some(Timestamp::from_millis(9)))
             .with_reviews(vec![review(name, 0)])
     };
     store.append(suspended("first")).await.unwrap();
@@ -351,10 +351,10 @@ async fn a_suspended_thread_takes_less_than_1200_bytes() {
                 "execute",
                 Digest::of(name.as_bytes()),
                 3,
-                1_763_800_000_000 + i,
+                Timestamp::from_millis(1_763_800_000_000 + i),
             )
             .with_role(Some("refund-approver".into()))
-            .with_deadline_ms(Some(1_763_886_400_000 + i)),
+            .with_deadline(Some(Timestamp::from_millis(1_763_886_400_000 + i))),
         ];
         store.append(all).await.unwrap();
     }
@@ -740,7 +740,8 @@ async fn invalid_column_values_are_errors_and_no_panics() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("threads.db");
         let store = SqliteStore::open(&path).await.unwrap();
-        let reviews = vec![OpenReview::new(thread("ticket"), "G", "n", Digest::of(b""), 0, 5)];
+        let reviews =
+            vec![OpenReview::new(thread("ticket"), "G", "n", Digest::of(b""), 0, Timestamp::from_millis(5))];
         store.append(append("ticket", 0, 10).with_reviews(reviews)).await.unwrap();
         store.append(append("other", 0, 10)).await.unwrap();
         store.append(append("other", 1, 10)).await.unwrap();

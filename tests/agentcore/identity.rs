@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::join_all;
 use hitl::{
-    ManualClock, MemoryStore,
+    ManualClock, MemoryStore, Timestamp,
     agentcore::{OperatorAuth, Right, TokenVerifier},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -27,7 +27,7 @@ async fn a_verdict_is_recorded_under_the_verified_subject() {
     let (issuer, stranger) = (Issuer::new("k1"), Issuer::new("k1"));
     let tokens =
         TokenVerifier::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");
-    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let (desk, clock) = (Desk::new(), ManualClock::at(Timestamp::from_millis(NOW * 1000)));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
     let served = TestServer::serving(agent, desk, OperatorAuth::verified(tokens));
     let digest = served.waiting_for("t", Some(&issuer.bearer("mara", &[]))).await;
@@ -120,7 +120,7 @@ async fn an_expired_token_starts_no_new_request_on_its_connection() {
     use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
     let issuer = Issuer::new("k1");
-    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let (desk, clock) = (Desk::new(), ManualClock::at(Timestamp::from_millis(NOW * 1000)));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
     let served = TestServer::serving(
         agent,
@@ -195,7 +195,7 @@ impl KeyServer {
 async fn keys_are_cached_and_revoked_keys_are_dropped() {
     let (old, new) = (Issuer::new("k1"), Issuer::new("k2"));
     let keys = KeyServer::start(old.jwks()).await;
-    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let (desk, clock) = (Desk::new(), ManualClock::at(Timestamp::from_millis(NOW * 1000)));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
     let tokens = TokenVerifier::from_url(&keys.url).unwrap().max_lifetime(Duration::from_secs(1_000_000));
     // Starting and reading need no identity, so a 200 says only that the token was valid.
@@ -247,7 +247,7 @@ async fn unknown_key_types_and_fractional_times_are_accepted() {
     let mut jwks: Value = serde_json::from_str(&issuer.jwks()).unwrap();
     let unknown = json!({ "kty": "of tomorrow", "kid": "k0", "key_ops": 7 });
     jwks["keys"].as_array_mut().unwrap().insert(0, unknown);
-    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let (desk, clock) = (Desk::new(), ManualClock::at(Timestamp::from_millis(NOW * 1000)));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
     let tokens = TokenVerifier::from_jwks(&jwks.to_string()).unwrap();
     let served = TestServer::serving(agent, desk, OperatorAuth::verified(tokens));

@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use hitl::{
-    ManualClock, MemoryStore,
+    ManualClock, MemoryStore, Timestamp,
     agentcore::{OperatorAuth, Right, TokenVerifier},
 };
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn served(issuer: &Issuer, rules: impl FnOnce(OperatorAuth) -> OperatorAuth) -> TestServer {
-    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let (desk, clock) = (Desk::new(), ManualClock::at(Timestamp::from_millis(NOW * 1000)));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
     let tokens = TokenVerifier::from_jwks(&issuer.jwks()).unwrap();
     TestServer::serving(agent, desk, rules(OperatorAuth::verified(tokens)))

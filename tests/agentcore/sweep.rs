@@ -1,7 +1,7 @@
 //! A test that one sweep handles everything that is due, on DynamoDB too.
 
 use futures_util::{StreamExt as _, stream};
-use hitl::{ManualClock, SweepEvent, ThreadStatus, prelude::*};
+use hitl::{ManualClock, SweepEvent, ThreadStatus, Timestamp, prelude::*};
 
 use crate::table::{Table, store};
 
@@ -47,7 +47,7 @@ graph! {
 async fn one_sweep_handles_all_due_threads_on_dynamodb() {
     const COUNT: usize = 300;
     let table = Table::create().await;
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let agent = Mailer::new(store(table.endpoint())).clock(clock.clone());
     let start = |n: usize| {
         let agent = agent.clone();
@@ -59,5 +59,5 @@ async fn one_sweep_handles_all_due_threads_on_dynamodb() {
     let ended =
         |noticed: &&SweepEvent| matches!(noticed, SweepEvent::Moved { standing: ThreadStatus::Ended, .. });
     assert_eq!((noticed.len(), noticed.iter().filter(ended).count()), (COUNT, COUNT));
-    assert!(agent.store().due(u64::MAX, None, 1).await.unwrap().items.is_empty());
+    assert!(agent.store().due(Timestamp::MAX, None, 1).await.unwrap().items.is_empty());
 }

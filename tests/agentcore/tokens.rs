@@ -1,7 +1,7 @@
 //! Tests of tokens that are signed with a known key, or name one, but do not identify an operator.
 
 use hitl::{
-    ManualClock, MemoryStore,
+    ManualClock, MemoryStore, Timestamp,
     agentcore::{OperatorAuth, TokenVerifier},
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn served(tokens: TokenVerifier) -> TestServer {
-    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let (desk, clock) = (Desk::new(), ManualClock::at(Timestamp::from_millis(NOW * 1000)));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
     TestServer::serving(agent, desk, OperatorAuth::verified(tokens))
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use hitl::{Agent, Graph, ManualClock};
+use hitl::{Agent, Graph, ManualClock, Timestamp};
 use tokio::sync::SetOnce;
 
 use crate::{
@@ -33,7 +33,7 @@ impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
             kill_switch: Arc::clone(&kill_switch),
             scored: Arc::clone(&scored),
         };
-        let clock = ManualClock::at_ms(1_763_800_000_000);
+        let clock = ManualClock::at(Timestamp::from_millis(1_763_800_000_000));
         let agent = Agent::new(world, store).clock(clock.clone()).lease(LEASE);
         Self { agent, clock, ledger: Ledger::in_dir(dir), kill_switch, opened, scored }
     }

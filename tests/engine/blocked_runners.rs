@@ -9,7 +9,7 @@ use std::{
 };
 
 use hitl::{
-    ManualClock, Store, StoreError,
+    ManualClock, Store, StoreError, Timestamp,
     prelude::*,
     store::{Append, BoxFuture, LayeredStore, Record, StoreLayer},
 };
@@ -143,7 +143,7 @@ impl StoreLayer for SlowBegin {
 /// By the time that the store responds, an operator may have settled the effect so that it runs again.
 #[tokio::test]
 async fn a_slow_append_past_the_lease_starts_no_effect() {
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let (bank, store) = (Bank::new(&clock), LayeredStore::new(MemoryStore::new(), SlowBegin::new(&clock)));
     let agent = Payer::new(bank.clone(), store).clock(clock);
     let PayerTurn::Pay(review) = agent.start("t", JobInput { cents: 7 }).await.unwrap() else { panic!() };
@@ -160,7 +160,7 @@ async fn a_slow_append_past_the_lease_starts_no_effect() {
 /// another node may block the OS thread in between.
 #[tokio::test]
 async fn a_blocked_os_thread_past_the_lease_starts_no_effect() {
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let bank = Bank::new(&clock);
     bank.blocks.store(true, Ordering::SeqCst);
     let agent = Teller::new(bank.clone(), MemoryStore::new()).clock(clock);
@@ -175,7 +175,7 @@ async fn a_blocked_os_thread_past_the_lease_starts_no_effect() {
 /// key.
 #[tokio::test]
 async fn a_blocked_runner_is_not_reported_as_dead() {
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let (bank, store) = (Bank::new(&clock), MemoryStore::new());
     bank.halts.store(true, Ordering::SeqCst);
     let first = Payer::new(bank.clone(), store.clone()).clock(clock.clone());

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use hitl::{Clock as _, ManualClock, SweepEvent, journal::Event, prelude::*};
+use hitl::{Clock as _, ManualClock, SweepEvent, Timestamp, journal::Event, prelude::*};
 use tokio::sync::Notify;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -73,7 +73,7 @@ fn mara() -> Operator {
 }
 
 fn sender() -> (Agent<Sender>, ManualClock, MemoryStore) {
-    let (clock, store) = (ManualClock::at_ms(1_000_000), MemoryStore::new());
+    let (clock, store) = (ManualClock::at(Timestamp::from_millis(1_000_000)), MemoryStore::new());
     (Sender::new(Office::default(), store.clone()).clock(clock.clone()), clock, store)
 }
 
@@ -92,10 +92,7 @@ async fn an_expired_review_follows_its_expire_edge() {
     let SenderTurn::Send(review) = agent.start("t", letter()).await.unwrap() else { panic!() };
     clock.advance(24 * HOUR);
     let error = review.approve(&mara()).await.unwrap_err();
-    assert!(
-        matches!(&error, hitl::Error::Expired { deadline_ms, .. } if *deadline_ms == clock.now_ms()),
-        "{error}"
-    );
+    assert!(matches!(&error, hitl::Error::Expired { deadline, .. } if *deadline == clock.now()), "{error}");
     let SenderTurn::Done(outcome) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "escalated: expired");
     assert_eq!(decisions(&agent, "t").await, ["hitl reject"]);
@@ -121,8 +118,8 @@ async fn a_verdict_counts_until_the_last_millisecond() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_concurrent_verdict_and_deadline_have_one_winner() {
     let (store, office) = (MemoryStore::new(), Office::default());
-    let here = ManualClock::at_ms(1_000_000);
-    let ahead = ManualClock::at_ms(1_000_000 + 25 * 3_600_000);
+    let here = ManualClock::at(Timestamp::from_millis(1_000_000));
+    let ahead = ManualClock::at(Timestamp::from_millis(1_000_000 + 25 * 3_600_000));
     let (mut signed, mut expired) = (0, 0);
     for round in 0..200 {
         let thread = format!("t{round}");
@@ -188,7 +185,7 @@ async fn a_reminder_is_sent_once_by_one_of_several_sweeps() {
 
 #[tokio::test]
 async fn a_sweep_resumes_threads_of_dead_processes_only() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     // With dependencies of its own, because a runtime that shuts down may poll its tasks once more.
     let dead = Office::default();
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -248,7 +245,7 @@ graph! {
 /// The review in one branch expires while another process runs the other branch and holds the lease.
 #[tokio::test]
 async fn a_review_expires_while_a_sibling_branch_runs_elsewhere() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let office = Office::default();
     let agent = SideBySide::new(office.clone(), store.clone()).clock(clock.clone()).lease(HOUR);
     let running = {
@@ -268,7 +265,7 @@ async fn a_review_expires_while_a_sibling_branch_runs_elsewhere() {
 
 #[tokio::test]
 async fn a_sweep_reports_incompatible_threads_of_its_graph_only() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let agent = Sender::new(Office::default(), store.clone()).clock(clock.clone());
     for thread in 0..40 {
         let _ = agent.start(format!("t{thread:02}"), letter()).await.unwrap();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{ManualClock, prelude::*};
+use hitl::{ManualClock, Timestamp, prelude::*};
 use tokio::sync::Notify;
 
 #[state]
@@ -206,7 +206,7 @@ async fn an_effect_returning_not_done_fails_and_can_be_resumed() {
 #[tokio::test]
 async fn an_effect_of_a_dead_process_is_in_doubt_after_its_lease() {
     let world = World::new([Behavior::Hangs]);
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let agent = Actor::new(world.clone(), store.clone()).clock(clock.clone());
     let _running = doomed.spawn(async move { agent.start("t", wish()).await });

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{Error, ManualClock, SqliteStore, prelude::*};
+use hitl::{Error, ManualClock, SqliteStore, Timestamp, prelude::*};
 use tokio::sync::{Barrier, Semaphore, watch};
 
 #[draft]
@@ -259,7 +259,7 @@ async fn a_finished_item_is_not_rerun_when_a_sibling_fails() {
 async fn a_finished_item_is_not_rerun_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("batch.db");
-    let (shop, clock) = (Shop::new(1), ManualClock::at_ms(1_000_000));
+    let (shop, clock) = (Shop::new(1), ManualClock::at(Timestamp::from_millis(1_000_000)));
     shop.stuck.lock().unwrap().extend([2, 3]);
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (its_shop, its_clock, its_file) = (shop.clone(), clock.clone(), file.clone());

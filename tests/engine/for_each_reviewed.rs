@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{ManualClock, SweepEvent, journal::Event, prelude::*};
+use hitl::{ManualClock, SweepEvent, Timestamp, journal::Event, prelude::*};
 use tokio::sync::Semaphore;
 
 use super::counting_store::{CountingStore, Counts};
@@ -55,7 +55,7 @@ graph! {
 
 /// Starts a thread whose 1,000 reviews have reminders and deadlines.
 async fn a_thousand_waiting() -> (Agent<Payrolls>, CountingStore, ManualClock) {
-    let (store, clock) = (CountingStore::default(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (CountingStore::default(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let agent = Payrolls::new(store.clone()).clock(clock.clone());
     let payments = (0..1_000).map(|dollars| Payment { dollars }).collect();
     let _ = agent.start("t", PayrollInput { payments }).await.unwrap();

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{Agent, ManualClock, MemoryStore, SweepEvent, ThreadStatus, prelude::*};
+use hitl::{Agent, ManualClock, MemoryStore, SweepEvent, ThreadStatus, Timestamp, prelude::*};
 use tokio::sync::Semaphore;
 
 /// The code that panics, by place and thread tag, with the number of calls that succeed before. Tests run concurrently,
@@ -394,7 +394,7 @@ graph! {
 async fn a_sweep_fails_the_unreadable_thread_only() {
     for place in [PanicSite::Deserializer, PanicSite::Reducer] {
         let tag: &str = &format!("sweep-{place:?}");
-        let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+        let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
         let dead = Abandoned::new(store.clone()).clock(clock.clone());
         let neighbor = format!("{tag}-neighbor");
         for tag in [tag, &neighbor] {
@@ -457,7 +457,8 @@ async fn an_entry_that_replaces_a_panicked_write_is_authenticated() {
         agent.verify(&id).await.unwrap();
     }
     // A sweep that cannot read the thread fails it.
-    let (tag, store, clock) = ("keyed-sweep", MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (tag, store, clock) =
+        ("keyed-sweep", MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let dead = Abandoned::new(store.clone()).clock(clock.clone()).journal_keys(keys());
     arm(PanicSite::Hangs, tag);
     tokio::spawn(async move { dead.start(tag, input(tag)).await });
@@ -570,7 +571,7 @@ mod command_line {
     #[tokio::test]
     async fn a_sweep_with_failed_threads_has_its_own_exit_code() {
         let tag = "cli-sweep";
-        let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+        let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
         let agent = Hostile::new(store).clock(clock.clone());
         for tag in [tag, "cli-sweep-neighbor"] {
             waits(&agent, tag).await;

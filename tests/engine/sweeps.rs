@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use hitl::{Agent, ManualClock, MemoryStore, SweepEvent, ThreadStatus, prelude::*};
+use hitl::{Agent, ManualClock, MemoryStore, SweepEvent, ThreadStatus, Timestamp, prelude::*};
 use tokio::sync::{Semaphore, mpsc};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -178,20 +178,20 @@ async fn one_pass_of_a_watch_handles_all_due_threads() {
     const COUNT: usize = 5_000;
     let dir = tempfile::tempdir().unwrap();
     let store = hitl::SqliteStore::open(dir.path().join("jobs.db")).await.unwrap();
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let agent = Jobs::new(Process::open(), store).clock(clock.clone());
     start(&agent, "due", false, COUNT).await;
     clock.advance(24 * HOUR);
     let (watch, mut told) = watch(&agent);
     let seen = moved(&mut told, COUNT).await;
     assert!(seen.values().all(|standing| *standing == ThreadStatus::Ended));
-    assert!(agent.store().due(u64::MAX, None, 1).await.unwrap().items.is_empty());
+    assert!(agent.store().due(Timestamp::MAX, None, 1).await.unwrap().items.is_empty());
     watch.abort();
 }
 
 #[tokio::test]
 async fn deadlines_are_handled_while_all_runs_hang() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     start(&Jobs::new(Process::open(), store.clone()).clock(clock.clone()), "due", false, 200).await;
     clock.advance(24 * HOUR);
     abandon(&store, &clock, 40).await;
@@ -217,7 +217,7 @@ async fn deadlines_are_handled_while_all_runs_hang() {
 
 #[tokio::test]
 async fn a_sweep_resumes_more_threads_than_run_concurrently() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     abandon(&store, &clock, 100).await;
     let process = Process::open();
     let agent = Jobs::new(process.clone(), store).clock(clock);
@@ -229,7 +229,7 @@ async fn a_sweep_resumes_more_threads_than_run_concurrently() {
 /// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
 async fn an_expiry_is_stored_before_its_next_node_runs() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let process = Process::shut();
     let agent = SlowJobs::new(process.clone(), store).clock(clock.clone());
     for n in 0..40 {
@@ -243,7 +243,7 @@ async fn an_expiry_is_stored_before_its_next_node_runs() {
     assert!(seen.values().all(|standing| *standing == ThreadStatus::Running), "{seen:?}");
     assert!(agent.inbox(None, 1).await.unwrap().items.is_empty());
     process.gate.add_permits(1_000);
-    while agent.store().due(u64::MAX, None, 1).await.unwrap().items.len() == 1 {
+    while agent.store().due(Timestamp::MAX, None, 1).await.unwrap().items.len() == 1 {
         told.recv().await.unwrap();
     }
     assert_eq!(agent.store().threads(Some(ThreadStatus::Ended), None, 100).await.unwrap().items.len(), 40);
@@ -254,7 +254,7 @@ async fn an_expiry_is_stored_before_its_next_node_runs() {
 /// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
 async fn an_incompatible_thread_is_retried_with_backoff() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     start(&Jobs::new(Process::open(), store.clone()).clock(clock.clone()), "due", false, 3).await;
     clock.advance(24 * HOUR);
     // A newer graph of the same name, without a review before `send`.
@@ -295,8 +295,8 @@ mod newer {
 
 #[tokio::test]
 async fn a_dead_runner_with_a_fast_clock_blocks_for_one_lease() {
-    let (store, right) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
-    let fast = ManualClock::at_ms(1_000_000 + 3_600_000);
+    let (store, right) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
+    let fast = ManualClock::at(Timestamp::from_millis(1_000_000 + 3_600_000));
     let dead = Process::shut();
     let agent = Jobs::new(dead.clone(), store.clone()).clock(fast);
     let running = tokio::spawn(async move { agent.start("t", JobInput { long: true }).await });

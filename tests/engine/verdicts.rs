@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use hitl::{Error, ManualClock, prelude::*};
+use hitl::{Error, ManualClock, Timestamp, prelude::*};
 use serde_json::json;
 
 use super::refund_agent::*;
@@ -120,7 +120,7 @@ async fn review_is_still_open(agent: &Agent<RefundAgent>) {
 
 #[tokio::test]
 async fn an_expired_review_is_rejected_by_default() {
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let desk = Desk::default();
     let agent = RefundAgent::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
     let review = open(&agent, "t").await;

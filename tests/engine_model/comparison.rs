@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hitl::{Digest, Error, ThreadId, ThreadStatus, journal::Event, prelude::*};
+use hitl::{Digest, Error, ThreadId, ThreadStatus, Timestamp, journal::Event, prelude::*};
 use serde_json::json;
 
 use super::{
@@ -76,21 +76,15 @@ impl<S: StoreFactory> System<S> {
                 node if node.pays() => json!({ "dollars": thread.dollars, "note": thread.note }),
                 _ => json!({ "text": thread.letter }),
             };
-            let deadline_ms = Some(deadline_hours * 3_600_000);
+            let deadline = Some(Timestamp::from_millis(deadline_hours * 3_600_000));
             let proposed_by = proposed_by.map(str::to_owned);
-            (
-                node.name().to_owned(),
-                draft,
-                self.known.reviews.get(&review).copied(),
-                deadline_ms,
-                proposed_by,
-            )
+            (node.name().to_owned(), draft, self.known.reviews.get(&review).copied(), deadline, proposed_by)
         });
         let open: Vec<_> = open.collect();
         let reviews = view.reviews.into_iter();
         let reviews: Vec<_> = reviews
             .map(|review| {
-                (review.node, review.draft, Some(review.digest), review.deadline_ms, review.proposed_by)
+                (review.node, review.draft, Some(review.digest), review.deadline, review.proposed_by)
             })
             .collect();
         assert_eq!(reviews, open, "the open reviews of {}", THREADS[number]);

@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use hitl::{Digest, Error, ManualClock, SweepEvent, journal::Settlement, prelude::*};
+use hitl::{Digest, Error, ManualClock, SweepEvent, Timestamp, journal::Settlement, prelude::*};
 use proptest_state_machine::StateMachineTest;
 use serde_json::json;
 
@@ -31,7 +31,7 @@ impl<S: StoreFactory> StateMachineTest for Test<S> {
     type Reference = Reference;
 
     fn init_test(_: &Reference) -> System<S> {
-        let (world, clock, stores) = (World::default(), ManualClock::at_ms(0), S::new());
+        let (world, clock, stores) = (World::default(), ManualClock::at(Timestamp::from_millis(0)), S::new());
         let process = Process::start(&stores, &world, &clock);
         System { process, world, known: Known::default(), clock, stores }
     }

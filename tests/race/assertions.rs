@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hitl::{Agent, Digest, Error, FindingKind, Graph, ThreadId, ThreadStatus, journal::Event};
+use hitl::{Agent, Digest, Error, FindingKind, Graph, ThreadId, ThreadStatus, Timestamp, journal::Event};
 
 use crate::{
     graphs::World,
@@ -23,7 +23,7 @@ struct Decided {
     node: String,
     verdict: String,
     by: String,
-    at_ms: u64,
+    at: Timestamp,
 }
 
 /// The number of wins of each verdict; `expired` is one of them.
@@ -68,7 +68,7 @@ impl Race {
             let Event::Decided { node, verdict, operator, digest, .. } = entry.event else { continue };
             let verdict = verdict.name().to_owned();
             asked |= verdict == "ask";
-            let this = Decided { node, verdict, by: operator, at_ms: entry.at_ms };
+            let this = Decided { node, verdict, by: operator, at: entry.at };
             let before = decided.insert(digest, this);
             assert!(before.is_none(), "`{thread}` was decided twice: {before:?}, {:?}", decided[&digest]);
         }
@@ -89,10 +89,10 @@ impl Race {
             let is_winner = decided.by == racer.name();
             match &answers[review] {
                 Answer::Won => assert!(is_winner, "{racer:?} was told that it won, and {decided:?}"),
-                Answer::Lost { by, verdict, at_ms } => {
+                Answer::Lost { by, verdict, at } => {
                     assert!(!is_winner, "{racer:?} was told that it lost, and {decided:?}");
-                    let reported = (by, verdict, at_ms);
-                    assert_eq!(reported, (&decided.by, &decided.verdict, &decided.at_ms), "{racer:?}");
+                    let reported = (by, verdict, at);
+                    assert_eq!(reported, (&decided.by, &decided.verdict, &decided.at), "{racer:?}");
                 }
                 Answer::Expired => {
                     assert_eq!(decided.by, "hitl", "{racer:?} was told that it expired, and {decided:?}");

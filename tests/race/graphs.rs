@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{Graph, ManualClock, Store, prelude::*};
+use hitl::{Graph, ManualClock, Store, Timestamp, prelude::*};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -171,7 +171,7 @@ const LEASE: Duration = Duration::from_secs(100 * 3600);
 
 /// Returns an agent on this store. The clock of a late one is past every deadline, but not past the lease.
 pub fn agent<G: Graph<Deps = World>>(store: impl Store, world: &World, is_late: bool) -> Agent<G> {
-    let clock = ManualClock::at_ms(MORNING_MS);
+    let clock = ManualClock::at(Timestamp::from_millis(MORNING_MS));
     if is_late {
         clock.advance(Duration::from_secs(25 * 3600));
     }
@@ -180,7 +180,7 @@ pub fn agent<G: Graph<Deps = World>>(store: impl Store, world: &World, is_late: 
 
 /// Returns an agent whose clock is past every lease.
 pub fn successor<G: Graph<Deps = World>>(store: impl Store, world: &World) -> Agent<G> {
-    let clock = ManualClock::at_ms(MORNING_MS);
+    let clock = ManualClock::at(Timestamp::from_millis(MORNING_MS));
     clock.advance(2 * LEASE);
     Agent::new(world.clone(), store).clock(clock).lease(LEASE)
 }

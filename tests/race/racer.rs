@@ -1,6 +1,6 @@
 //! A racer, and the answers to it.
 
-use hitl::{Agent, Digest, Error, Graph, Operator, Reason, Verdict};
+use hitl::{Agent, Digest, Error, Graph, Operator, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -42,7 +42,7 @@ pub enum Answer {
     Lost {
         by: String,
         verdict: String,
-        at_ms: u64,
+        at: Timestamp,
     },
     /// The deadline passed without a verdict.
     Expired,
@@ -89,7 +89,7 @@ impl Racer {
         let operator = Operator::new(self.name()).role("clerk");
         match agent.decide(thread, review, &operator, verdict).await {
             Ok(_) => Answer::Won,
-            Err(Error::AlreadyDecided { by, verdict, at_ms, .. }) => Answer::Lost { by, verdict, at_ms },
+            Err(Error::AlreadyDecided { by, verdict, at, .. }) => Answer::Lost { by, verdict, at },
             Err(Error::Expired { .. }) => Answer::Expired,
             Err(error) => Answer::Failed(error.to_string()),
         }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use hitl::{
-    ManualClock, Store, StoreError,
+    ManualClock, Store, StoreError, Timestamp,
     prelude::*,
     store::{Append, BoxFuture, LayeredStore, StoreLayer},
 };
@@ -183,7 +183,7 @@ async fn an_append_that_is_retried_is_logged_once_it_is_stored() {
 #[tokio::test]
 async fn a_takeover_leads_to_doubt_and_a_settlement() {
     begin();
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let store = FailingStore::new(MemoryStore::new(), Faults::default());
     let desk = Desk::new([RESPONSE]);
     let agent = RefundAgent::new(desk.clone(), store.clone()).clock(clock.clone());
@@ -216,7 +216,7 @@ async fn a_takeover_leads_to_doubt_and_a_settlement() {
 #[tokio::test]
 async fn reminders_and_expiry_are_logged() {
     begin();
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let agent = RefundAgent::new(Desk::new([RESPONSE]), MemoryStore::new()).clock(clock.clone());
     let _ = open(&agent, "late").await;
     for hours in [7, 18] {
@@ -255,7 +255,7 @@ impl StoreLayer for Shared {
 #[tokio::test]
 async fn a_lost_lease_is_logged_and_its_effect_is_not_called() {
     begin();
-    let clock = ManualClock::at_ms(1_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let (memory, desk) = (MemoryStore::new(), Desk::new([RESPONSE]));
     let rival = RefundAgent::new(desk.clone(), memory.clone()).clock(clock.clone());
     let layer = Shared { clock: clock.clone(), rival, armed: Arc::new(AtomicBool::new(true)) };
@@ -320,11 +320,11 @@ impl<S: Store> Store for TheirStore<S> {
 
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<hitl::Page<hitl::ThreadId>, StoreError>> {
-        self.0.due(by_ms, after, limit)
+        self.0.due(by, after, limit)
     }
 
     fn delete<'a>(&'a self, thread: &'a hitl::ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -344,7 +344,7 @@ async fn every_call_of_a_store_of_a_third_party_has_a_span() {
     let page = agent.inbox(None, 10).await.unwrap();
     assert_eq!(page.items.len(), 1);
     agent.store().threads(None, None, 10).await.unwrap();
-    agent.store().due(u64::MAX / 4, None, 10).await.unwrap();
+    agent.store().due(Timestamp::from_millis(u64::MAX / 4), None, 10).await.unwrap();
     agent.store().delete(&thread).await.unwrap();
 
     let seen = seen();

@@ -1,5 +1,7 @@
 //! Lists of threads and of journal entries.
 
+use std::time::Duration;
+
 use hitl_runtime::{
     OpenReview, ThreadId, ThreadStatus,
     agent::HistoryEntry,
@@ -37,16 +39,16 @@ pub(crate) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, context: RenderCo
     let rows: Vec<Vec<String>> = reviews
         .iter()
         .map(|review| {
-            let overdue = review.deadline_ms.is_some_and(|at| at <= context.now_ms);
-            let until = match review.deadline_ms {
+            let overdue = review.deadline.is_some_and(|at| at <= context.now);
+            let until = match review.deadline {
                 None => "none".to_owned(),
-                Some(at) if overdue => deadline(at, context.now_ms),
-                Some(at) => format!("in {}", remaining(at, context.now_ms)),
+                Some(at) if overdue => deadline(at, context.now),
+                Some(at) => format!("in {}", remaining(at, context.now)),
             };
             let mut row = vec![
                 paint(BOLD, escape(review.thread.as_str())),
                 before(review),
-                ago(review.opened_ms, context.now_ms),
+                ago(review.opened, context.now),
                 review.role.as_deref().map_or("anyone".into(), escape).into_owned(),
                 if overdue { paint(RED, until) } else { until },
                 paint(DIM, review.digest.short()),
@@ -91,7 +93,7 @@ pub(crate) fn history(entries: &[HistoryEntry], context: RenderContext) -> Strin
             );
             vec![
                 format!("{:>wide$}", entry.place),
-                utc(entry.at_ms),
+                utc(entry.at),
                 paint(DIM, entry.hash.short()),
                 operator_name(entry).unwrap_or_default(),
                 short(&what, context.width.map(|width| width.saturating_sub(wide + 67).max(24))),
@@ -106,7 +108,7 @@ fn model_usage(spent: &[Usage]) -> String {
     let Some(first) = spent.first() else { return String::new() };
     let sum = |tokens: fn(&Usage) -> Option<u64>| spent.iter().filter_map(tokens).sum::<u64>();
     let (read, wrote) = (sum(|usage| usage.input_tokens), sum(|usage| usage.output_tokens));
-    let seconds = spent.iter().map(|usage| usage.ms).sum::<u64>() as f64 / 1000.0;
+    let seconds = spent.iter().map(|usage| usage.duration).sum::<Duration>().as_secs_f64();
     let times = if spent.len() > 1 { format!(" in {} calls", spent.len()) } else { String::new() };
     format!(", by {}: {read} + {wrote} tokens, {seconds:.1} s{times}", escape(&first.model))
 }
@@ -183,8 +185,8 @@ fn describe(event: &Event) -> String {
         }
         Event::Reminded { .. } => format!("reminder of the review before {node}"),
         Event::Decided { verdict, to, proposal, .. } => decision(verdict, &node, to, proposal.as_deref()),
-        Event::Failed { error, again_ms, .. } => {
-            let again = if again_ms.is_some() { " (will be retried)" } else { "" };
+        Event::Failed { error, again, .. } => {
+            let again = if again.is_some() { " (will be retried)" } else { "" };
             format!("{node} failed{again}: {}", escape(error))
         }
         Event::InDoubt { error, .. } => format!("{node} is in doubt: {}", escape(error)),

@@ -7,6 +7,7 @@ use super::{
     value::{Row, rows, text},
 };
 use hitl_runtime::{
+    Timestamp,
     agent::{ReviewView, ThreadView},
     graph::FieldSpec,
     store::ThreadStatus,
@@ -23,7 +24,7 @@ use crate::{
 /// The context of rendering: the current time and the width of the terminal.
 #[derive(Clone, Copy)]
 pub(crate) struct RenderContext {
-    pub(crate) now_ms: u64,
+    pub(crate) now: Timestamp,
     pub(crate) width: Option<usize>,
     /// The fields of the graph's state.
     pub(crate) fields: &'static [FieldSpec],
@@ -69,9 +70,9 @@ pub(crate) fn review(view: &ThreadView, review: &ReviewView, context: RenderCont
         let marks = view.marks.get(operator).map(Vec::as_slice).unwrap_or_default();
         notes.push(format!("proposed by {}", escape_name(operator, marks)));
     }
-    notes.push(format!("opened {}", ago(review.opened_ms, context.now_ms)));
-    if let Some(at) = review.deadline_ms {
-        notes.push(deadline(at, context.now_ms));
+    notes.push(format!("opened {}", ago(review.opened, context.now)));
+    if let Some(at) = review.deadline {
+        notes.push(deadline(at, context.now));
     }
     let notes = wrap(&notes.join(" · "), context.width.map(|width| width.saturating_sub(2).max(20)));
     let digest = format!("digest {}", review.digest.short());
@@ -187,7 +188,7 @@ fn in_doubt(view: &ThreadView, context: RenderContext) -> String {
     let rows = [
         Row::new("key", escape(&doubt.key)),
         Row::new("digest", doubt.digest.short()),
-        Row::new("since", ago(doubt.since_ms, context.now_ms)),
+        Row::new("since", ago(doubt.since, context.now)),
         Row::new("writes", doubt.writes.join(", ")),
     ];
     out.push_str(&pairs(&rows, "  ", context.width));
@@ -208,8 +209,8 @@ fn running(view: &ThreadView, context: RenderContext) -> String {
             name(view)
         );
     }
-    let until = view.until_ms.map(|until| {
-        let left = remaining(until, context.now_ms);
+    let until = view.until.map(|until| {
+        let left = remaining(until, context.now);
         paint(DIM, format_args!("  if that process has died, `resume` can take over in {left}\n"))
     });
     format!(
@@ -249,7 +250,7 @@ pub(crate) fn details(view: &ThreadView, context: RenderContext) -> String {
         out.push_str(&pairs(&rows, "  ", None));
         out.push('\n');
     }
-    let journal = format!("{}, place {}, {}", view.graph, view.place, ago(view.at_ms, context.now_ms));
+    let journal = format!("{}, place {}, {}", view.graph, view.place, ago(view.at, context.now));
     let mut rows = vec![Row::new("journal", escape(&journal))];
     rows.extend(view.reviews.iter().map(|review| Row::new("digest", review.digest.to_string())));
     out.push_str(&pairs(&rows, "  ", None));
@@ -298,7 +299,7 @@ mod tests {
         review.shown = map(json!({ "iban": "DE1" }));
         review.unsigned = vec!["memo"];
         review.items = vec![item];
-        let context = RenderContext { now_ms: 0, width: None, fields: &[] };
+        let context = RenderContext { now: Timestamp::UNIX_EPOCH, width: None, fields: &[] };
         let text = anstream::adapter::strip_str(&review_fields(&review, context)).to_string();
         assert_eq!(
             text,

@@ -1,6 +1,6 @@
 //! The agent of the tests: a draft, a signature, a payment.
 
-use hitl::{ManualClock, prelude::*};
+use hitl::{ManualClock, Timestamp, prelude::*};
 
 /// The draft that a person signs.
 #[draft]
@@ -76,6 +76,6 @@ pub(super) fn desk() -> (Agent<RefundAgent>, ManualClock) {
 
 /// Creates the fixture on a given store.
 pub(super) fn desk_on(store: MemoryStore) -> (Agent<RefundAgent>, ManualClock) {
-    let clock = ManualClock::at_ms(1_795_342_200_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_795_342_200_000));
     (RefundAgent::new(store).clock(clock.clone()), clock)
 }

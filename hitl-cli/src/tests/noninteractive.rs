@@ -286,7 +286,7 @@ async fn a_sweep_prints_its_events() {
 async fn a_watch_that_panics_ends_with_the_exit_code_of_the_store() {
     struct Stopped;
     impl hitl_runtime::Clock for Stopped {
-        fn now_ms(&self) -> u64 {
+        fn now(&self) -> hitl_runtime::Timestamp {
             panic!("the clock has stopped")
         }
     }

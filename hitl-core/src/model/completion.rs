@@ -1,5 +1,7 @@
 //! The response of a model: its text, token usage and finish reason.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Assessment, ModelError};
@@ -7,9 +9,10 @@ use super::{Assessment, ModelError};
 /// The response of a model to a [`Request`](super::Request), also known as a completion.
 ///
 /// ```
+/// use std::time::Duration;
 /// use hitl::model::Completion;
 ///
-/// let completion = Completion::from("A-9133".to_owned()).with_tokens(812, 5).with_latency_ms(930);
+/// let completion = Completion::from("A-9133".to_owned()).with_tokens(812, 5).with_latency(Duration::from_millis(930));
 /// assert_eq!((completion.text.as_str(), completion.input_tokens), ("A-9133", Some(812)));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,9 +29,14 @@ pub struct Completion {
     /// Output tokens, if the model counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
-    /// The latency that the model's service reports, in milliseconds, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency_ms: Option<u64>,
+    /// The latency that the model's service reports, if it does.
+    #[serde(
+        rename = "latency_ms",
+        with = "crate::millis::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub latency: Option<Duration>,
 }
 
 impl Completion {
@@ -53,10 +61,10 @@ impl Completion {
         self
     }
 
-    /// Sets the latency that the model's service reports, in milliseconds.
+    /// Sets the latency that the model's service reports.
     #[must_use]
-    pub fn with_latency_ms(mut self, ms: impl Into<Option<u64>>) -> Self {
-        self.latency_ms = ms.into();
+    pub fn with_latency(mut self, latency: impl Into<Option<Duration>>) -> Self {
+        self.latency = latency.into();
         self
     }
 

@@ -1,7 +1,7 @@
 //! The data that is appended to a journal, and the records and the tail that are read back.
 
 use super::{OpenReview, StoreError, ThreadStatus};
-use crate::{Digest, Place, ThreadId};
+use crate::{Digest, Place, ThreadId, Timestamp};
 
 /// A journal entry in its stored form.
 ///
@@ -59,9 +59,9 @@ pub struct Append {
     pub standing: ThreadStatus,
     /// All reviews that are open after these entries. They replace the ones that the index held for this thread.
     pub reviews: Vec<OpenReview>,
-    /// The time at which the thread needs attention unless it changes before, in milliseconds since the epoch: its
-    /// runner's lease expires, a review expires, or a reminder of a review is due. `None` if nothing is pending.
-    pub due_ms: Option<u64>,
+    /// The time at which the thread needs attention unless it changes before: its runner's lease expires, a review
+    /// expires, or a reminder of a review is due. `None` if nothing is pending.
+    pub due: Option<Timestamp>,
     /// The hash of the entry that the first of these follows; `None` at place 0. It distinguishes a thread from a
     /// deleted one of the same name: a writer that still works on the deleted thread gets a conflict.
     pub after: Option<Digest>,
@@ -71,7 +71,7 @@ impl Append {
     /// Creates an append of these entries, after which the thread has this status, no open review and no due time. If
     /// the first place is not 0, it needs [`Append::with_after`] too.
     pub fn new(thread: ThreadId, records: Vec<Record>, standing: ThreadStatus) -> Self {
-        Self { thread, records, standing, reviews: Vec::new(), due_ms: None, after: None }
+        Self { thread, records, standing, reviews: Vec::new(), due: None, after: None }
     }
 
     /// Sets the entries.
@@ -94,8 +94,8 @@ impl Append {
 
     /// Sets the time at which the thread needs attention.
     #[must_use]
-    pub fn with_due_ms(self, due_ms: Option<u64>) -> Self {
-        Self { due_ms, ..self }
+    pub fn with_due(self, due: Option<Timestamp>) -> Self {
+        Self { due, ..self }
     }
 
     /// Sets the hash of the entry that the first of these follows.
@@ -121,6 +121,7 @@ impl Append {
     /// support.
     pub fn check(&self) -> Result<(), StoreError> {
         let is_storable = |number: u64| i64::try_from(number).is_ok();
+        let is_storable_time = |time: Timestamp| is_storable(time.as_millis());
         let problem = if self.records.is_empty() {
             "it has no entries"
         } else if self.records.windows(2).any(|pair| pair[0].place.checked_add(1) != Some(pair[1].place)) {
@@ -131,13 +132,13 @@ impl Append {
             "one of its places exceeds i64::MAX"
         } else if !self.reviews.iter().all(|review| {
             is_storable(review.place.get())
-                && is_storable(review.opened_ms)
-                && review.deadline_ms.is_none_or(is_storable)
+                && is_storable_time(review.opened)
+                && review.deadline.is_none_or(is_storable_time)
         }) {
             "a place or a time of one of its reviews exceeds i64::MAX"
         } else if self.after.is_none() != (self.records[0].place == 0) {
             "`after` must be set exactly when the first record's place is greater than 0"
-        } else if !self.due_ms.is_none_or(is_storable) {
+        } else if !self.due.is_none_or(is_storable_time) {
             "its due time exceeds i64::MAX"
         } else {
             return Ok(());

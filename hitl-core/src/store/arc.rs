@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
-use crate::ThreadId;
+use crate::{ThreadId, Timestamp};
 
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -48,11 +48,11 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        (**self).due(by_ms, after, limit)
+        (**self).due(by, after, limit)
     }
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Place, ThreadId};
+use crate::{Digest, Place, ThreadId, Timestamp};
 
 /// The status of a thread, as the index of a store records it.
 ///
@@ -49,12 +49,13 @@ impl ThreadStatus {
 /// An open review, as the index of a store records it.
 ///
 /// ```
-/// use hitl::{Digest, ThreadId, store::OpenReview};
+/// use hitl::{Digest, ThreadId, Timestamp, store::OpenReview};
 ///
 /// let thread = ThreadId::new("ticket-A-9133")?;
-/// let review = OpenReview::new(thread, "RefundAgent", "execute", Digest::of(b"the draft"), 3, 1_763_800_000_000)
+/// let opened = Timestamp::from_millis(1_763_800_000_000);
+/// let review = OpenReview::new(thread, "RefundAgent", "execute", Digest::of(b"the draft"), 3, opened)
 ///     .with_role(Some("refund-approver".into()));
-/// assert_eq!((review.node.as_str(), review.deadline_ms), ("execute", None));
+/// assert_eq!((review.node.as_str(), review.deadline), ("execute", None));
 /// # Ok::<(), hitl::InvalidThreadId>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,11 +74,12 @@ pub struct OpenReview {
     pub role: Option<String>,
     /// The place of the entry that opened the review.
     pub place: Place,
-    /// The time at which the review was opened, in milliseconds since the epoch.
-    pub opened_ms: u64,
-    /// The time at which the review expires, in milliseconds since the epoch; `None` if it has no deadline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deadline_ms: Option<u64>,
+    /// The time at which the review was opened.
+    #[serde(rename = "opened_ms")]
+    pub opened: Timestamp,
+    /// The time at which the review expires; `None` if it has no deadline.
+    #[serde(rename = "deadline_ms", default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
 }
 
 impl OpenReview {
@@ -88,10 +90,10 @@ impl OpenReview {
         node: impl Into<String>,
         digest: Digest,
         place: impl Into<Place>,
-        opened_ms: u64,
+        opened: Timestamp,
     ) -> Self {
         let (graph, node, place) = (graph.into(), node.into(), place.into());
-        Self { thread, graph, node, digest, role: None, place, opened_ms, deadline_ms: None }
+        Self { thread, graph, node, digest, role: None, place, opened, deadline: None }
     }
 
     /// Sets the role that the operator must hold.
@@ -102,8 +104,8 @@ impl OpenReview {
 
     /// Sets the time at which the review expires.
     #[must_use]
-    pub fn with_deadline_ms(self, deadline_ms: Option<u64>) -> Self {
-        Self { deadline_ms, ..self }
+    pub fn with_deadline(self, deadline: Option<Timestamp>) -> Self {
+        Self { deadline, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Layers: stores in front of another store.
 
 use super::{Append, BoxFuture, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
-use crate::ThreadId;
+use crate::{ThreadId, Timestamp};
 
 /// A change of some calls of a store; [`LayeredStore`] makes a store of it. Each method gets the store behind it, and by
 /// default calls that store.
@@ -103,11 +103,11 @@ pub trait StoreLayer: Send + Sync + 'static {
     fn due<'a>(
         &'a self,
         store: &'a dyn Store,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        store.due(by_ms, after, limit)
+        store.due(by, after, limit)
     }
 
     /// As [`Store::delete`].
@@ -188,11 +188,11 @@ impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
 
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        self.layer.due(&self.store, by_ms, after, limit)
+        self.layer.due(&self.store, by, after, limit)
     }
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -14,7 +14,7 @@ use super::{
     Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus, page_token,
     position_after,
 };
-use crate::{Digest, ThreadId};
+use crate::{Digest, ThreadId, Timestamp};
 
 /// A [`Store`] in the memory of this process. Clones share its journals, which are lost when the last clone is dropped.
 ///
@@ -38,10 +38,10 @@ struct State {
     /// The keys of `threads` in order, for paging.
     order: BTreeSet<ThreadId>,
     /// Open reviews by opening time. The number makes the key unique.
-    reviews: BTreeMap<(u64, u64), OpenReview>,
+    reviews: BTreeMap<(Timestamp, u64), OpenReview>,
     next_review: u64,
     /// Threads by due time. The thread's number makes the key unique.
-    due: BTreeMap<(u64, u64), ThreadId>,
+    due: BTreeMap<(Timestamp, u64), ThreadId>,
     next_thread: u64,
 }
 
@@ -51,9 +51,9 @@ struct Journal {
     snapshot: usize,
     standing: ThreadStatus,
     /// Keys of the thread's open reviews in `State::reviews`.
-    reviews: Vec<(u64, u64)>,
+    reviews: Vec<(Timestamp, u64)>,
     number: u64,
-    due_ms: Option<u64>,
+    due: Option<Timestamp>,
 }
 
 impl MemoryStore {
@@ -83,7 +83,7 @@ impl fmt::Debug for MemoryStore {
 impl State {
     fn append(&mut self, append: Append) -> Result<(), StoreError> {
         append.check()?;
-        let Append { thread, records, standing, reviews, due_ms, after } = append;
+        let Append { thread, records, standing, reviews, due, after } = append;
         let place = records.first().map_or(Place::START, |record| record.place);
         let snapshot = records.iter().rposition(|record| record.snapshot);
         match self.threads.get_mut(&thread) {
@@ -96,9 +96,9 @@ impl State {
                 }
                 journal.records.extend(records);
                 journal.standing = standing;
-                if journal.due_ms != due_ms {
-                    self.due.extend(due_ms.map(|at| ((at, journal.number), thread)));
-                    let before = std::mem::replace(&mut journal.due_ms, due_ms);
+                if journal.due != due {
+                    self.due.extend(due.map(|at| ((at, journal.number), thread)));
+                    let before = std::mem::replace(&mut journal.due, due);
                     before.and_then(|at| self.due.remove(&(at, journal.number)));
                 }
                 replace(&mut self.reviews, &mut self.next_review, &mut journal.reviews, reviews);
@@ -112,9 +112,9 @@ impl State {
                     standing,
                     reviews: Vec::new(),
                     number,
-                    due_ms,
+                    due,
                 };
-                self.due.extend(due_ms.map(|at| ((at, number), thread.clone())));
+                self.due.extend(due.map(|at| ((at, number), thread.clone())));
                 replace(&mut self.reviews, &mut self.next_review, &mut journal.reviews, reviews);
                 self.order.insert(thread.clone());
                 self.threads.insert(thread, journal);
@@ -125,12 +125,13 @@ impl State {
     }
 
     fn reviews(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, StoreError> {
-        let start = position_after::<(u64, u64)>("reviews", after)?.map_or(Bound::Unbounded, Bound::Excluded);
+        let start =
+            position_after::<(Timestamp, u64)>("reviews", after)?.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self.reviews.range((start, Bound::Unbounded));
         let taken: Vec<_> = rest.by_ref().take(limit.max(1)).collect();
         let last = taken.last().filter(|_| rest.next().is_some());
         Ok(Page {
-            next: last.map(|((opened_ms, number), _)| page_token("reviews", &(opened_ms, number))),
+            next: last.map(|((opened, number), _)| page_token("reviews", &(opened, number))),
             items: taken.into_iter().map(|(_, review)| review.clone()).collect(),
         })
     }
@@ -153,9 +154,10 @@ impl State {
         Ok(Page { next: last.map(|(thread, _)| page_token("threads", thread)), items })
     }
 
-    fn due(&self, by_ms: u64, after: Option<&str>, limit: usize) -> Result<Page<ThreadId>, StoreError> {
-        let start = position_after::<(u64, u64)>("due", after)?.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = self.due.range((start, Bound::Unbounded)).take_while(|((at, _), _)| *at <= by_ms);
+    fn due(&self, by: Timestamp, after: Option<&str>, limit: usize) -> Result<Page<ThreadId>, StoreError> {
+        let start =
+            position_after::<(Timestamp, u64)>("due", after)?.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.due.range((start, Bound::Unbounded)).take_while(|((at, _), _)| *at <= by);
         let taken: Vec<_> = rest.by_ref().take(limit.max(1)).collect();
         let last = taken.last().filter(|_| rest.next().is_some());
         Ok(Page {
@@ -166,7 +168,7 @@ impl State {
 
     fn delete(&mut self, thread: &ThreadId) -> Option<Journal> {
         let journal = self.threads.remove(thread)?;
-        journal.due_ms.and_then(|at| self.due.remove(&(at, journal.number)));
+        journal.due.and_then(|at| self.due.remove(&(at, journal.number)));
         self.order.remove(thread);
         journal.reviews.iter().for_each(|key| drop(self.reviews.remove(key)));
         Some(journal)
@@ -176,9 +178,9 @@ impl State {
 /// Replaces the reviews with these `keys` by `new`. A review that stays open keeps its key, and so its position in
 /// pages.
 fn replace(
-    index: &mut BTreeMap<(u64, u64), OpenReview>,
+    index: &mut BTreeMap<(Timestamp, u64), OpenReview>,
     next: &mut u64,
-    keys: &mut Vec<(u64, u64)>,
+    keys: &mut Vec<(Timestamp, u64)>,
     new: Vec<OpenReview>,
 ) {
     if keys.is_empty() && new.is_empty() {
@@ -198,7 +200,7 @@ fn replace(
         is_unchanged
     });
     for review in new.into_values() {
-        let key = (review.opened_ms, *next);
+        let key = (review.opened, *next);
         *next += 1;
         keys.push(key);
         index.insert(key, review);
@@ -263,11 +265,11 @@ impl Store for MemoryStore {
 
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        let page = self.lock().due(by_ms, after, limit);
+        let page = self.lock().due(by, after, limit);
         Box::pin(ready(page))
     }
 

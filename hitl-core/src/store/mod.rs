@@ -70,7 +70,7 @@ pub use layer::{LayeredStore, StoreLayer};
 pub use memory::MemoryStore;
 pub use page_token::{page_token, position_after};
 
-use crate::{Place, ThreadId};
+use crate::{Place, ThreadId, Timestamp};
 
 /// Storage of journals. Run the conformance suite of `hitl-testkit` on every implementation. For an example of use,
 /// see [the module](self).
@@ -139,15 +139,15 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>>;
 
-    /// Returns a page of the threads whose due time is at most `by_ms` (milliseconds since the epoch), earliest due
-    /// time first. `after` is the `next` of the previous page; a `limit` of 0 counts as 1. A thread whose due time
-    /// stays the same from the first page to the last is returned exactly once.
+    /// Returns a page of the threads whose due time is at most `by`, earliest due time first. `after` is the `next` of
+    /// the previous page; a `limit` of 0 counts as 1. A thread whose due time stays the same from the first page to the
+    /// last is returned exactly once.
     ///
     /// # Errors
     /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>>;

@@ -214,7 +214,8 @@ fn spec(node: &Node) -> TokenStream {
     let interrupt = args.interrupt.as_ref().map(|rule| {
         let field = node.signed.as_ref().map_or("", |(field, _)| field);
         let role = optional(rule.role.as_ref().map(LitStr::value));
-        let (expires, remind) = (optional(rule.expires_ms), optional(rule.remind_ms));
+        let (expires, remind) =
+            (optional(rule.expires_ms.map(duration)), optional(rule.remind_ms.map(duration)));
         let edit = rule.edit.unwrap_or(true);
         let is_payload = |ident: &Ident| {
             let field = names::plain(ident);
@@ -227,8 +228,8 @@ fn spec(node: &Node) -> TokenStream {
                 ::hitl::__private::InterruptSpec {
                     field: #field,
                     role: #role,
-                    expires_ms: #expires,
-                    remind_ms: #remind,
+                    expires: #expires,
+                    remind: #remind,
                     edit: #edit,
                     covers: &[#(#covers),*],
                     shows: &[#(#shows),*],
@@ -237,11 +238,13 @@ fn spec(node: &Node) -> TokenStream {
             )
         }
     });
-    let retry = (args.retries.is_some() || args.backoff_ms.is_some() || args.timeout_ms.is_some()).then(|| {
-        let retries = args.retries.map_or(0, |(_, n)| n);
-        let (backoff, timeout) = (args.backoff_ms.unwrap_or(0), optional(args.timeout_ms));
-        quote!(::hitl::__private::RetrySpec { retries: #retries, backoff_ms: #backoff, timeout_ms: #timeout })
-    });
+    let retry =
+        (args.retries.is_some() || args.backoff_ms.is_some() || args.timeout_ms.is_some()).then(|| {
+            let retries = args.retries.map_or(0, |(_, n)| n);
+            let (backoff, timeout) =
+                (duration(args.backoff_ms.unwrap_or(0)), optional(args.timeout_ms.map(duration)));
+            quote!(::hitl::__private::RetrySpec { retries: #retries, backoff: #backoff, timeout: #timeout })
+        });
     let fields = [
         ("effect", args.effect.map(|_| quote!(true))),
         ("idempotent", args.idempotent.map(|_| quote!(true))),
@@ -271,6 +274,11 @@ fn optional(value: Option<impl ToTokens>) -> TokenStream {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
     }
+}
+
+/// Generates a duration of this many milliseconds.
+fn duration(ms: u64) -> TokenStream {
+    quote!(::core::time::Duration::from_millis(#ms))
 }
 
 /// Generates the implementation of `Run`, which calls the function.

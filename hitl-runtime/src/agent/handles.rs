@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Agent, Graph};
 use crate::{
-    Digest, Error, Operator, ThreadId,
+    Digest, Error, Operator, ThreadId, Timestamp,
     engine::{DoubtTurn, FailureTurn, RunningTurn},
     journal::{Settlement, Values},
 };
@@ -29,7 +29,7 @@ use crate::{
 /// # let mara = mara();
 /// # let _ = in_doubt(&agent).await?;
 /// if let RefundAgentTurn::InDoubt(doubt) = agent.turn("ticket-A-0000").await? {
-///     println!("{doubt}, since {} ms", doubt.since_ms());
+///     println!("{doubt}, for {:?}", agent.now().saturating_since(doubt.since()));
 ///     let turn = match at_the_bank(doubt.idempotency_key()).await {
 ///         Some(json) => doubt.happened(&mara, serde_json::from_str(&json)?).await?,
 ///         None => doubt.run_again(&mara).await?,
@@ -71,9 +71,9 @@ impl<G: Graph> InDoubt<G> {
         &self.turn.doubt.error
     }
 
-    /// Returns the time since which the effect is in doubt, in milliseconds since the epoch.
-    pub fn since_ms(&self) -> u64 {
-        self.turn.doubt.since_ms
+    /// Returns the time since which the effect is in doubt.
+    pub fn since(&self) -> Timestamp {
+        self.turn.doubt.since
     }
 
     /// Settles the effect as happened. `wrote` holds, by field, the values that the node would have written.
@@ -269,7 +269,7 @@ impl<G: Graph> Running<G> {
 
     /// Returns whether the runner's lease has run out, or there is none, so that `resume` takes the thread over.
     pub fn is_stalled(&self) -> bool {
-        self.turn.until_ms.is_none_or(|until| until <= self.agent.now_ms())
+        self.turn.until.is_none_or(|until| until <= self.agent.now())
     }
 
     /// Takes the thread over and continues it, if it is stalled.

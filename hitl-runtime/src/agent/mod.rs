@@ -18,12 +18,12 @@ pub use self::{
     thread_state::ThreadState,
 };
 pub use crate::engine::{
-    Activity, Audit, CLOCK_SKEW_MS, Clock, CompatibilityReport, FailureView, Finding, FindingKind,
-    HistoryEntry, InDoubtView, ItemView, JournalHead, ManualClock, NextReview, Preview, Reproposal,
-    ReviewChange, ReviewView, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView, UncheckedRange,
+    Activity, Audit, CLOCK_SKEW, Clock, CompatibilityReport, FailureView, Finding, FindingKind, HistoryEntry,
+    InDoubtView, ItemView, JournalHead, ManualClock, NextReview, Preview, Reproposal, ReviewChange,
+    ReviewView, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView, UncheckedRange,
 };
 use crate::{
-    Digest, Error, IntoThreadId, OpenReview, Operator, Page, Place, Store, Verdict,
+    Digest, Error, IntoThreadId, OpenReview, Operator, Page, Place, Store, Timestamp, Verdict,
     engine::{Engine, Starter, VerdictInput},
     journal::{Fold, JournalKeys, Settlement},
     state::State,
@@ -95,13 +95,15 @@ impl<G: Graph> Agent<G> {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl::ManualClock;
+    /// use std::time::Duration;
+    /// use hitl::{ManualClock, Timestamp};
     ///
-    /// let clock = ManualClock::at_ms(0);
+    /// let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
     /// let agent = RefundAgent::new(MemoryStore::new()).clock(clock.clone());
     /// # let review = waiting(&agent, "A-9133").await?;
     /// // `expires = "24h"`, counted by that clock.
-    /// assert_eq!(review.deadline_ms(), Some(24 * 60 * 60 * 1000));
+    /// let opened = Timestamp::UNIX_EPOCH;
+    /// assert_eq!(review.deadline(), Some(opened.saturating_add(Duration::from_hours(24))));
     /// # Ok(())
     /// # }
     /// ```
@@ -609,8 +611,8 @@ impl<G: Graph> Agent<G> {
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// let page = agent.inbox(None, 50).await?;
     /// for open in &page.items {
-    ///     let waited_ms = agent.now_ms().saturating_sub(open.opened_ms);
-    ///     println!("{} waits before {} for {waited_ms} ms", open.thread, open.node);
+    ///     let waited = agent.now().saturating_since(open.opened);
+    ///     println!("{} waits before {} for {waited:?}", open.thread, open.node);
     /// }
     /// assert_eq!(page.next, None, "the last page");
     /// # Ok(())
@@ -642,7 +644,7 @@ impl<G: Graph> Agent<G> {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let clock = hitl::ManualClock::at_ms(0);
+    /// # let clock = hitl::ManualClock::at(hitl::Timestamp::UNIX_EPOCH);
     /// # let agent = RefundAgent::new(MemoryStore::new()).clock(clock.clone());
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// assert!(agent.sweep().await?.is_empty(), "nothing is due");
@@ -788,7 +790,7 @@ impl<G: Graph> Agent<G> {
     ///   verdicts.
     /// - Each entry can follow those before it: each snapshot equals the replayed state, each digest equals the
     ///   recomputed one, each node with a review ran after its verdict, each step is one of the graph's, times do not
-    ///   go backwards by more than [`CLOCK_SKEW_MS`], and no runner took the thread while another one held its lease.
+    ///   go backwards by more than [`CLOCK_SKEW`], and no runner took the thread while another one held its lease.
     ///
     /// The last check needs the program that wrote the entries: see [`Audit::unchecked`].
     ///
@@ -843,21 +845,22 @@ impl<G: Graph> Agent<G> {
         self.engine.adopt(&thread.into_thread_id()?, operator, kept).await
     }
 
-    /// Returns the time of the agent's clock, in milliseconds since the epoch.
+    /// Returns the time of the agent's clock.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl::ManualClock;
+    /// use hitl::{ManualClock, Timestamp};
     ///
-    /// let agent = RefundAgent::new(MemoryStore::new()).clock(ManualClock::at_ms(1_763_800_000_000));
-    /// assert_eq!(agent.now_ms(), 1_763_800_000_000);
+    /// let morning = Timestamp::from_millis(1_763_800_000_000);
+    /// let agent = RefundAgent::new(MemoryStore::new()).clock(ManualClock::at(morning));
+    /// assert_eq!(agent.now(), morning);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn now_ms(&self) -> u64 {
-        self.engine.now_ms()
+    pub fn now(&self) -> Timestamp {
+        self.engine.now()
     }
 
     /// Returns the store, for operations that the agent does not offer.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Agent, Asks, CanEdit, Edits, Graph, NoAsk};
 use crate::{
-    Digest, Error, Incompatibility, Operator, Reason, ThreadId, Verdict, Violation,
+    Digest, Error, Incompatibility, Operator, Reason, ThreadId, Timestamp, Verdict, Violation,
     engine::{ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with},
     json::encode,
     review::{Draft, check_round_trip},
@@ -131,7 +131,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 ///     assert_eq!((review.thread().as_str(), review.node()), ("ticket-A-9133", "pay"));
 ///     assert_eq!(review.draft(), &Refund { order: "A-9133".into(), dollars: 149 });
 ///     assert_eq!(review.role(), Some("refund-approver"));
-///     println!("{review}, until {:?}", review.deadline_ms());
+///     println!("{review}, until {:?}", review.deadline().and_then(hitl::Timestamp::to_system_time));
 ///     let turn = review.approve(&mara).await?;
 ///     assert!(matches!(turn, RefundAgentTurn::Done(_)));
 /// }
@@ -177,9 +177,9 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         self.open.turn.found.open.proposed.as_ref().map(|proposer| proposer.operator.as_str())
     }
 
-    /// Returns the deadline of the review, in milliseconds since the epoch.
-    pub fn deadline_ms(&self) -> Option<u64> {
-        self.open.turn.found.open.deadline_ms
+    /// Returns the deadline of the review.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.open.turn.found.open.deadline
     }
 
     /// Returns the later effects that will run on the same signature, each once.

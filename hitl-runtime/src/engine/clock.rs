@@ -5,47 +5,51 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
+
+use hitl_core::millis;
+
+use crate::Timestamp;
 
 /// A source of the current time, for deadlines and leases.
 ///
 /// The clocks of all agents on one store should agree: an agent whose clock is ahead takes a valid lease for expired.
 ///
 /// ```
-/// use hitl::{Clock, SystemClock};
+/// use std::time::Duration;
+/// use hitl::{Clock, SystemClock, Timestamp};
 ///
 /// /// A clock that is behind, to see how yesterday's reviews look.
 /// struct Late {
-///     by_ms: u64,
+///     by: Duration,
 /// }
 ///
 /// impl Clock for Late {
-///     fn now_ms(&self) -> u64 {
-///         SystemClock.now_ms().saturating_sub(self.by_ms)
+///     fn now(&self) -> Timestamp {
+///         SystemClock.now().saturating_sub(self.by)
 ///     }
 /// }
-/// assert!(Late { by_ms: 60_000 }.now_ms() < SystemClock.now_ms());
+/// assert!(Late { by: Duration::from_secs(60) }.now() < SystemClock.now());
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// Returns the current time, in milliseconds since the epoch.
-    fn now_ms(&self) -> u64;
+    /// Returns the current time.
+    fn now(&self) -> Timestamp;
 }
 
 /// The clock of the operating system.
 ///
 /// ```
-/// use hitl::{Clock, SystemClock};
+/// use hitl::{Clock, SystemClock, Timestamp};
 ///
-/// assert!(SystemClock.now_ms() > 1_700_000_000_000);
+/// assert!(SystemClock.now() > Timestamp::from_millis(1_700_000_000_000));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    fn now_ms(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    fn now(&self) -> Timestamp {
+        SystemTime::now().into()
     }
 }
 
@@ -53,29 +57,29 @@ impl Clock for SystemClock {
 ///
 /// ```
 /// use std::time::Duration;
-/// use hitl::{Clock, ManualClock};
+/// use hitl::{Clock, ManualClock, Timestamp};
 ///
-/// let clock = ManualClock::at_ms(1_000);
+/// let clock = ManualClock::at(Timestamp::from_millis(1_000));
 /// clock.advance(Duration::from_secs(2));
-/// assert_eq!(clock.now_ms(), 3_000);
+/// assert_eq!(clock.now(), Timestamp::from_millis(3_000));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// Creates a clock that shows the given time, in milliseconds since the epoch.
-    pub fn at_ms(ms: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(ms)))
+    /// Creates a clock that shows the given time.
+    pub fn at(time: Timestamp) -> Self {
+        Self(Arc::new(AtomicU64::new(time.as_millis())))
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        self.0.fetch_add(millis::of(by), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
-    fn now_ms(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
 }

@@ -23,7 +23,7 @@ pub use self::{
     exec::{Activity, NextReview, Preview, Reproposal},
     ops::{Starter, SweepEvent, VerdictInput},
     read::{
-        Audit, CLOCK_SKEW_MS, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
+        Audit, CLOCK_SKEW, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
         JournalHead, ReviewView, ThreadView, UncheckedRange, may_settle,
     },
     session::{HistoryEntry, ReviewChange, Subscription, ThreadEvent},
@@ -41,7 +41,7 @@ pub(crate) use self::{
     session::{incompatible, thread_status, unreadable},
 };
 use crate::{
-    Error, OpenReview, Page, Store,
+    Error, OpenReview, Page, Store, Timestamp,
     journal::{Fold, JournalKeys},
     node::GraphTable,
 };
@@ -106,9 +106,9 @@ impl Engine {
         fold.print == self.print && fold.version == self.graph.state.spec.version
     }
 
-    /// Returns the time of the engine's clock, in milliseconds since the epoch.
-    pub fn now_ms(&self) -> u64 {
-        self.clock.now_ms()
+    /// Returns the time of the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 

@@ -85,10 +85,10 @@ impl Error {
             Self::Stale { digest, open, reopened, .. } => {
                 json!({ "digest": digest, "open": open, "reopened": reopened })
             }
-            Self::AlreadyDecided { node, by, verdict, at_ms, .. } => {
-                json!({ "node": node, "by": by, "verdict": verdict, "at_ms": at_ms })
+            Self::AlreadyDecided { node, by, verdict, at, .. } => {
+                json!({ "node": node, "by": by, "verdict": verdict, "at_ms": at })
             }
-            Self::Expired { node, deadline_ms, .. } => json!({ "node": node, "deadline_ms": deadline_ms }),
+            Self::Expired { node, deadline, .. } => json!({ "node": node, "deadline_ms": deadline }),
             Self::RoleMissing { node, role, operator, .. } => {
                 json!({ "node": node, "role": role, "operator": operator })
             }
@@ -107,7 +107,7 @@ impl Error {
             Self::BadVerdict { node, problem, .. } => json!({ "node": node, "problem": problem }),
             Self::GraphChanged { differences, .. } => json!({ "differences": differences }),
             Self::UserCodeFailed { place, problem, .. } => json!({ "place": place, "problem": problem }),
-            Self::OtherCode { until_ms, .. } => json!({ "until_ms": until_ms }),
+            Self::OtherCode { until, .. } => json!({ "until_ms": until }),
             Self::Damaged { place, problem, .. } | Self::Unauthenticated { place, problem, .. } => {
                 json!({ "place": place, "problem": problem })
             }

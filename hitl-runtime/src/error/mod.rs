@@ -10,7 +10,7 @@ pub use kind::ErrorKind;
 pub use violation::Violation;
 
 use hitl_core::{
-    Digest, InvalidThreadId, Place, ThreadId,
+    Digest, InvalidThreadId, Place, ThreadId, Timestamp,
     store::StoreError,
     text::{list, or_list},
 };
@@ -104,8 +104,8 @@ pub enum Error {
         by: String,
         /// The verdict: `approve`, `edit`, `reject` or `ask`.
         verdict: String,
-        /// The time of the verdict, in milliseconds since the epoch.
-        at_ms: u64,
+        /// The time of the verdict.
+        at: Timestamp,
     },
     /// The review has expired.
     #[error(
@@ -116,8 +116,8 @@ pub enum Error {
         thread: ThreadId,
         /// The node after the review.
         node: String,
-        /// The deadline, in milliseconds since the epoch.
-        deadline_ms: u64,
+        /// The deadline.
+        deadline: Timestamp,
     },
     /// The operator lacks the role that the decision requires.
     #[error("operator {operator} lacks the role `{role}`, which node `{node}` of thread `{thread}` requires")]
@@ -229,8 +229,8 @@ pub enum Error {
     OtherCode {
         /// The thread.
         thread: ThreadId,
-        /// The end of that lease unless it is renewed, in milliseconds since the epoch.
-        until_ms: u64,
+        /// The end of that lease unless it is renewed.
+        until: Timestamp,
     },
     /// The journal has been altered or corrupted.
     #[error(

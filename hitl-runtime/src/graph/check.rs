@@ -222,7 +222,7 @@ pub(super) const fn fault_of_edge<const N: usize>(
         let Some(interrupt) = &spec.nodes[from].interrupt else {
             return Some(Fault::NoReview { edge });
         };
-        if let (EdgeKind::Expire, None) = (declared.kind, interrupt.expires_ms) {
+        if let (EdgeKind::Expire, None) = (declared.kind, interrupt.expires) {
             return Some(Fault::NeverExpires { edge });
         }
     }

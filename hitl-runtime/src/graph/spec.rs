@@ -1,5 +1,7 @@
 //! The description of a graph as plain data, which `#[state]`, `#[node]` and `graph!` generate.
 
+use std::time::Duration;
+
 /// A field of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldSpec {
@@ -74,10 +76,10 @@ pub struct InterruptSpec {
     pub field: &'static str,
     /// The role that the operator must hold.
     pub role: Option<&'static str>,
-    /// The time until the review expires, in milliseconds.
-    pub expires_ms: Option<u64>,
-    /// The interval of reminders while the review is open, in milliseconds.
-    pub remind_ms: Option<u64>,
+    /// The time until the review expires.
+    pub expires: Option<Duration>,
+    /// The interval of reminders while the review is open.
+    pub remind: Option<Duration>,
     /// `true` if the operator may edit the draft.
     pub edit: bool,
     /// The later effects that run on the same signature, by their names in the graph.
@@ -95,8 +97,8 @@ impl InterruptSpec {
         Self {
             field,
             role: None,
-            expires_ms: None,
-            remind_ms: None,
+            expires: None,
+            remind: None,
             edit: true,
             covers: &[],
             shows: &[],
@@ -110,10 +112,10 @@ impl InterruptSpec {
 pub struct RetrySpec {
     /// The maximum number of retries after the first attempt.
     pub retries: u32,
-    /// The backoff before the first retry, in milliseconds. It doubles with each retry.
-    pub backoff_ms: u64,
-    /// The timeout of one attempt, in milliseconds.
-    pub timeout_ms: Option<u64>,
+    /// The backoff before the first retry. It doubles with each retry.
+    pub backoff: Duration,
+    /// The timeout of one attempt.
+    pub timeout: Option<Duration>,
 }
 
 /// A node, as declared by `#[node]`.
@@ -159,7 +161,7 @@ impl NodeSpec {
         rejection: Payload::No,
         question: Payload::No,
         interrupt: None,
-        retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
+        retry: RetrySpec { retries: 0, backoff: Duration::ZERO, timeout: None },
         counted: false,
         junction: false,
     };

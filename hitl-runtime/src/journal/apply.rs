@@ -7,7 +7,7 @@ use super::{
     Transition, Values, entry_ref::FieldWrites, lane::Write, lane_state::Activation, lane_state::Feedback,
     lane_state::OpenReviewState, proposal::SourceRef,
 };
-use crate::state::ReadBack;
+use crate::{Timestamp, state::ReadBack};
 
 impl Fold {
     /// Applies an entry, whose place is `self.next`, to the state.
@@ -16,8 +16,8 @@ impl Fold {
         if self.ended && !matches!(entry.event, Event::Adopted { .. }) {
             return Err(FoldError::Damaged("the thread ended before it".to_owned()));
         }
-        self.at_ms = entry.at_ms;
-        self.take_lease(entry.lease.as_ref(), entry.at_ms);
+        self.at = entry.at;
+        self.take_lease(entry.lease.as_ref(), entry.at);
         match &entry.event {
             Event::Started { .. } if !self.lanes.is_empty() => {
                 return Err(FoldError::Damaged("the thread started earlier".to_owned()));
@@ -65,8 +65,8 @@ impl Fold {
                 field,
                 digest,
                 role,
-                deadline_ms,
-                remind_ms,
+                deadline,
+                remind,
                 covers,
                 shows,
                 proposed,
@@ -83,9 +83,9 @@ impl Fold {
                     place,
                     digest: *digest,
                     role: role.clone(),
-                    opened_ms: entry.at_ms,
-                    deadline_ms: *deadline_ms,
-                    remind_ms: *remind_ms,
+                    opened: entry.at,
+                    deadline: *deadline,
+                    remind: *remind,
                     reminded: 0,
                     proposed: proposed.clone(),
                     covers: covers.clone(),
@@ -102,17 +102,17 @@ impl Fold {
                 let by = Proposer { operator: operator.clone(), unverified: *unverified, edit: place };
                 self.decide(*lane, verdict, by, to, proposal.as_deref())?;
             }
-            Event::Failed { lane, error, again_ms, .. } => {
+            Event::Failed { lane, error, again, .. } => {
                 let at = &mut self.lane(*lane)?.at;
                 let mut activation = at.take_activation()?;
-                *at = match again_ms {
+                *at = match again {
                     Some(_) => {
                         activation.failures += 1;
-                        LaneState::Ready { activation, again_ms: *again_ms }
+                        LaneState::Ready { activation, again: *again }
                     }
                     None => LaneState::Failed {
                         activation,
-                        since_ms: entry.at_ms,
+                        since: entry.at,
                         error: error.clone(),
                         stopped: false,
                     },
@@ -132,14 +132,14 @@ impl Fold {
                     activation,
                     key: key.clone(),
                     place: began,
-                    since_ms: entry.at_ms,
+                    since: entry.at,
                     error: error.clone(),
                 };
             }
             Event::Settled { node, lane, how, operator, run, to, .. } => {
                 self.reset_steps(*lane);
                 self.lane(*lane)?.runs.record(node, *run)?;
-                self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
+                self.settle(*lane, how, operator, to.as_ref(), entry.at)?;
             }
             Event::Migrated { print, version, renamed, void } => {
                 self.apply_migration(print, *version, renamed, void)
@@ -150,7 +150,7 @@ impl Fold {
                     lane.steps = 0;
                     if let LaneState::Failed { activation, stopped: false, .. } = &lane.at {
                         let activation = Activation { failures: 0, ..activation.clone() };
-                        lane.at = LaneState::Ready { activation, again_ms: None };
+                        lane.at = LaneState::Ready { activation, again: None };
                     }
                 }
             }
@@ -185,10 +185,10 @@ impl Fold {
     }
 
     /// Sets the lease, if the entry has one.
-    pub(crate) fn take_lease(&mut self, lease: Option<&Lease>, at_ms: u64) {
+    pub(crate) fn take_lease(&mut self, lease: Option<&Lease>, at: Timestamp) {
         if let Some(lease) = lease {
             self.lease = Some(lease.clone());
-            (self.lease_from_ms, self.lease_ends_ms) = (Some(at_ms), None);
+            (self.lease_from, self.lease_ends) = (Some(at), None);
         }
     }
 
@@ -256,7 +256,7 @@ impl Fold {
         match to {
             Transition::Node(node) => {
                 let activation = Activation { signed, feedback, ..Activation::to(node, place) };
-                self.lane(id)?.at = LaneState::Ready { activation, again_ms: None };
+                self.lane(id)?.at = LaneState::Ready { activation, again: None };
             }
             Transition::End => self.lane(id)?.at = LaneState::Ended,
             Transition::Fork { heads, join } => self.fork(id, heads, join, place)?,

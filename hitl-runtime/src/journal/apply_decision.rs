@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Decision, Fold, FoldError, LaneId, LaneState, Pending, Proposal, Proposer, Question, Rejection,
-    Settlement, Signature, Transition, Values, lane_state::Feedback, lane_state::OpenReviewState, migrate,
-    proposal::SourceRef,
+    Settlement, Signature, Timestamp, Transition, Values, lane_state::Feedback, lane_state::OpenReviewState,
+    migrate, proposal::SourceRef,
 };
 
 impl Fold {
@@ -22,7 +22,7 @@ impl Fold {
         match (proposal, verdict, self.lanes.get(&id).map(|lane| &lane.at)) {
             (None, ..) | (Some(Proposal::Made { .. }), Decision::Edit { .. }, _) => {}
             (Some(Proposal::Signed { edit }), Decision::Approve, Some(LaneState::Paused(open))) => {
-                self.may_sign(id, open, &by.operator, *edit, self.at_ms)?;
+                self.may_sign(id, open, &by.operator, *edit, self.at)?;
             }
             _ => return Err(FoldError::Damaged("its verdict and its proposal do not match".to_owned())),
         }
@@ -40,7 +40,7 @@ impl Fold {
             role,
             covers,
             shows,
-            deadline_ms,
+            deadline,
             ..
         } = *open;
         let (covered, shown) = (covers.clone(), lane.fields.values_of(&shows)?);
@@ -71,7 +71,7 @@ impl Fold {
             Decision::Approve => {
                 Arc::make_mut(&mut lane.signatures).insert(field, sign(seen));
             }
-            Decision::Edit { after, .. } if let Some(Proposal::Made { roles, until_ms, .. }) = proposal => {
+            Decision::Edit { after, .. } if let Some(Proposal::Made { roles, until, .. }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 let (roles, draft) = (roles.clone(), after.clone());
                 let mut before = vec![node];
@@ -80,21 +80,10 @@ impl Fold {
                 {
                     before.push(to.clone());
                 }
-                let until_ms = until_ms.iter().chain(&deadline_ms).min().copied();
+                let until = until.iter().chain(&deadline).min().copied();
                 self.propose(
                     id,
-                    Pending {
-                        field,
-                        by,
-                        opened,
-                        roles,
-                        draft,
-                        shown,
-                        covered,
-                        before,
-                        until_ms,
-                        signs: true,
-                    },
+                    Pending { field, by, opened, roles, draft, shown, covered, before, until, signs: true },
                 )?;
                 (signed, feedback) = (false, None);
             }
@@ -127,7 +116,7 @@ impl Fold {
         how: &Settlement,
         operator: &str,
         to: Option<&Transition>,
-        at_ms: u64,
+        time: Timestamp,
     ) -> Result<(), FoldError> {
         let place = self.next;
         let at = &mut self.lane(id)?.at;
@@ -147,7 +136,7 @@ impl Fold {
                 self.arrive(id, to, place, false, None)
             }
             Settlement::RunAgain => {
-                self.lane(id)?.at = LaneState::Ready { activation, again_ms: None };
+                self.lane(id)?.at = LaneState::Ready { activation, again: None };
                 Ok(())
             }
             Settlement::Stop { note } => {
@@ -156,7 +145,7 @@ impl Fold {
                 } else {
                     format!("stopped by {operator}: {note}")
                 };
-                self.lane(id)?.at = LaneState::Failed { activation, since_ms: at_ms, error, stopped: true };
+                self.lane(id)?.at = LaneState::Failed { activation, since: time, error, stopped: true };
                 Ok(())
             }
         }

@@ -1,12 +1,14 @@
 //! The entries of a journal and their events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use hitl_core::millis;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Transition, Usage, Values,
+    Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Timestamp, Transition, Usage,
+    Values,
 };
 
 /// One entry of a thread's journal.
@@ -18,7 +20,7 @@ use super::{
 /// let entry: Entry = serde_json::from_str(
 ///     r#"{"at": 1763800000000, "is": {"ran": {"node": "draft", "wrote": {"plan": "refund it"}, "to": "pay"}}}"#,
 /// )?;
-/// assert_eq!(entry.at_ms, 1_763_800_000_000);
+/// assert_eq!(entry.at.as_millis(), 1_763_800_000_000);
 /// assert!(matches!(entry.event, Event::Ran { node, .. } if node == "draft"));
 /// assert!(entry.lease.is_none() && entry.snapshot.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -26,9 +28,8 @@ use super::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The time of the write, in milliseconds since the epoch.
-    #[serde(rename = "at")]
-    pub at_ms: u64,
+    /// The time of the write.
+    pub at: Timestamp,
     /// The event.
     #[serde(rename = "is")]
     pub event: Event,
@@ -49,7 +50,7 @@ pub struct Entry {
 /// use hitl::journal::Lease;
 ///
 /// let lease: Lease = serde_json::from_str(r#"{"by": "5f3a", "until": 1763800030000}"#)?;
-/// assert!(lease.until_ms > 1_763_800_000_000, "{} has the thread", lease.runner);
+/// assert_eq!((lease.runner.as_str(), lease.until.as_millis()), ("5f3a", 1_763_800_030_000));
 ///
 /// // The lease of a thread's first entry.
 /// let lease: Lease = serde_json::from_str(r#"{"until": 1763800030000}"#)?;
@@ -63,9 +64,8 @@ pub struct Lease {
     /// to the thread's `id`.
     #[serde(rename = "by", default, skip_serializing_if = "String::is_empty")]
     pub runner: String,
-    /// The expiry of the lease unless it is renewed, in milliseconds since the epoch.
-    #[serde(rename = "until")]
-    pub until_ms: u64,
+    /// The expiry of the lease unless it is renewed.
+    pub until: Timestamp,
 }
 
 /// An event of a thread.
@@ -159,12 +159,12 @@ pub enum Event {
         /// The role that the operator must hold.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<String>,
-        /// The deadline of the review, in milliseconds since the epoch.
-        #[serde(rename = "deadline", default, skip_serializing_if = "Option::is_none")]
-        deadline_ms: Option<u64>,
-        /// The interval between reminders of the review, in milliseconds.
-        #[serde(rename = "remind", default, skip_serializing_if = "Option::is_none")]
-        remind_ms: Option<u64>,
+        /// The deadline of the review.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+        /// The interval between reminders of the review.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "millis::option")]
+        remind: Option<Duration>,
         /// The operator whose edit proposed the draft. `None` if a node proposed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposed: Option<Proposer>,
@@ -225,9 +225,9 @@ pub enum Event {
         lane: LaneId,
         /// The error message.
         error: String,
-        /// The time of the automatic retry, in milliseconds since the epoch. `None` if there is none.
-        #[serde(rename = "again", default, skip_serializing_if = "Option::is_none")]
-        again_ms: Option<u64>,
+        /// The time of the automatic retry. `None` if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<Timestamp>,
     },
     /// An effect is in doubt: it is unknown whether it happened.
     #[non_exhaustive]

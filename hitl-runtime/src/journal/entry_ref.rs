@@ -3,13 +3,13 @@
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Entry, Event, LaneId, Lease, ROOT, Transition, Usage};
+use super::{Entry, Event, LaneId, Lease, ROOT, Timestamp, Transition, Usage};
 
 /// The serialized form of an [`Entry`].
 #[derive(Serialize)]
 pub(crate) struct EntryRef<'a> {
     #[serde(rename = "at")]
-    pub(crate) at_ms: u64,
+    pub(crate) at: Timestamp,
     #[serde(rename = "is")]
     pub(crate) event: EventRef<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,10 +53,10 @@ impl EntryRef<'_> {
     /// # Errors
     /// If a part has no JSON.
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-        let Self { at_ms, event: EventRef::Ran { ran }, lease, spent, snapshot } = self else {
+        let Self { at, event: EventRef::Ran { ran }, lease, spent, snapshot } = self else {
             return serde_json::to_writer(out, self);
         };
-        member(out, r#"{"at":"#, at_ms)?;
+        member(out, r#"{"at":"#, at)?;
         member(out, r#","is":{"ran":{"node":"#, ran.node)?;
         if !is_root(&ran.lane) {
             member(out, r#","lane":"#, &ran.lane)?;
@@ -93,9 +93,9 @@ impl EntryRef<'_> {
 }
 
 impl<'a> From<&'a Entry> for EntryRef<'a> {
-    fn from(Entry { at_ms, event, lease, spent, snapshot }: &'a Entry) -> Self {
+    fn from(Entry { at, event, lease, spent, snapshot }: &'a Entry) -> Self {
         let (event, snapshot) = (EventRef::Event(event), snapshot.as_deref());
-        Self { at_ms: *at_ms, event, lease: lease.as_ref(), spent, snapshot }
+        Self { at: *at, event, lease: lease.as_ref(), spent, snapshot }
     }
 }
 

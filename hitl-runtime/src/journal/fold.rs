@@ -10,7 +10,7 @@ use super::{
     Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Unmigrated,
     entry, genesis, lane_state::OpenReviewState, link, split,
 };
-use crate::{ThreadId, graph::NodeSpec, state::FieldError, state::Slots, state::StateTable};
+use crate::{ThreadId, Timestamp, graph::NodeSpec, state::FieldError, state::Slots, state::StateTable};
 
 /// The state of a thread after its last entry.
 pub struct Fold {
@@ -46,14 +46,14 @@ pub struct Fold {
     pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
     /// The time at which the entry with the lease was written; unknown if the lease is from a snapshot.
-    pub(crate) lease_from_ms: Option<u64>,
+    pub(crate) lease_from: Option<Timestamp>,
     /// The end of the lease by this process's clock, if the clock of the process that set it is ahead.
-    pub(crate) lease_ends_ms: Option<u64>,
+    pub(crate) lease_ends: Option<Timestamp>,
     /// The number of nodes that have finished since a person last acted on the thread.
     pub(crate) steps: u64,
     pub(crate) ended: bool,
     /// The time at which the last entry was written.
-    pub(crate) at_ms: u64,
+    pub(crate) at: Timestamp,
     /// The number of entries and their bytes since the last snapshot, and the size of that snapshot in bytes.
     pub(crate) since_snapshot: (usize, usize),
     pub(crate) snapshot_bytes: usize,
@@ -111,11 +111,11 @@ impl Fold {
             lanes: Lanes::default(),
             lanes_made: 0,
             lease: None,
-            lease_from_ms: None,
-            lease_ends_ms: None,
+            lease_from: None,
+            lease_ends: None,
             steps: 0,
             ended: false,
-            at_ms: 0,
+            at: Timestamp::UNIX_EPOCH,
             since_snapshot: (0, 0),
             snapshot_bytes: 0,
         }
@@ -162,8 +162,8 @@ impl Fold {
             }
             Some(snapshot) if thaws => {
                 self.restore(snapshot)?;
-                self.at_ms = entry.at_ms;
-                self.lease_from_ms = entry.lease.as_ref().map(|_| entry.at_ms);
+                self.at = entry.at;
+                self.lease_from = entry.lease.as_ref().map(|_| entry.at);
                 self.count(body.len(), Some(snapshot.get().len()));
             }
             snapshot => {
@@ -210,9 +210,9 @@ impl Fold {
 
     /// Returns the end of the lease. If the clock of the runner is ahead of this process's clock, the time is bounded
     /// by this process's clock.
-    pub(crate) fn leased_until_ms(&self) -> Option<u64> {
-        let until_ms = self.lease.as_ref()?.until_ms;
-        Some(self.lease_ends_ms.map_or(until_ms, |ends| ends.min(until_ms)))
+    pub(crate) fn leased_until(&self) -> Option<Timestamp> {
+        let until = self.lease.as_ref()?.until;
+        Some(self.lease_ends.map_or(until, |ends| ends.min(until)))
     }
 
     pub(super) fn lane(&mut self, id: LaneId) -> Result<&mut Lane, FoldError> {
@@ -227,8 +227,8 @@ impl Fold {
     }
 
     /// Returns whether a runner holds a lease on the thread at this time.
-    pub(crate) fn is_leased(&self, now_ms: u64) -> bool {
-        self.leased_until_ms().is_some_and(|until_ms| until_ms > now_ms)
+    pub(crate) fn is_leased(&self, now: Timestamp) -> bool {
+        self.leased_until().is_some_and(|until| until > now)
     }
 
     /// Returns whether the thread is at the end of its graph, but has no [`Event::Ended`] yet.

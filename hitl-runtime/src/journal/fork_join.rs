@@ -93,7 +93,7 @@ impl Fold {
             parent.branches.push(id);
             sources = Some(parent.sources.branch(head));
         }
-        let at = LaneState::Ready { activation: Activation::to(head, place), again_ms: None };
+        let at = LaneState::Ready { activation: Activation::to(head, place), again: None };
         let mut lane = Lane::new(fields, Some(parent), at);
         lane.sources = sources.unwrap_or_default();
         self.lanes.insert(id, lane);

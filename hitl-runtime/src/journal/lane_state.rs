@@ -1,8 +1,11 @@
 //! The position of a lane in its graph: the node, fork or `for` that it is at, and the status there.
 
+use std::time::Duration;
+
+use hitl_core::millis;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Each, FoldError, Place, Proposer, Question, Rejection, Transition, entry};
+use super::{Digest, Each, FoldError, Place, Proposer, Question, Rejection, Timestamp, Transition, entry};
 
 /// An activation of a node: from the entry that led to the node to the entry that leads away from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,8 +47,9 @@ pub(crate) enum LaneState {
     Ready {
         #[serde(rename = "visit")]
         activation: Activation,
-        /// The earliest time of the next attempt, in milliseconds since the epoch. `None` if there is no backoff.
-        again_ms: Option<u64>,
+        /// The earliest time of the next attempt. `None` if there is no backoff.
+        #[serde(rename = "again_ms")]
+        again: Option<Timestamp>,
     },
     /// A review is open.
     Paused(Box<OpenReviewState>),
@@ -63,14 +67,16 @@ pub(crate) enum LaneState {
         activation: Activation,
         key: String,
         place: Place,
-        since_ms: u64,
+        #[serde(rename = "since_ms")]
+        since: Timestamp,
         error: String,
     },
     /// The node failed without a further retry, or an operator stopped it.
     Failed {
         #[serde(rename = "visit")]
         activation: Activation,
-        since_ms: u64,
+        #[serde(rename = "since_ms")]
+        since: Timestamp,
         error: String,
         stopped: bool,
     },
@@ -94,10 +100,12 @@ pub(crate) struct OpenReviewState {
     pub(crate) place: Place,
     pub(crate) digest: Digest,
     pub(crate) role: Option<String>,
-    pub(crate) opened_ms: u64,
-    pub(crate) deadline_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) remind_ms: Option<u64>,
+    #[serde(rename = "opened_ms")]
+    pub(crate) opened: Timestamp,
+    #[serde(rename = "deadline_ms")]
+    pub(crate) deadline: Option<Timestamp>,
+    #[serde(rename = "remind_ms", with = "millis::option", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) remind: Option<Duration>,
     /// The number of reminders that have come due so far.
     #[serde(default, skip_serializing_if = "is_none_yet")]
     pub(crate) reminded: u64,
@@ -127,17 +135,17 @@ impl Activation {
 }
 
 impl OpenReviewState {
-    /// Returns the time of the next reminder, in milliseconds since the epoch. `None` if the review has no reminders,
-    /// or if the next one is not due before the deadline.
-    pub(crate) fn reminder_ms(&self) -> Option<u64> {
-        let spans = self.remind_ms?.saturating_mul(self.reminded + 1);
-        let at_ms = self.opened_ms.saturating_add(spans);
-        self.deadline_ms.is_none_or(|deadline| at_ms < deadline).then_some(at_ms)
+    /// Returns the time of the next reminder. `None` if the review has no reminders, or if the next one is not
+    /// due before the deadline.
+    pub(crate) fn reminder(&self) -> Option<Timestamp> {
+        let spans = millis::of(self.remind?).saturating_mul(self.reminded + 1);
+        let at = self.opened.saturating_add(Duration::from_millis(spans));
+        self.deadline.is_none_or(|deadline| at < deadline).then_some(at)
     }
 
     /// Returns the time at which an undecided review is due: for its next reminder, or else its deadline.
-    pub(crate) fn due_ms(&self) -> Option<u64> {
-        self.reminder_ms().or(self.deadline_ms)
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        self.reminder().or(self.deadline)
     }
 }
 

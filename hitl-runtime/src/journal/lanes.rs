@@ -213,6 +213,7 @@ mod tests {
     use super::*;
     use crate::journal::Place;
     use crate::{
+        Timestamp,
         graph::StateSpec,
         journal::Activation,
         state::{Slots, StateTable, unmigrated},
@@ -227,18 +228,21 @@ mod tests {
     fn state(number: u8) -> LaneState {
         let activation = Activation::to("node", 3.into());
         match number {
-            0 => LaneState::Ready { activation, again_ms: None },
+            0 => LaneState::Ready { activation, again: None },
             1 => LaneState::Began { activation, key: String::new(), place: Place::new(4) },
             2 => LaneState::InDoubt {
                 activation,
                 key: String::new(),
                 place: Place::new(4),
-                since_ms: 0,
+                since: Timestamp::UNIX_EPOCH,
                 error: String::new(),
             },
-            3 | 4 => {
-                LaneState::Failed { activation, since_ms: 0, error: String::new(), stopped: number == 4 }
-            }
+            3 | 4 => LaneState::Failed {
+                activation,
+                since: Timestamp::UNIX_EPOCH,
+                error: String::new(),
+                stopped: number == 4,
+            },
             5 => LaneState::Joined,
             _ => LaneState::Ended,
         }

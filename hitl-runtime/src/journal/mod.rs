@@ -36,7 +36,7 @@ pub(crate) use feedback::{Question, Reason, Rejection};
 #[doc(hidden)]
 pub use fold::Fold;
 pub(crate) use fold_error::{FoldError, Unmigrated};
-pub(crate) use hitl_core::{Digest, Place};
+pub(crate) use hitl_core::{Digest, Place, Timestamp};
 pub use lane::LaneId;
 pub(crate) use lane::{BranchWrite, CheckedDraft, Lane, ROOT, shown};
 pub(crate) use lane_state::{Activation, Feedback, LaneState, OpenReviewState};

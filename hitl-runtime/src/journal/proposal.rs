@@ -17,6 +17,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     str::FromStr,
+    time::Duration,
 };
 
 use hitl_core::from_text;
@@ -24,10 +25,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
 use super::{Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Place, Subject, Transition, Values};
-use crate::state::{FieldError, Slots};
+use crate::{
+    Timestamp,
+    state::{FieldError, Slots},
+};
 
 /// The maximum time from a runner's check of the deadline to the timestamp of a signature by an edit.
-const STAMPED_WITHIN_MS: u64 = 60_000;
+const STAMPED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The source of a field's value, from which the lane continues after an edit of the field.
 ///
@@ -112,9 +116,9 @@ pub enum Proposal {
         /// The roles that the operator held, of those that the graph's reviews of the field require.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         roles: Vec<String>,
-        /// The deadline of the edited review, in milliseconds since the epoch. The edit signs nothing at or after it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until_ms: Option<u64>,
+        /// The deadline of the edited review. The edit signs nothing at or after it.
+        #[serde(rename = "until_ms", default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// The verdict is an approval that the operator gave in advance with an edit.
     #[non_exhaustive]
@@ -168,8 +172,8 @@ pub(crate) struct Pending {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) before: Vec<String>,
     /// The deadline of the edited review. The edit signs nothing at or after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) until_ms: Option<u64>,
+    #[serde(rename = "until_ms", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Timestamp>,
     /// `true` if the edit may sign the next review that opens.
     pub(crate) signs: bool,
 }
@@ -396,22 +400,21 @@ impl Pending {
         &self,
         open: &OpenReviewState,
         fields: &Slots,
-        now_ms: u64,
+        now: Timestamp,
     ) -> Result<bool, FieldError> {
         Ok(self.signs
             && self.field == open.field
             && self.before.contains(&open.activation.node)
-            && self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
+            && self.until.is_none_or(|until| now < until)
             && open.role.as_ref().is_none_or(|role| self.roles.contains(role))
             && self.has_seen(open, fields)?)
     }
 
     /// Returns whether all that the edit may sign is allowed by its entry, which decided a review before `node` and led
     /// the lane to `to`.
-    pub(crate) fn is_within(&self, node: &str, to: &Transition, until_ms: Option<u64>) -> bool {
+    pub(crate) fn is_within(&self, node: &str, to: &Transition, until: Option<Timestamp>) -> bool {
         let led = |before: &String| before == node || matches!(to, Transition::Node(to) if to == before);
-        self.before.iter().all(led)
-            && until_ms.is_none_or(|most| self.until_ms.is_some_and(|until_ms| until_ms <= most))
+        self.before.iter().all(led) && until.is_none_or(|most| self.until.is_some_and(|until| until <= most))
     }
 
     /// Returns whether a review shows and covers only what the operator has seen.
@@ -488,13 +491,13 @@ impl Fold {
         open: &OpenReviewState,
         operator: &str,
         edit: Place,
-        at_ms: u64,
+        at: Timestamp,
     ) -> Result<(), FoldError> {
         let lane = self.lanes.get(&id);
         let pending = lane.and_then(|lane| lane.pending.as_deref());
         let may = match (lane, pending) {
             (Some(lane), Some(pending)) => {
-                pending.may_sign(open, &lane.fields, at_ms.saturating_sub(STAMPED_WITHIN_MS))?
+                pending.may_sign(open, &lane.fields, at.saturating_sub(STAMPED_WITHIN))?
             }
             _ => false,
         };

@@ -1,15 +1,20 @@
 //! Token usage and duration of model calls, as the journal keeps them.
 
+use std::time::Duration;
+
+use hitl_core::millis;
 use serde::{Deserialize, Serialize};
 
 /// The usage of one model call, which the journal keeps in the node's entry.
 ///
 /// ```
+/// use std::time::Duration;
 /// use hitl::journal::Usage;
 ///
 /// let text = r#"{"model":"amazon.nova-lite-v1:0","in":812,"out":64,"ms":930}"#;
 /// let usage: Usage = serde_json::from_str(text)?;
-/// assert_eq!((usage.input_tokens, usage.output_tokens, usage.ms), (Some(812), Some(64), 930));
+/// assert_eq!((usage.input_tokens, usage.output_tokens), (Some(812), Some(64)));
+/// assert_eq!(usage.duration, Duration::from_millis(930));
 /// assert_eq!(serde_json::to_string(&usage)?, text);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -24,6 +29,7 @@ pub struct Usage {
     /// The number of output tokens, if the model reports it.
     #[serde(rename = "out", default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
-    /// The duration of the call, in milliseconds.
-    pub ms: u64,
+    /// The duration of the call.
+    #[serde(rename = "ms", with = "millis")]
+    pub duration: Duration,
 }

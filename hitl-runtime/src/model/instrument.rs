@@ -1,9 +1,13 @@
 //! Model calls that report to the run: streamed text to the event stream, token usage to the journal, and a span to
 //! `tracing`.
 
-use std::{future::Future, time::Instant};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use futures_util::TryStreamExt;
+use hitl_core::millis;
 use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{Chunk, Completion, FinishReason, Model, ModelError, Request};
@@ -89,7 +93,7 @@ async fn report_usage<M: Model + ?Sized>(
         model: model.name().to_owned(),
         input_tokens: completion.input_tokens,
         output_tokens: completion.output_tokens,
-        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration: Duration::from_millis(millis::of(started.elapsed())),
     });
     Ok(completion)
 }

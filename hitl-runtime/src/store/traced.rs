@@ -9,7 +9,7 @@ use hitl_core::{
 };
 use tracing::{Instrument as _, Span, field::Empty};
 
-use crate::telemetry::plain;
+use crate::{Timestamp, telemetry::plain};
 
 type Call<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
@@ -76,11 +76,11 @@ impl StoreLayer for Traced {
     fn due<'a>(
         &'a self,
         store: &'a dyn Store,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> Call<'a, Page<ThreadId>> {
-        traced_call(span(store, "due", None), || store.due(by_ms, after, limit), record_page)
+        traced_call(span(store, "due", None), || store.due(by, after, limit), record_page)
     }
 
     fn delete<'a>(&'a self, store: &'a dyn Store, thread: &'a ThreadId) -> Call<'a, ()> {

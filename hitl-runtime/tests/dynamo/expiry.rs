@@ -24,7 +24,7 @@ async fn items_of_an_ended_thread_share_one_expiry_time() {
     store.append(second).await.unwrap();
     assert!(emulator.expiries().await.iter().all(|(_, expires)| expires.is_none()));
 
-    let end = after(&thread, &written).with_standing(ThreadStatus::Ended).with_due_ms(None);
+    let end = after(&thread, &written).with_standing(ThreadStatus::Ended).with_due(None);
     written.extend(end.records.clone());
     store.append(end).await.unwrap();
     let items = emulator.expiries().await;
@@ -45,9 +45,9 @@ async fn items_of_an_ended_thread_share_one_expiry_time() {
 async fn an_expired_thread_is_gone_and_its_name_is_free() {
     let emulator = Emulator::start().await;
     let (store, thread) = (emulator.store().keep_ended(Duration::ZERO), thread("over"));
-    let first = after(&thread, &[]).with_due_ms(None);
+    let first = after(&thread, &[]).with_due(None);
     store.append(first.clone()).await.unwrap();
-    let end = after(&thread, &first.records).with_standing(ThreadStatus::Ended).with_due_ms(None);
+    let end = after(&thread, &first.records).with_standing(ThreadStatus::Ended).with_due(None);
     store.append(end.clone()).await.unwrap();
     assert!(!emulator.items().await.is_empty(), "the service has not deleted the items yet");
     let gone = StoredThread { records: vec![], reviews: vec![], standing: None, due: false };

@@ -37,7 +37,7 @@ fn life(thread: &ThreadId) -> Vec<Append> {
         if records.is_empty() {
             append.records = vec![record(0, noise(400_000, 9))];
         }
-        append.due_ms = append.due_ms.filter(|_| standing != ThreadStatus::Ended);
+        append.due = append.due.filter(|_| standing != ThreadStatus::Ended);
         append.standing = standing;
         records.extend(append.records.clone());
         appends.push(append);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use hitl_runtime::{
-    ThreadId,
+    ThreadId, Timestamp,
     store::{Append, Record, Store as _, StoreError, ThreadStatus, dynamo::DynamoStore},
 };
 use hitl_testkit::conformance;
@@ -40,7 +40,7 @@ fn life(thread: &ThreadId) -> Vec<Append> {
         appends.push(append);
     };
     then(&|_| {});
-    then(&|append| append.due_ms = Some(1_000));
+    then(&|append| append.due = Some(Timestamp::from_millis(1_000)));
     then(&|append| append.reviews = vec![review(thread, 1, 50)]);
     // Each review has another opening time and so its own row: more rows than one transaction can write.
     let open: Vec<_> = (0..100).map(|place| review(thread, place, 100 + place)).collect();
@@ -55,7 +55,7 @@ fn life(thread: &ThreadId) -> Vec<Append> {
     then(&|append| append.standing = ThreadStatus::InDoubt);
     then(&|append| {
         append.standing = ThreadStatus::Ended;
-        append.due_ms = None;
+        append.due = None;
     });
     then(&|append| append.reviews = open.clone());
     appends
@@ -72,12 +72,12 @@ async fn run(store: &DynamoStore, thread: &ThreadId) -> Result<(), StoreError> {
 fn expected(appends: &[Append]) -> StoredThread {
     let last = appends.last();
     let mut reviews = last.map(|append| append.reviews.clone()).unwrap_or_default();
-    reviews.sort_by_key(|review| review.opened_ms);
+    reviews.sort_by_key(|review| review.opened);
     StoredThread {
         records: appends.iter().flat_map(|append| append.records.clone()).collect(),
         reviews,
         standing: last.map(|append| append.standing),
-        due: last.is_some_and(|append| append.due_ms.is_some()),
+        due: last.is_some_and(|append| append.due.is_some()),
     }
 }
 
@@ -225,7 +225,7 @@ async fn lose_response(
     before: Vec<Record>,
     (operation, others): (&str, usize),
 ) -> Result<(), StoreError> {
-    let next = |records: &[Record]| after(thread, records).with_due_ms(Some(1_000));
+    let next = |records: &[Record]| after(thread, records).with_due(Some(Timestamp::from_millis(1_000)));
     let first = next(&before);
     let mut all = [before, first.records.clone()].concat();
     let mut more = Vec::new();
@@ -280,7 +280,7 @@ async fn an_append_that_was_not_executed_is_a_conflict_after_others() {
         let first = after(&thread, &[]);
         emulator.store().append(first.clone()).await.unwrap();
         // The entries may be the same, as those of two copies of a process. Still only one of them was stored.
-        let next = |records: &[Record]| after(&thread, records).with_due_ms(first.due_ms);
+        let next = |records: &[Record]| after(&thread, records).with_due(first.due);
         let mut append = next(&first.records);
         if !is_same {
             append.records = vec![record(1, b"mine".to_vec())];

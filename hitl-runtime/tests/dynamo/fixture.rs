@@ -1,7 +1,7 @@
 //! Sample appends, and a view of everything that a store returns about a thread.
 
 use hitl_runtime::{
-    Digest, Place, ThreadId,
+    Digest, Place, ThreadId, Timestamp,
     store::{Append, OpenReview, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 use hitl_testkit::conformance;
@@ -29,14 +29,14 @@ pub fn record(place: impl Into<Place>, body: Vec<u8>) -> Record {
     Record::new(place, Digest::of(&body), body)
 }
 
-pub fn review(thread: &ThreadId, place: u64, opened_ms: u64) -> OpenReview {
+pub fn review(thread: &ThreadId, place: u64, opened: u64) -> OpenReview {
     OpenReview::new(
         thread.clone(),
         "Scene",
         "execute",
         Digest::of(format!("{thread} {place}").as_bytes()),
         place,
-        opened_ms,
+        Timestamp::from_millis(opened),
     )
     .with_role(Some("approver".into()))
 }
@@ -46,7 +46,7 @@ pub fn after(thread: &ThreadId, before: &[Record]) -> Append {
     let place = before.len() as u64;
     let records = vec![record(place, format!("\"{SECRET} {place}\"").into_bytes())];
     Append::new(thread.clone(), records, ThreadStatus::Running)
-        .with_due_ms(Some(1_000 + place))
+        .with_due(Some(Timestamp::from_millis(1_000 + place)))
         .with_after(before.last().map(|record| record.hash))
 }
 
@@ -67,7 +67,7 @@ pub async fn stored_thread(store: &DynamoStore, thread: &ThreadId) -> StoredThre
         records: conformance::read_journal(store, thread).await,
         reviews,
         standing: standing.into_iter().find(|(of, _)| of == thread).map(|(_, standing)| standing),
-        due: store.due(u64::MAX, None, 1_000).await.unwrap().items.contains(thread),
+        due: store.due(Timestamp::MAX, None, 1_000).await.unwrap().items.contains(thread),
     }
 }
 

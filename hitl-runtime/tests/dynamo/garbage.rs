@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use hitl_runtime::{
-    Digest, ThreadId,
+    Digest, ThreadId, Timestamp,
     store::{Store as _, ThreadStatus},
 };
 use hitl_testkit::conformance;
@@ -22,7 +22,7 @@ async fn end_and_crash(emulator: &Emulator, thread: &ThreadId) {
     // Too large for the head, where an entry needs no time of its own.
     let first = after(thread, &[]).with_records(vec![record(0, noise(2_000, 1))]);
     crashing.append(first.clone()).await.unwrap();
-    let end = after(thread, &first.records).with_standing(ThreadStatus::Ended).with_due_ms(None);
+    let end = after(thread, &first.records).with_standing(ThreadStatus::Ended).with_due(None);
     assert!(proxy.until_crash(crashing.append(end)).await.is_none());
 }
 
@@ -61,13 +61,13 @@ async fn a_sweep_deletes_old_garbage() {
     end_and_crash(&emulator, &thread("ended")).await;
     emulator.delete_expired().await;
     // A recent intent is left alone: the process that wrote it may still be running.
-    emulator.store().due(0, None, 10).await.unwrap();
+    emulator.store().due(Timestamp::UNIX_EPOCH, None, 10).await.unwrap();
     assert_eq!(emulator.items().await.len(), 2, "an entry and the cleanup intent");
     age_cleanup_intents(&emulator).await;
     let sweeper = emulator.store();
     sweeper.reviews(None, 10).await.unwrap();
     assert_eq!(emulator.items().await.len(), 2, "listing reviews executes no cleanup intents");
-    sweeper.due(0, None, 10).await.unwrap();
+    sweeper.due(Timestamp::UNIX_EPOCH, None, 10).await.unwrap();
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
@@ -125,7 +125,7 @@ async fn an_unreadable_thread_hides_no_other_from_the_lists() {
     let end = store.reviews(Some(&page.next.unwrap()), 100).await.unwrap_err();
     assert!(end.to_string().contains("`bad`"), "{end}");
     // The other two lists are complete.
-    assert_eq!(store.due(u64::MAX, None, 10).await.unwrap().items, [bad.clone(), good.clone()]);
+    assert_eq!(store.due(Timestamp::MAX, None, 10).await.unwrap().items, [bad.clone(), good.clone()]);
     let threads = store.threads(None, None, 10).await.unwrap().items;
     assert_eq!(threads, [(bad.clone(), ThreadStatus::Waiting), (good.clone(), ThreadStatus::Running)]);
 

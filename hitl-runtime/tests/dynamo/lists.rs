@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hitl_runtime::{
-    ThreadId,
+    ThreadId, Timestamp,
     store::{Append, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 
@@ -24,13 +24,13 @@ async fn names(store: &DynamoStore, status: ThreadStatus) -> Vec<ThreadId> {
     page.items.into_iter().map(|(thread, _)| thread).collect()
 }
 
-fn waiting(thread: &ThreadId, opened_ms: u64) -> Append {
-    let mut review = review(thread, 4, 1_763_800_000_000 + opened_ms)
+fn waiting(thread: &ThreadId, opened: u64) -> Append {
+    let mut review = review(thread, 4, 1_763_800_000_000 + opened)
         .with_role(Some("refund-approver".into()))
-        .with_deadline_ms(Some(1_763_886_400_000 + opened_ms));
+        .with_deadline(Some(Timestamp::from_millis(1_763_886_400_000 + opened)));
     review.graph = "RefundAgent".into();
-    let due_ms = review.deadline_ms;
-    after(thread, &[]).with_reviews(vec![review]).with_standing(ThreadStatus::Waiting).with_due_ms(due_ms)
+    let due = review.deadline;
+    after(thread, &[]).with_reviews(vec![review]).with_standing(ThreadStatus::Waiting).with_due(due)
 }
 
 fn units(calls: &[Call]) -> f64 {
@@ -95,18 +95,19 @@ async fn the_lists_are_right_if_the_status_changes_and_the_due_time_does_not() {
         (InDoubt, Some(8)),
         (Ended, None),
     ];
-    for (standing, due_ms) in steps {
-        let append = after(&thread, &records).with_standing(standing).with_due_ms(due_ms);
+    for (standing, due) in steps {
+        let append =
+            after(&thread, &records).with_standing(standing).with_due(due.map(Timestamp::from_millis));
         records.extend(append.records.clone());
         store.append(append).await.unwrap();
         let reader = emulator.store();
-        let due = reader.due(u64::MAX, None, 10).await.unwrap().items;
-        assert_eq!(due.len(), usize::from(due_ms.is_some()), "{standing:?} {due_ms:?}");
+        let listed = reader.due(Timestamp::MAX, None, 10).await.unwrap().items;
+        assert_eq!(listed.len(), usize::from(due.is_some()), "{standing:?} {due:?}");
         let all = reader.threads(None, None, 10).await.unwrap().items;
-        assert_eq!(all, [(thread.clone(), standing)], "{due_ms:?}");
+        assert_eq!(all, [(thread.clone(), standing)], "{due:?}");
         for status in [Running, Waiting, InDoubt, Ended] {
             let found = names(&reader, status).await.len();
-            assert_eq!(found, usize::from(status == standing), "{status:?} at {standing:?} {due_ms:?}");
+            assert_eq!(found, usize::from(status == standing), "{status:?} at {standing:?} {due:?}");
         }
     }
     store.delete(&thread).await.unwrap();
@@ -120,16 +121,16 @@ async fn a_due_time_that_changes_moves_no_row_of_a_running_thread() {
     let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let (store, thread) = (store(&proxy.endpoint, emulator.table()), thread("runs"));
     let mut records: Vec<Record> = Vec::new();
-    for due_ms in [Some(9), Some(3), None, Some(5)] {
-        let append = after(&thread, &records).with_due_ms(due_ms);
+    for due in [Some(9), Some(3), None, Some(5)] {
+        let append = after(&thread, &records).with_due(due.map(Timestamp::from_millis));
         records.extend(append.records.clone());
         store.append(append).await.unwrap();
         let write = proxy.writes().pop().unwrap();
-        assert!(!write.request.to_string().contains("Delete"), "{due_ms:?}: {}", write.request);
-        let by_3 = store.due(3, None, 10).await.unwrap().items;
-        assert_eq!(by_3.len(), usize::from(due_ms == Some(3)), "{due_ms:?}");
-        let all = store.due(9, None, 10).await.unwrap().items;
-        assert_eq!(all.len(), usize::from(due_ms.is_some()), "{due_ms:?}");
+        assert!(!write.request.to_string().contains("Delete"), "{due:?}: {}", write.request);
+        let by_3 = store.due(Timestamp::from_millis(3), None, 10).await.unwrap().items;
+        assert_eq!(by_3.len(), usize::from(due == Some(3)), "{due:?}");
+        let all = store.due(Timestamp::from_millis(9), None, 10).await.unwrap().items;
+        assert_eq!(all.len(), usize::from(due.is_some()), "{due:?}");
         assert_eq!(names(&store, ThreadStatus::Running).await, std::slice::from_ref(&thread));
     }
 }
@@ -139,15 +140,18 @@ async fn a_due_time_that_changes_moves_no_row_of_a_running_thread() {
 async fn due_times_of_running_and_waiting_threads_are_one_list() {
     let emulator = Emulator::start().await;
     let store = emulator.store();
-    for (i, due_ms) in [5, 3, 5, 1, 4, 1, 9, 3].into_iter().enumerate() {
+    for (i, due) in [5, 3, 5, 1, 4, 1, 9, 3].into_iter().enumerate() {
         let standing = if i % 2 == 0 { ThreadStatus::Running } else { ThreadStatus::Waiting };
-        let append = after(&thread(&format!("{due_ms} {i}")), &[]);
-        store.append(append.with_standing(standing).with_due_ms(Some(due_ms))).await.unwrap();
+        let append = after(&thread(&format!("{due} {i}")), &[]);
+        store
+            .append(append.with_standing(standing).with_due(Some(Timestamp::from_millis(due))))
+            .await
+            .unwrap();
     }
     for limit in [1, 2, 3, 10] {
         let (mut found, mut next) = (Vec::new(), None);
         loop {
-            let page = store.due(5, next.as_deref(), limit).await.unwrap();
+            let page = store.due(Timestamp::from_millis(5), next.as_deref(), limit).await.unwrap();
             assert!(page.items.len() <= limit);
             found.extend(page.items.iter().map(ThreadId::to_string));
             next = page.next;
@@ -177,7 +181,7 @@ async fn the_status_of_threads_is_right_if_very_many_are_running() {
         emulator.put(item.into()).await;
     }
     assert_eq!(names(&store, ThreadStatus::Running).await, std::slice::from_ref(&running));
-    assert_eq!(store.due(1_000, None, 10).await.unwrap().items, [running]);
+    assert_eq!(store.due(Timestamp::from_millis(1_000), None, 10).await.unwrap().items, [running]);
     assert_eq!(names(&store, ThreadStatus::Waiting).await, [thread("waiting")]);
     assert_eq!(store.threads(None, None, 10).await.unwrap().items.len(), 2);
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use hitl_runtime::{
-    Digest, ThreadId,
+    Digest, ThreadId, Timestamp,
     store::{Append, OpenReview, Record, Store as _, ThreadStatus, dynamo::DynamoStore},
 };
 
@@ -31,10 +31,10 @@ fn item(attributes: &[(&str, AttributeValue)]) -> Item {
 
 /// Writes a thread with one entry and one review as the old layout has it.
 async fn put_old(emulator: &Emulator, append: &Append) {
-    let Append { thread, records, standing, reviews, due_ms, .. } = append;
+    let Append { thread, records, standing, reviews, due, .. } = append;
     let [entry] = &records[..] else { panic!("one entry") };
     let shard = Digest::of(thread.as_str().as_bytes()).as_bytes()[0] % 8;
-    let (partition, due_ms) = (format!("thread/{thread}"), due_ms.unwrap());
+    let (partition, due) = (format!("thread/{thread}"), due.unwrap());
     let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
     let batch =
         [&[0, 1][..], &length(1), &[0], entry.hash.as_bytes(), &length(entry.body.len()), &entry.body]
@@ -47,20 +47,21 @@ async fn put_old(emulator: &Emulator, append: &Append) {
         ("hash", bytes(entry.hash.as_bytes())),
         ("by", bytes(&[7; 16])),
         ("born", number(BORN)),
-        ("due", number(due_ms)),
+        ("due", number(due.as_millis())),
         ("standing", text(standing.as_str())),
     ];
     let mut items = Vec::new();
-    if let Some(OpenReview { opened_ms, place, .. }) = reviews.first() {
+    if let Some(OpenReview { opened, place, .. }) = reviews.first() {
         let json = serde_json::to_vec(reviews).unwrap();
         let block = place.get() >> 5;
         let digest = Digest::of(&json);
         let blocks =
-            [&[0], &opened_ms.to_be_bytes()[..], &block.to_be_bytes(), &digest.as_bytes()[..8]].concat();
+            [&[0], &opened.as_millis().to_be_bytes()[..], &block.to_be_bytes(), &digest.as_bytes()[..8]]
+                .concat();
         head.push(("open", bytes(&blocks)));
         items.push(item(&[
             ("pk", text(format!("open/{shard:02}"))),
-            ("sk", text(format!("{opened_ms:016x}/{thread}/{block:016x}"))),
+            ("sk", text(format!("{:016x}/{thread}/{block:016x}", opened.as_millis()))),
             ("reviews", bytes(&[&[0], &json[..]].concat())),
         ]));
     }
@@ -78,7 +79,7 @@ async fn put_old(emulator: &Emulator, append: &Append) {
     ]));
     items.push(item(&[
         ("pk", text(format!("due/{shard:02}"))),
-        ("sk", text(format!("{due_ms:016x}/{thread}"))),
+        ("sk", text(format!("{:016x}/{thread}", due.as_millis()))),
     ]));
     for item in items {
         emulator.put(item).await;
@@ -94,7 +95,7 @@ fn old_threads() -> Vec<Append> {
             .with_records(records)
             .with_standing(standing)
             .with_reviews(reviews)
-            .with_due_ms(Some(70))
+            .with_due(Some(Timestamp::from_millis(70)))
     };
     vec![
         old("in doubt", ThreadStatus::InDoubt, true),
@@ -149,7 +150,7 @@ async fn a_table_of_the_old_layout_is_read_and_upgraded() {
     }
     assert_listed(&emulator, &journals).await;
     // A sweep finds that there are old rows.
-    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert_eq!(emulator.store().due(Timestamp::from_millis(100), None, 10).await.unwrap().items.len(), 3);
     assert!(!is_upgraded(&emulator).await);
 
     // As long as a review is open, its row stays where it is, so that no reader of both lists misses it. So does the
@@ -160,7 +161,7 @@ async fn a_table_of_the_old_layout_is_read_and_upgraded() {
         assert_listed(&emulator, &journals).await;
     }
     assert_eq!(emulator.items().await.iter().filter(is_old).count(), 3);
-    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert_eq!(emulator.store().due(Timestamp::from_millis(100), None, 10).await.unwrap().items.len(), 3);
     assert!(!is_upgraded(&emulator).await);
 
     // Now each thread gets another status, its review is closed, and another one is opened.
@@ -174,7 +175,7 @@ async fn a_table_of_the_old_layout_is_read_and_upgraded() {
         assert_listed(&emulator, &journals).await;
     }
     assert_eq!(emulator.items().await.iter().find(is_old), None);
-    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert_eq!(emulator.store().due(Timestamp::from_millis(100), None, 10).await.unwrap().items.len(), 3);
     assert!(is_upgraded(&emulator).await);
     assert_listed(&emulator, &journals).await;
     assert_eq!(reviews(&emulator.store(), &thread("waiting")).await, journals[2].0.reviews);
@@ -227,7 +228,7 @@ async fn rows_of_the_old_layout_after_the_upgrade_are_found() {
         put_old(&emulator, &append).await;
     }
     // The next sweep that looks for them finds them for all processes.
-    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert_eq!(emulator.store().due(Timestamp::from_millis(100), None, 10).await.unwrap().items.len(), 3);
     assert!(!is_upgraded(&emulator).await);
     for store in [reader, emulator.store()] {
         assert_eq!(listed(&store).await, ["in doubt", "waiting"]);

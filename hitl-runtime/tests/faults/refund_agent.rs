@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use hitl::{Error, ManualClock, Store, StoreError, ThreadId, ThreadView, journal::Settlement, prelude::*};
+use hitl::{
+    Error, ManualClock, Store, StoreError, ThreadId, ThreadView, Timestamp, journal::Settlement, prelude::*,
+};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -77,7 +79,8 @@ impl Process {
 
     /// Creates an agent with a function that is called while a refund is in flight.
     pub fn with(dir: &Path, store: impl Store, after_payment: impl Fn() + Send + Sync + 'static) -> Self {
-        let (clock, ledger) = (ManualClock::at_ms(1_763_800_000_000), dir.join("ledger"));
+        let (clock, ledger) =
+            (ManualClock::at(Timestamp::from_millis(1_763_800_000_000)), dir.join("ledger"));
         let world = World { ledger: ledger.clone(), after_payment: Box::new(after_payment) };
         Self { agent: Refunds::new(world, store).clock(clock.clone()).lease(LEASE), clock, ledger }
     }

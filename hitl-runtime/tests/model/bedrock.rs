@@ -1,5 +1,7 @@
 //! Requests to Bedrock, and the parsing of its responses.
 
+use std::time::Duration;
+
 use aws_sdk_bedrockruntime::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
@@ -46,7 +48,10 @@ async fn a_request_has_the_format_of_converse() {
     let answer = model(&server).complete(&request).await.unwrap();
 
     assert_eq!((answer.text.as_str(), &answer.finish_reason), ("Refund it.", &FinishReason::End));
-    assert_eq!((answer.input_tokens, answer.output_tokens, answer.latency_ms), (Some(30), Some(12), Some(7)));
+    assert_eq!(
+        (answer.input_tokens, answer.output_tokens, answer.latency),
+        (Some(30), Some(12), Some(Duration::from_millis(7)))
+    );
     let asked = &server.requests()[0];
     assert_eq!(asked.path, "/model/vendor.model-v1%3A0/converse");
     assert_eq!(

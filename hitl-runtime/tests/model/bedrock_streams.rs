@@ -60,7 +60,10 @@ async fn a_stream_yields_text_chunks_and_then_the_completion() {
     let pieces: Vec<Chunk> = model.stream(&request).map(Result::unwrap).collect().await;
     let [Chunk::Text(one), Chunk::Text(two), Chunk::End(answer)] = &pieces[..] else { panic!("{pieces:?}") };
     assert_eq!((one.as_str(), two.as_str(), answer.text.as_str()), ("Refund ", "it.", "Refund it."));
-    assert_eq!((answer.input_tokens, answer.output_tokens, answer.latency_ms), (Some(30), Some(12), Some(7)));
+    assert_eq!(
+        (answer.input_tokens, answer.output_tokens, answer.latency),
+        (Some(30), Some(12), Some(Duration::from_millis(7)))
+    );
     assert_eq!(server.requests()[0].path, "/model/vendor.model-v1%3A0/converse-stream");
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use hitl::{ManualClock, prelude::*};
+use hitl::{ManualClock, Timestamp, prelude::*};
 use stateright::Model;
 
 use super::{
@@ -176,7 +176,7 @@ graph! {
 }
 
 async fn in_program(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
-    let clock = ManualClock::at_ms(0);
+    let clock = ManualClock::at(Timestamp::from_millis(0));
     let agent = Payer::new(Mutex::new(effects.to_vec()), MemoryStore::new()).clock(clock.clone());
     let mara = Operator::new("mara");
     let _ = agent.start("t", TicketInput { wish: 10 }).await.unwrap();

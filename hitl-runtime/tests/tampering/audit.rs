@@ -1,6 +1,8 @@
 //! Journals with valid hashes that cannot have happened. An audit names each problem and its place.
 
-use hitl::{CLOCK_SKEW_MS, FindingKind, MemoryStore, Verdict, store::Record};
+use std::time::Duration;
+
+use hitl::{CLOCK_SKEW, FindingKind, MemoryStore, Timestamp, Verdict, store::Record};
 
 use super::{
     attacks::{id, read, relink, replace, write},
@@ -116,11 +118,12 @@ async fn a_changed_role_or_idempotency_key_is_reported() {
 
 #[tokio::test]
 async fn a_timestamp_that_goes_backwards_is_reported() {
-    for (back, is_named) in [(CLOCK_SKEW_MS, false), (CLOCK_SKEW_MS + 1, true)] {
+    for (back, is_named) in [(CLOCK_SKEW, false), (CLOCK_SKEW + Duration::from_millis(1), true)] {
         let found = findings(|records| {
-            let now = 1_763_800_000_000_u64;
+            let now: u64 = 1_763_800_000_000;
+            let before = Timestamp::from_millis(now).saturating_sub(back).as_millis();
             let last = records.len() - 1;
-            records[last].body = replace(&records[last].body, &now.to_string(), &(now - back).to_string());
+            records[last].body = replace(&records[last].body, &now.to_string(), &before.to_string());
         })
         .await;
         assert_eq!(found.iter().any(|(_, kind)| *kind == FindingKind::Time), is_named, "{found:?}");

@@ -2,7 +2,7 @@
 //! or none.
 
 use hitl::{
-    Error, MemoryStore, Store, ThreadStatus, Verdict,
+    Error, MemoryStore, Store, ThreadStatus, Timestamp, Verdict,
     journal::{JournalKeys, Purpose},
     prelude::*,
     store::{Append, Record},
@@ -104,7 +104,7 @@ impl Setup {
         let record =
             Record::new(place, link(last.hash, &body), body).with_snapshot(more.contains_key("snapshot"));
         let append = Append::new(id("t"), vec![record], ThreadStatus::Running)
-            .with_due_ms(Some(0))
+            .with_due(Some(Timestamp::from_millis(0)))
             .with_after(Some(last.hash));
         self.store.append(append).await.unwrap();
     }

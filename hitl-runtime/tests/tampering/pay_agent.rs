@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use hitl::{
-    ManualClock, Store,
+    ManualClock, Store, Timestamp,
     journal::{JournalKey, JournalKeys},
     prelude::*,
 };
@@ -87,7 +87,8 @@ pub fn keys(byte: u8) -> JournalKeys {
 /// Returns an agent with its own clock, and its bank.
 pub fn agent(store: impl Store, keys: Option<JournalKeys>) -> (Agent<PayAgent>, Bank) {
     let bank = Bank::default();
-    let agent = PayAgent::new(bank.clone(), store).clock(ManualClock::at_ms(1_763_800_000_000));
+    let agent =
+        PayAgent::new(bank.clone(), store).clock(ManualClock::at(Timestamp::from_millis(1_763_800_000_000)));
     (
         match keys {
             Some(keys) => agent.journal_keys(keys),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use hitl::{
-    Digest, ManualClock, MemoryStore, Store,
+    Digest, ManualClock, MemoryStore, Store, Timestamp,
     journal::{JournalKeys, Purpose},
     prelude::*,
     store::Record,
@@ -91,7 +91,7 @@ graph! {
 }
 
 fn payer(store: &MemoryStore, till: &Till, keys: Option<JournalKeys>) -> Agent<Payer> {
-    let clock = ManualClock::at_ms(1_763_800_000_000);
+    let clock = ManualClock::at(Timestamp::from_millis(1_763_800_000_000));
     let agent = Payer::new(till.clone(), store.clone()).clock(clock);
     match keys {
         Some(keys) => agent.journal_keys(keys),
@@ -161,7 +161,7 @@ async fn a_pending_edit_cannot_claim_other_shown_values() {
         forge(&store, change).await;
         *till.closed.lock().unwrap() = false;
         // By this time the lease of the runner that took the snapshot has expired.
-        let later = ManualClock::at_ms(1_763_800_000_000 + 3_600_000);
+        let later = ManualClock::at(Timestamp::from_millis(1_763_800_000_000 + 3_600_000));
         let turn = payer(&store, &till, Some(both())).clock(later).resume("t").await;
         match what {
             // The review covers and shows more than mara saw, so it waits for a verdict.

@@ -138,7 +138,7 @@ use axum::{
     routing::{any, get, post},
 };
 use hitl_runtime::{
-    Agent,
+    Agent, Timestamp,
     agent::Graph,
     plumbing::{Engine, engine},
 };
@@ -188,7 +188,7 @@ impl AgentCore {
     }
 
     pub(crate) fn with_engine(engine: Arc<Engine>) -> Self {
-        let since_ms = engine.now_ms();
+        let since = engine.now();
         let operators = OperatorAuth::default();
         let (guard, max_bytes) = (request_guard::RequestGuard::default(), payload::MAX_BYTES);
         let background = background::Background::default();
@@ -202,7 +202,7 @@ impl AgentCore {
             limits,
             connections,
             workers: None,
-            since_ms,
+            since,
             background,
         };
         Self { state, anyone_decides: false }
@@ -387,7 +387,7 @@ struct AppState {
     connections: Arc<connections::Connections>,
     /// The runtime that executes nodes; if `None`, the one that answers requests.
     workers: Option<Handle>,
-    since_ms: u64,
+    since: Timestamp,
     /// The state of the sweep, if one runs in the background.
     background: background::Background,
 }

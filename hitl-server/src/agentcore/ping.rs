@@ -23,7 +23,7 @@ struct Status {
 pub(super) async fn ping(State(state): State<Arc<AppState>>) -> Response {
     let activity = state.engine.activity();
     let status = if activity.running > 0 { "HealthyBusy" } else { "Healthy" };
-    let time_of_last_update = activity.since_ms.max(state.since_ms) / 1000;
+    let time_of_last_update = activity.since.max(state.since).as_millis() / 1000;
     let (code, sweep) = sweep_status(state.background.health());
     response::json(code, &Status { status, time_of_last_update, sweep })
 }

@@ -118,7 +118,7 @@ async fn authorize(
     }
     let (shared, caller, connection) = (Arc::clone(state), Arc::clone(caller), connection.cloned());
     let work = state.work(async move {
-        caller.check_expiry(shared.engine.now_ms())?;
+        caller.check_expiry(shared.engine.now())?;
         let payload = payload::parse(&request, shared.max_bytes, connection.as_deref())?;
         drop(request);
         let authorized = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;

@@ -39,8 +39,8 @@ impl AppState {
         let state = Arc::clone(self);
         self.work(async move {
             let session = response::text(&headers, response::SESSION).map(str::to_owned);
-            let now_ms = state.engine.now_ms();
-            Caller::from_headers(&state.operators, &headers, session, channel, now_ms).await
+            let now = state.engine.now();
+            Caller::from_headers(&state.operators, &headers, session, channel, now).await
         })
         .await
     }

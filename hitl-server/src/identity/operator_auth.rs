@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use axum::http::{HeaderMap, header};
-use hitl_runtime::{Operator, journal::Evidence};
+use hitl_runtime::{Operator, Timestamp, journal::Evidence};
 
 use super::{
     access::{Right, Rules},
@@ -149,23 +149,23 @@ impl Caller {
         headers: &HeaderMap,
         session: Option<String>,
         channel: &'static str,
-        now_ms: u64,
+        now: Timestamp,
     ) -> Result<Self, ApiError> {
         // Without keys a token proves nothing, and neither does any other signature of the request.
         let Some(tokens) = &operators.tokens else {
             return Ok(Self { session, channel, subject: None });
         };
         let subject = match bearer(headers)? {
-            Some(token) => Some(tokens.verify(token, now_ms / 1000).await?),
+            Some(token) => Some(tokens.verify(token, now.as_millis() / 1000).await?),
             None => None,
         };
         Ok(Self { session, channel, subject })
     }
 
     /// Checks that the token with which the connection was opened has not expired.
-    pub(crate) fn check_expiry(&self, now_ms: u64) -> Result<(), ApiError> {
+    pub(crate) fn check_expiry(&self, now: Timestamp) -> Result<(), ApiError> {
         match &self.subject {
-            Some(subject) => subject.check_expiry(now_ms / 1000),
+            Some(subject) => subject.check_expiry(now.as_millis() / 1000),
             None => Ok(()),
         }
     }

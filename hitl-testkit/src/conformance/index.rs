@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hitl_core::{
-    Digest,
+    Digest, Timestamp,
     store::{OpenReview, Store, StoreError, ThreadStatus},
 };
 
@@ -16,12 +16,14 @@ use super::samples::{delete, due, entries, key, name, named, ok, review, reviews
 pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("review index");
-    let review = |digest: &str, opened_ms| {
+    let review = |digest: &str, opened| {
         let (graph, node) = ("Gräph \"1\"", "éxecute '2'");
         let digest = Digest::of(digest.as_bytes());
-        OpenReview::new(thread.clone(), graph, node, digest, i64::MAX as u64, opened_ms)
+        OpenReview::new(thread.clone(), graph, node, digest, i64::MAX as u64, Timestamp::from_millis(opened))
     };
-    let full = review("full", 0).with_role(Some(String::new())).with_deadline_ms(Some(i64::MAX as u64));
+    let full = review("full", 0)
+        .with_role(Some(String::new()))
+        .with_deadline(Some(Timestamp::from_millis(i64::MAX as u64)));
     let bare = review("bare", 1);
     // Two items of one list may open the same review at the same node and the same place.
     let twin = review("twin", 2);
@@ -38,7 +40,7 @@ pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
     for (place, mut reviews) in steps.into_iter().enumerate() {
         let place = place as u64;
         ok("append", store.append(entries(&thread, place..place + 1).with_reviews(reviews.clone())).await);
-        reviews.sort_by_key(|review| review.opened_ms);
+        reviews.sort_by_key(|review| review.opened);
         same("the open reviews", &reviews_of(&store, &[&thread], 2).await, &reviews);
     }
     ok("delete", store.delete(&thread).await);
@@ -64,7 +66,7 @@ pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
     for limit in [0, 1, 2, 7, 79, 80] {
         let listed = reviews_of(&store, &of, limit).await;
         assert!(
-            listed.is_sorted_by_key(|review| review.opened_ms),
+            listed.is_sorted_by_key(|review| review.opened),
             "the reviews in pages of {limit} must be listed oldest first"
         );
         same("the number of reviews over all pages", &listed.len(), &everything.len());
@@ -157,15 +159,15 @@ pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
         times.clear();
         for (i, thread) in (0..).zip(&threads) {
             // Due times are unordered and often equal; some are absent, and some change from round to round.
-            let due_ms = (i % 5 != 4).then_some((i * 7 + round * (i % 2)) % 11);
+            let due = (i % 5 != 4).then_some((i * 7 + round * (i % 2)) % 11);
             let append = entries(thread, round..round + 1);
-            ok("append", store.append(append.with_due_ms(due_ms)).await);
-            times.extend(due_ms.map(|at| (at, thread)));
+            ok("append", store.append(append.with_due(due.map(Timestamp::from_millis))).await);
+            times.extend(due.map(|at| (at, thread)));
         }
-        for by_ms in [0, 3, 10, i64::MAX as u64, u64::MAX] {
-            let expected: BTreeSet<_> = times.iter().filter(|(at, _)| *at <= by_ms).copied().collect();
+        for by in [0, 3, 10, i64::MAX as u64, u64::MAX] {
+            let expected: BTreeSet<_> = times.iter().filter(|(at, _)| *at <= by).copied().collect();
             for limit in [0, 1, 7, 100] {
-                let listed = due(&store, by_ms, &of, limit).await;
+                let listed = due(&store, by, &of, limit).await;
                 let with_times: Vec<_> = listed
                     .iter()
                     .map(|thread| times.iter().find(|(_, known)| *known == thread).copied())
@@ -201,7 +203,7 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
             matches!(answer, Err(StoreError::InvalidPageToken(_))),
             "the token `{token:.9}` must be rejected by `threads` with `InvalidPageToken`, but the result was {answer:?}"
         );
-        let answer = store.due(0, Some(token), 10).await;
+        let answer = store.due(Timestamp::UNIX_EPOCH, Some(token), 10).await;
         assert!(
             matches!(answer, Err(StoreError::InvalidPageToken(_))),
             "the token `{token:.9}` must be rejected by `due` with `InvalidPageToken`, but the result was {answer:?}"

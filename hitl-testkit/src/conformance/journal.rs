@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hitl_core::{
-    Digest, Place, ThreadId,
+    Digest, Place, ThreadId, Timestamp,
     store::{OpenReview, Record, Store, StoreError, ThreadStatus},
 };
 
@@ -122,12 +122,15 @@ pub async fn invalid_appends<S: Store>(open: impl AsyncFn() -> S) {
         ("a place twice", next.clone().with_records(vec![entry(2, ""), entry(2, "")])),
         ("places backwards", next.clone().with_records(vec![entry(2, ""), entry(1, "")])),
         ("a place that exceeds i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
-        ("a due time that exceeds i64::MAX", next.clone().with_due_ms(Some(1 << 63))),
+        ("a due time that exceeds i64::MAX", next.clone().with_due(Some(Timestamp::from_millis(1 << 63)))),
         ("no hash to follow", next.clone().with_after(None)),
         ("a hash to follow at place 0", entries(&other, 0..1).with_after(next.after)),
         ("a review of another thread", with(review(&other, 2, 0))),
         ("an opening time that exceeds i64::MAX", with(review(&thread, 2, u64::MAX))),
-        ("a deadline that exceeds i64::MAX", with(review(&thread, 2, 0).with_deadline_ms(Some(1 << 63)))),
+        (
+            "a deadline that exceeds i64::MAX",
+            with(review(&thread, 2, 0).with_deadline(Some(Timestamp::from_millis(1 << 63)))),
+        ),
     ];
     for (what, append) in bad {
         let answer = store.append(append).await;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use hitl_core::{
-    Digest, Place, ThreadId,
+    Digest, Place, ThreadId, Timestamp,
     store::{Append, OpenReview, Record, Store, StoreError, ThreadStatus},
 };
 
@@ -35,19 +35,19 @@ pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<u64>) -> Append
     Append::new(thread.clone(), records, ThreadStatus::Running).with_after(after)
 }
 
-pub(super) fn review(thread: &ThreadId, place: u64, opened_ms: u64) -> OpenReview {
+pub(super) fn review(thread: &ThreadId, place: u64, opened: u64) -> OpenReview {
     OpenReview::new(
         thread.clone(),
         "Conformance",
         "execute",
         Digest::of(format!("{thread} {place}").as_bytes()),
         place,
-        opened_ms,
+        Timestamp::from_millis(opened),
     )
 }
 
-pub(super) fn key(review: &OpenReview) -> (ThreadId, Place, u64) {
-    (review.thread.clone(), review.place, review.opened_ms)
+pub(super) fn key(review: &OpenReview) -> (ThreadId, Place, Timestamp) {
+    (review.thread.clone(), review.place, review.opened)
 }
 
 /// Returns every open review of these threads, over all pages.
@@ -98,15 +98,11 @@ pub(super) async fn standings(
 }
 
 /// Returns those of these threads that are due by this time, over all pages.
-pub(super) async fn due(
-    store: &impl Store,
-    by_ms: u64,
-    threads: &[&ThreadId],
-    limit: usize,
-) -> Vec<ThreadId> {
+pub(super) async fn due(store: &impl Store, by: u64, threads: &[&ThreadId], limit: usize) -> Vec<ThreadId> {
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
-        let page = ok("a page of due threads", store.due(by_ms, after.as_deref(), limit).await);
+        let page =
+            ok("a page of due threads", store.due(Timestamp::from_millis(by), after.as_deref(), limit).await);
         assert!(
             page.items.len() <= limit.max(1),
             "a page of at most {limit} threads has {}",

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{Error, ManualClock, prelude::*};
+use hitl::{Error, ManualClock, Timestamp, prelude::*};
 
 use super::stricter_rules::as_of;
 
@@ -153,7 +153,8 @@ enum Ends {
 #[tokio::test]
 async fn a_rejection_in_a_branch_voids_the_parent_signature() {
     for end in [Ends::No, Ends::Question, Ends::Expiry] {
-        let (world, store, clock) = (World::default(), MemoryStore::new(), ManualClock::at_ms(1_000_000));
+        let (world, store, clock) =
+            (World::default(), MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
         world.fails.store(true, Ordering::SeqCst);
         let agent = old::Tiered::new(world.clone(), store.clone()).clock(clock.clone());
         let (clerk, director) = (Operator::new("carl").role("clerk"), Operator::new("dora").role("director"));

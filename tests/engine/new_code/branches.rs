@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hitl::{Error, ManualClock, Store, ThreadStatus, journal::Event, prelude::*, store::Append};
+use hitl::{Error, ManualClock, Store, ThreadStatus, Timestamp, journal::Event, prelude::*, store::Append};
 
 use super::{
     super::effects::Behavior, assert_incompatible, codes, entries_after, events, id, journal, mara, names,
@@ -372,8 +372,11 @@ async fn incompatible_branches_are_reported() {
 /// A runner of the first program runs one branch while the other one waits for a review.
 #[tokio::test]
 async fn a_verdict_waits_for_a_runner_of_other_code() {
-    let (store, world, clock) =
-        (MemoryStore::new(), World::new([Behavior::Hangs]), ManualClock::at_ms(1_000_000));
+    let (store, world, clock) = (
+        MemoryStore::new(),
+        World::new([Behavior::Hangs]),
+        ManualClock::at(Timestamp::from_millis(1_000_000)),
+    );
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let old = v1::Letters::new(world.clone(), store.clone()).clock(clock.clone());
     let _running = doomed.spawn(async move { old.start("t", v1::CaseInput { rounds: 80 }).await });
@@ -390,7 +393,10 @@ async fn a_verdict_waits_for_a_runner_of_other_code() {
     let agent = v2::Letters::new(world, store.clone()).clock(clock.clone());
     let decide = async || agent.decide("t", open.digest, &mara(), Verdict::Approve).await;
     let busy = decide().await.unwrap_err();
-    assert!(matches!(busy, Error::OtherCode { until_ms: 1_030_000, .. }), "{busy}");
+    assert!(
+        matches!(busy, Error::OtherCode { until, .. } if until == Timestamp::from_millis(1_030_000)),
+        "{busy}"
+    );
     assert_eq!(journal(&store).await, before);
     clock.advance(Duration::from_secs(31));
     // The letter is the same as before, so its digest is still valid; the other branch runs again.

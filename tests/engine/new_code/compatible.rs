@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use hitl::{Error, ManualClock, Store, ThreadStatus, journal::Event, prelude::*, store::Append};
+use hitl::{Error, ManualClock, Store, ThreadStatus, Timestamp, journal::Event, prelude::*, store::Append};
 
 use super::{
     super::{counting_store::CountingStore, effects::Behavior},
@@ -75,7 +75,7 @@ async fn the_review_of_a_renamed_node_is_reopened() {
     assert_eq!(agent.view("t").await.unwrap().place, 3);
 
     let commits = store.layer().commits.load(Ordering::SeqCst);
-    let (digest, deadline) = (review.digest(), review.deadline_ms());
+    let (digest, deadline) = (review.digest(), review.deadline());
     let turn = review.approve(&mara()).await.unwrap();
     assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
     assert_eq!(
@@ -88,9 +88,9 @@ async fn the_review_of_a_renamed_node_is_reopened() {
     let events = events(&new);
     let Event::Migrated { renamed, version: None, .. } = &events[0] else { panic!("{:?}", events[0]) };
     assert_eq!(renamed["execute"], "pay");
-    let Event::Paused { node, digest: opened, deadline_ms, role, .. } = &events[1] else { panic!() };
+    let Event::Paused { node, digest: opened, deadline: until, role, .. } = &events[1] else { panic!() };
     assert_eq!(
-        (node.as_str(), *opened, *deadline_ms, role.as_deref()),
+        (node.as_str(), *opened, *until, role.as_deref()),
         ("pay", digest, deadline, Some("approver"))
     );
     // A late verdict with the old digest gets the same error.
@@ -169,7 +169,8 @@ async fn a_pending_rejection_keeps_the_rejected_draft() {
     let store = MemoryStore::new();
     let append = Append::new(id("t"), records[..5].to_vec(), ThreadStatus::Running);
     store.append(append).await.unwrap();
-    let agent = v2::Refunds::new(world, store).clock(hitl::ManualClock::at_ms(u64::MAX / 4));
+    let agent = v2::Refunds::new(world, store)
+        .clock(hitl::ManualClock::at(hitl::Timestamp::from_millis(u64::MAX / 4)));
     let v2::RefundsTurn::Done(outcome) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, r#"bad_plan: {"dollars":149,"order":"A-9133"}"#);
     let new = entries_after(&agent, &records[..5]).await;
@@ -178,7 +179,8 @@ async fn a_pending_rejection_keeps_the_rejected_draft() {
 
 #[tokio::test]
 async fn a_review_of_old_code_expires_under_new_code() {
-    let (store, world, clock) = (MemoryStore::new(), World::default(), ManualClock::at_ms(1_000_000));
+    let (store, world, clock) =
+        (MemoryStore::new(), World::default(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let agent = v1::Refunds::new(world.clone(), store.clone()).clock(clock.clone());
     let _ = agent.start("t", v1::TicketInput { message: "A-9133".into() }).await.unwrap();
     let before = journal(&store).await;
@@ -186,7 +188,7 @@ async fn a_review_of_old_code_expires_under_new_code() {
     clock.advance(Duration::from_secs(23 * 3600));
     // New code does not extend the deadline.
     let renamed::RefundsTurn::Pay(review) = agent.turn("t").await.unwrap() else { panic!() };
-    assert_eq!(review.deadline_ms(), Some(1_000_000 + 24 * 3_600_000));
+    assert_eq!(review.deadline(), Some(Timestamp::from_millis(1_000_000 + 24 * 3_600_000)));
     clock.advance(Duration::from_secs(2 * 3600));
     assert_eq!(review.approve(&mara()).await.unwrap_err().code(), "expired");
     let new = entries_after(&agent, &before).await;
@@ -221,7 +223,7 @@ async fn a_thread_leased_by_other_code_is_not_modified() {
     let (store, world, clock) = (
         MemoryStore::new(),
         World::new([Behavior::Hangs]),
-        ManualClock::at_ms(hitl::Clock::now_ms(&hitl::SystemClock)),
+        ManualClock::at(hitl::Clock::now(&hitl::SystemClock)),
     );
     let digest = waiting(&store, &world, "t").await;
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

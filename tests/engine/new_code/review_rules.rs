@@ -82,26 +82,26 @@ async fn a_role_that_new_code_drops_is_still_required() {
 }
 
 /// Returns the milliseconds from the opening of the review of `t` to its deadline under this program.
-async fn span<G: Graph>(agent: &Agent<G>) -> u64 {
+async fn span<G: Graph>(agent: &Agent<G>) -> Duration {
     let view = agent.view("t").await.unwrap();
     let opened = agent.history(&id("t"), 0, 100).await.unwrap();
-    let opened = opened.iter().find(|entry| matches!(entry.event, Event::Paused { .. })).unwrap().at_ms;
-    view.reviews[0].deadline_ms.unwrap() - opened
+    let opened = opened.iter().find(|entry| matches!(entry.event, Event::Paused { .. })).unwrap().at;
+    view.reviews[0].deadline.unwrap().saturating_since(opened)
 }
 
 #[tokio::test]
 async fn only_a_shorter_deadline_applies() {
-    const HOUR: u64 = 3_600_000;
+    const HOUR: Duration = Duration::from_hours(1);
     let (store, world) = (MemoryStore::new(), World::default());
     let seen = waiting(&store, &world, "t").await;
-    let clock = ManualClock::at_ms(SystemClock.now_ms());
+    let clock = ManualClock::at(SystemClock.now());
     let agent = hurried::Refunds::new(world.clone(), store.clone()).clock(clock.clone());
     let check = agent.check("t").await.unwrap();
     assert!(matches!(check.changes[..], [ReviewChange::Deadline { .. }]), "{:?}", check.changes);
     assert_eq!(span(&agent).await, HOUR);
 
     let patient = patient::Refunds::new(world.clone(), store.clone());
-    assert_eq!(span(&patient).await, 24 * HOUR);
+    assert_eq!(span(&patient).await, Duration::from_hours(24));
     assert!(patient.check("t").await.unwrap().reopened.is_empty());
 
     // After the deadline neither the digest of the old code nor that of the new code can be signed.
@@ -124,6 +124,6 @@ async fn a_new_reminder_is_reported_by_check() {
     assert!(check.new_code);
     assert_eq!(
         check.changes,
-        [ReviewChange::Reminder { node: "execute".into(), from_ms: None, to_ms: Some(4 * 3_600_000) }]
+        [ReviewChange::Reminder { node: "execute".into(), from: None, to: Some(Duration::from_hours(4)) }]
     );
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hitl::{
-    Clock as _, Digest, Error, ManualClock, ReviewChange, Store, SystemClock, ThreadStatus,
+    Clock as _, Digest, Error, ManualClock, ReviewChange, Store, SystemClock, ThreadStatus, Timestamp,
     journal::{Event, Settlement},
     prelude::*,
     store::{Append, Record},
@@ -162,12 +162,15 @@ async fn a_forged_review_is_reopened_under_the_program_rules() {
     assert!(!agent.check("t").await.unwrap().new_code, "the forged journal names this program");
 
     let review = &agent.view("t").await.unwrap().reviews[0];
-    let (opened, role) = (review.opened_ms, review.role.as_deref());
+    let (opened, role) = (review.opened, review.role.as_deref());
     assert_eq!(
         (role, review.covers.len(), review.shown["iban"].as_str()),
         (Some("director"), 0, Some("DE1"))
     );
-    assert!(review.deadline_ms.is_some_and(|deadline| deadline <= opened + 3_600_000), "{review:?}");
+    assert!(
+        review.deadline.is_some_and(|deadline| deadline <= opened.saturating_add(Duration::from_hours(1))),
+        "{review:?}"
+    );
     let chief = Operator::new("ada").role("clerk").role("director").role("chief");
     for operator in [carl(), chief.clone()] {
         let refused = agent.decide("t", seen, &operator, Verdict::Approve).await.unwrap_err();
@@ -189,7 +192,7 @@ async fn a_forged_deadline_permits_no_late_signature() {
     begun(&store, &world).await;
     let print = clerk::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
     let this = strict::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
-    let clock = ManualClock::at_ms(SystemClock.now_ms());
+    let clock = ManualClock::at(SystemClock.now());
     let store = as_of(&store, &print, &this).await;
     let agent = strict::Orders::new(world.clone(), store).clock(clock.clone());
     let strict::OrdersTurn::Hold(review) = agent.turn("t").await.unwrap() else { panic!() };
@@ -213,7 +216,7 @@ async fn a_forged_signature_covers_only_what_the_program_declares() {
     let ran = |event: &Event| matches!(event, Event::Ran { node, .. } if node == "hold");
     let at = events(&records).iter().position(ran).unwrap();
     let forged = stored(records[..=at].to_vec()).await;
-    let clock = ManualClock::at_ms(u64::MAX / 4);
+    let clock = ManualClock::at(Timestamp::from_millis(u64::MAX / 4));
     let agent = checked::Orders::new(world.clone(), forged).clock(clock);
     let turn = agent.resume("t").await.unwrap();
     let checked::OrdersTurn::Failed(failed) = turn else { panic!("{turn}") };
@@ -235,7 +238,7 @@ async fn decided(store: &MemoryStore, world: &World) -> Vec<Record> {
 async fn a_signature_under_a_weaker_rule_is_required_again() {
     let old = decided(&MemoryStore::new(), &World::default()).await;
     let (store, world) = (stored(old.clone()).await, World::default());
-    let clock = ManualClock::at_ms(SystemClock.now_ms() + 3_600_000);
+    let clock = ManualClock::at(SystemClock.now().saturating_add(Duration::from_hours(1)));
     let agent = director::Orders::new(world.clone(), store).clock(clock);
     let check = agent.check("t").await.unwrap();
     assert_eq!((check.can_go_on(), check.reopened), (true, vec!["hold".to_owned()]));
@@ -259,7 +262,7 @@ async fn a_signature_under_a_weaker_rule_is_required_again() {
 async fn a_signature_under_an_equally_strict_rule_is_valid() {
     let old = decided(&MemoryStore::new(), &World::default()).await;
     let (store, world) = (stored(old).await, World::default());
-    let clock = ManualClock::at_ms(SystemClock.now_ms() + 3_600_000);
+    let clock = ManualClock::at(SystemClock.now().saturating_add(Duration::from_hours(1)));
     let agent = noted::Orders::new(world.clone(), store).clock(clock);
     let turn = agent.resume("t").await.unwrap();
     assert!(
@@ -298,7 +301,7 @@ async fn a_covered_effect_does_not_begin_under_a_weaker_rule() {
             store
         };
         let calls = world.calls();
-        let clock = ManualClock::at_ms(SystemClock.now_ms() + 3_600_000);
+        let clock = ManualClock::at(SystemClock.now().saturating_add(Duration::from_hours(1)));
         let strict = director::Orders::new(world.clone(), store.clone()).clock(clock.clone());
         let differences = super::assert_incompatible(&strict, None).await;
         assert_eq!(codes(&differences), [("weakly_signed", "wire", "draft")]);

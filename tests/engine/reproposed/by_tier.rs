@@ -1,8 +1,10 @@
 //! `match` on the amount: a clerk signs small payments, a director signs large ones.
 
+use std::time::Duration;
+
 use std::sync::{Arc, Mutex};
 
-use hitl::{Error, ManualClock, MemoryStore, SqliteStore, Store, prelude::*};
+use hitl::{Error, ManualClock, MemoryStore, SqliteStore, Store, Timestamp, prelude::*};
 use serde_json::json;
 
 use super::summary;
@@ -106,10 +108,10 @@ async fn small(agent: &hitl::Agent<Till>, thread: &str) -> hitl::Review<Till, Pa
 
 #[tokio::test]
 async fn a_clerk_cannot_pay_what_a_director_must_sign() {
-    let (bank, clock) = (Bank::default(), ManualClock::at_ms(1_000_000));
+    let (bank, clock) = (Bank::default(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let agent = Till::new(bank.clone(), MemoryStore::new()).clock(clock.clone());
     let first = small(&agent, "t").await;
-    let (digest, opened) = (first.digest(), first.deadline_ms().unwrap());
+    let (digest, opened) = (first.digest(), first.deadline().unwrap());
     clock.advance(std::time::Duration::from_secs(60));
     let turn = first.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
     let TillTurn::PayLarge(review) = turn else { panic!("{turn}") };
@@ -118,8 +120,8 @@ async fn a_clerk_cannot_pay_what_a_director_must_sign() {
     assert_eq!(review.proposed_by(), Some("carl"));
     assert_ne!(review.digest(), digest);
     assert_eq!(
-        review.deadline_ms().unwrap() - opened,
-        24 * 3_600_000 + 60_000,
+        review.deadline().unwrap().saturating_since(opened),
+        Duration::from_hours(24) + Duration::from_mins(1),
         "expected the deadline of the new review"
     );
     // The clerk can sign neither this review nor the old digest; the error for the latter names the edit.
@@ -252,7 +254,7 @@ async fn a_question_discards_the_signature_of_an_edit() {
 
 #[tokio::test]
 async fn the_review_that_an_edit_opens_has_its_own_deadline() {
-    let (bank, clock) = (Bank::default(), ManualClock::at_ms(1_000_000));
+    let (bank, clock) = (Bank::default(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let agent = Till::new(bank.clone(), MemoryStore::new()).clock(clock.clone());
     let turn = small(&agent, "t").await.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
     assert!(matches!(turn, TillTurn::PayLarge(_)));
@@ -272,7 +274,7 @@ async fn the_review_that_an_edit_opens_has_its_own_deadline() {
 #[tokio::test]
 async fn a_pending_edit_continues_in_another_process() {
     for (operator, paid) in [(clerk(), 0), (both(), 1)] {
-        let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+        let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
         let first = Till::new(Bank::default(), store.clone()).clock(clock.clone());
         let review = small(&first, "t").await;
         let opened = first.history("t", 0, 100).await.unwrap().len();
@@ -327,7 +329,7 @@ async fn a_snapshot_keeps_the_origin_of_an_edit() {
 /// role, or if the entry that it refers to is not an edit.
 #[tokio::test]
 async fn a_forged_signature_by_an_edit_is_rejected() {
-    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
     let agent = Till::new(Bank::default(), store.clone()).clock(clock.clone());
     let turn = small(&agent, "t").await.edit(&both(), |draft| draft.cents = 999_999).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(_)));

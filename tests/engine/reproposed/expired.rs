@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{ManualClock, prelude::*};
+use hitl::{ManualClock, Timestamp, prelude::*};
 use serde_json::json;
 
 #[draft]
@@ -115,7 +115,7 @@ fn edit() -> Verdict {
 async fn an_edit_signs_until_the_deadline_of_its_review() {
     let month = DAY * 30;
     for (passes, signs) in [(DAY - Duration::from_millis(1), true), (DAY, false), (month, false)] {
-        let (world, clock) = (World::default(), ManualClock::at_ms(START_MS));
+        let (world, clock) = (World::default(), ManualClock::at(Timestamp::from_millis(START_MS)));
         let agent = Payer::new(world.clone(), MemoryStore::new()).clock(clock.clone());
         let turn = agent.start("t", CaseInput { cents: 50 }).await.unwrap();
         let PayerTurn::PaySmall(review) = turn else { panic!("{turn}") };
@@ -141,7 +141,7 @@ async fn an_edit_signs_until_the_deadline_of_its_review() {
 
 #[tokio::test]
 async fn an_edit_of_a_review_without_a_deadline_waits() {
-    let (world, clock) = (World::default(), ManualClock::at_ms(START_MS));
+    let (world, clock) = (World::default(), ManualClock::at(Timestamp::from_millis(START_MS)));
     let agent = Patient::new(world.clone(), MemoryStore::new()).clock(clock.clone());
     let turn = agent.start("t", CaseInput { cents: 50 }).await.unwrap();
     let PatientTurn::PayPatiently(review) = turn else { panic!("{turn}") };

@@ -192,7 +192,7 @@ async fn an_effect_that_ran_under_old_code_is_not_repeated() {
 /// signs nothing.
 #[tokio::test]
 async fn an_edit_of_old_code_signs_nothing_under_new_code() {
-    let clock = hitl::ManualClock::at_ms(1_000_000);
+    let clock = hitl::ManualClock::at(hitl::Timestamp::from_millis(1_000_000));
     let store = MemoryStore::new();
     let digest = waiting(&store).await;
     let bea = Operator::new("bea").role("clerk").role("director");

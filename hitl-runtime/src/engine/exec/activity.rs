@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::engine::Engine;
+use crate::{Timestamp, engine::Engine};
 
 /// The number of threads that an agent runs in this process, and the time since which it has been busy or idle.
 ///
@@ -24,9 +24,9 @@ use crate::engine::Engine;
 pub struct Activity {
     /// The number of running threads.
     pub running: usize,
-    /// The time at which `running` last became 0 or ceased to be 0, in milliseconds since the epoch; 0 if no thread has
+    /// The time at which `running` last became 0 or ceased to be 0; [`Timestamp::UNIX_EPOCH`] if no thread has
     /// run yet.
-    pub since_ms: u64,
+    pub since: Timestamp,
 }
 
 impl Engine {
@@ -35,7 +35,7 @@ impl Engine {
         let run_counters = &self.run_counters;
         Activity {
             running: run_counters.running.load(Ordering::SeqCst),
-            since_ms: run_counters.since_ms.load(Ordering::SeqCst),
+            since: Timestamp::from_millis(run_counters.since.load(Ordering::SeqCst)),
         }
     }
 
@@ -55,7 +55,7 @@ impl Engine {
 #[derive(Default)]
 pub(in crate::engine) struct RunCounters {
     running: AtomicUsize,
-    since_ms: AtomicU64,
+    since: AtomicU64,
     rests: Notify,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct RunningGuard<'a>(&'a Engine);
 impl<'a> RunningGuard<'a> {
     pub(in crate::engine) fn begin(engine: &'a Engine) -> Self {
         if engine.run_counters.running.fetch_add(1, Ordering::SeqCst) == 0 {
-            engine.run_counters.since_ms.store(engine.clock.now_ms(), Ordering::SeqCst);
+            engine.run_counters.since.store(engine.clock.now().as_millis(), Ordering::SeqCst);
         }
         Self(engine)
     }
@@ -75,7 +75,7 @@ impl Drop for RunningGuard<'_> {
     fn drop(&mut self) {
         let run_counters = &self.0.run_counters;
         if run_counters.running.fetch_sub(1, Ordering::SeqCst) == 1 {
-            run_counters.since_ms.store(self.0.clock.now_ms(), Ordering::SeqCst);
+            run_counters.since.store(self.0.clock.now().as_millis(), Ordering::SeqCst);
             run_counters.rests.notify_waiters();
         }
     }

@@ -16,11 +16,11 @@ impl Engine {
         mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Fold, RunError> {
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         let leased = writer.fold.is_leased(now);
-        if let Some(until_ms) = writer.leased_until_ms(now).filter(|_| writer.is_pending()) {
+        if let Some(until) = writer.leased_until(now).filter(|_| writer.is_pending()) {
             // The lease holder runs other code, which could not go on after this program's migration of the thread.
-            return Err(Error::OtherCode { thread: writer.fold.thread.clone(), until_ms }.into());
+            return Err(Error::OtherCode { thread: writer.fold.thread.clone(), until }.into());
         }
         // A program that can only record verdicts does not claim the thread; a runner takes it up in its next sweep.
         if !leased && self.may_run() {
@@ -42,10 +42,10 @@ impl Engine {
         mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<bool, Error> {
-        let leased = writer.leased_until_ms(self.clock.now_ms());
-        if let Some(until_ms) = leased.filter(|_| writer.is_pending()) {
+        let leased = writer.leased_until(self.clock.now());
+        if let Some(until) = leased.filter(|_| writer.is_pending()) {
             let thread = writer.fold.thread.clone();
-            return Err(Error::OtherCode { thread, until_ms });
+            return Err(Error::OtherCode { thread, until });
         }
         for event in events {
             writer.push(event)?;

@@ -66,11 +66,11 @@ pub(super) enum AttemptOutcome {
 }
 
 /// Runs one attempt of a node, within its timeout. A panic is a failure like any other.
-pub(super) async fn run(engine: &Engine, this: Box<Attempt>, leased_until_ms: &AtomicU64) -> FinishedAttempt {
+pub(super) async fn run(engine: &Engine, this: Box<Attempt>, leased_until: &AtomicU64) -> FinishedAttempt {
     let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
     // The user's code can also panic outside of the node call: in the `Display` of its error, and in the `Drop` of its
     // values.
-    let run = AssertUnwindSafe(run_once(engine, &this, leased_until_ms)).catch_unwind().await;
+    let run = AssertUnwindSafe(run_once(engine, &this, leased_until)).catch_unwind().await;
     let (end, spent) = run.unwrap_or_else(|panic| {
         let error = NodeError::msg(format_args!("it panicked during its cleanup: {}", panic_message(panic)));
         (failed(&error, unsure), Vec::new())
@@ -82,16 +82,12 @@ pub(super) async fn run(engine: &Engine, this: Box<Attempt>, leased_until_ms: &A
     FinishedAttempt { lane, node, cx, activation, end, spent }
 }
 
-async fn run_once(
-    engine: &Engine,
-    this: &Attempt,
-    leased_until_ms: &AtomicU64,
-) -> (AttemptOutcome, Vec<Usage>) {
+async fn run_once(engine: &Engine, this: &Attempt, leased_until: &AtomicU64) -> (AttemptOutcome, Vec<Usage>) {
     if !this.wait.is_zero() {
         Box::pin(tokio::time::sleep(this.wait)).await;
     }
     // A slow store, another node that blocked the thread, or a suspended machine may have used up the lease.
-    if this.entry.spec.effect && engine.clock.now_ms() >= leased_until_ms.load(Ordering::Relaxed) {
+    if this.entry.spec.effect && engine.clock.now().as_millis() >= leased_until.load(Ordering::Relaxed) {
         let error = "it was not called: the runner's lease expired before the effect could begin";
         let (thread, node) = (this.cx.thread(), this.entry.spec.name);
         tracing::warn!(
@@ -148,9 +144,9 @@ async fn call(engine: &Engine, this: &Attempt) -> (AttemptOutcome, Vec<Usage>) {
     // timer is boxed because few nodes have a timeout, and the futures of the others must not grow for it.
     let work = AssertUnwindSafe(async { (this.entry.run)(args).await }).catch_unwind();
     let work = async {
-        match spec.retry.timeout_ms {
+        match spec.retry.timeout {
             None => Some(work.await),
-            Some(ms) => Box::pin(tokio::time::timeout(Duration::from_millis(ms), work)).await.ok(),
+            Some(timeout) => Box::pin(tokio::time::timeout(timeout, work)).await.ok(),
         }
     };
     let (result, spent) = Reporter::new(engine.subscribers.clone(), &this.cx).follow(work).await;
@@ -162,11 +158,8 @@ async fn call(engine: &Engine, this: &Attempt) -> (AttemptOutcome, Vec<Usage>) {
             failed(&NodeError::msg(format_args!("it panicked: {}", panic_message(panic))), unsure)
         }
         None => {
-            let ms = spec.retry.timeout_ms.unwrap_or_default();
-            failed(
-                &NodeError::msg(format_args!("it timed out after {:?}", Duration::from_millis(ms))),
-                unsure,
-            )
+            let timeout = spec.retry.timeout.unwrap_or_default();
+            failed(&NodeError::msg(format_args!("it timed out after {timeout:?}")), unsure)
         }
     };
     let outcome = match &end {

@@ -95,8 +95,8 @@ impl Engine {
             .collect();
         roles.sort_unstable();
         roles.dedup();
-        let until_ms = open.deadline_ms;
-        Ok(EditResult::Proposes { proposal: Proposal::Made { from, roles, until_ms }, to })
+        let until = open.deadline;
+        Ok(EditResult::Proposes { proposal: Proposal::Made { from, roles, until }, to })
     }
 
     /// Returns the step that the graph prescribes from a point if a field has this value.
@@ -135,7 +135,7 @@ impl Engine {
         let lane = fold.lanes.get(&id)?;
         let LaneState::Paused(open) = &lane.at else { return None };
         let pending = lane.pending.as_deref()?;
-        if !pending.may_sign(open, &lane.fields, self.clock.now_ms()).unwrap_or(false) {
+        if !pending.may_sign(open, &lane.fields, self.clock.now()).unwrap_or(false) {
             return None;
         }
         let proposed: Value = serde_json::from_str(pending.draft.get()).ok()?;

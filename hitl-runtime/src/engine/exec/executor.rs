@@ -26,7 +26,7 @@ use super::{
     ready_queue::ReadyQueue,
 };
 use crate::{
-    Error, ThreadId,
+    Error, ThreadId, Timestamp,
     engine::{
         Engine,
         routing::for_each,
@@ -70,10 +70,10 @@ pub(in crate::engine) async fn execute(mut writer: Box<ThreadWriter>) -> Result<
         writer.push(Event::Renewed {})?;
     }
     // The end of this runner's lease, as it is stored.
-    let leased_until_ms = AtomicU64::new(u64::MAX);
+    let leased_until = AtomicU64::new(u64::MAX);
     // Created for the first node that does not complete on its first poll.
     let mut running = None;
-    let end = run_all(&engine, &leased_until_ms, writer, &mut running).await;
+    let end = run_all(&engine, &leased_until, writer, &mut running).await;
     match (end, running) {
         (Err(RunError::Error(error)), Some(mut running)) => {
             // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which
@@ -89,7 +89,7 @@ type RunningAttempts<'a> = FuturesUnordered<BoxFuture<'a, FinishedAttempt>>;
 
 async fn run_all<'a>(
     engine: &'a Arc<Engine>,
-    leased_until_ms: &'a AtomicU64,
+    leased_until: &'a AtomicU64,
     mut writer: Box<ThreadWriter>,
     running: &mut Option<RunningAttempts<'a>>,
 ) -> Result<Fold, RunError> {
@@ -130,11 +130,11 @@ async fn run_all<'a>(
         first = false;
         ended.clear();
         moved = if more { Moved::All } else { moved.emptied(made) };
-        let until_ms = writer.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
-        leased_until_ms.store(until_ms, Ordering::Relaxed);
+        let until = writer.fold.lease.as_ref().map_or(Timestamp::MAX, |lease| lease.until);
+        leased_until.store(until.as_millis(), Ordering::Relaxed);
         for this in attempts.drain(..) {
             let lane = this.lane;
-            let mut work = attempt::run(engine, this, leased_until_ms).boxed();
+            let mut work = attempt::run(engine, this, leased_until).boxed();
             // A node that completes on its first poll needs no place in `running`, no timer and no waker.
             if busy.is_empty()
                 && !writer.is_full()
@@ -243,11 +243,11 @@ fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Res
         AttemptOutcome::Failed { error } => {
             let retry = writer.engine.graph.spec.nodes[finished.node].retry;
             let failures = finished.activation.failures;
-            let again_ms = (failures < retry.retries).then(|| {
-                let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
-                writer.engine.clock.now_ms().saturating_add(backoff)
+            let again = (failures < retry.retries).then(|| {
+                let backoff = retry.backoff.saturating_mul(1 << failures.min(20));
+                writer.engine.clock.now().saturating_add(backoff)
             });
-            let event = Event::Failed { node: node(), lane, error: error.clone(), again_ms };
+            let event = Event::Failed { node: node(), lane, error: error.clone(), again };
             writer.push_spent(event, finished.spent.clone())
         }
     }
@@ -405,7 +405,7 @@ fn advance_ready(
     permits: &mut ItemPermits,
 ) -> Result<Advanced, Error> {
     let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
-    let LaneState::Ready { activation, again_ms } = &stands.at else { return Ok(Advanced::Stands) };
+    let LaneState::Ready { activation, again } = &stands.at else { return Ok(Advanced::Stands) };
     let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
     if waits_for_review(entry, activation) {
         let activation = activation.clone();
@@ -423,20 +423,19 @@ fn advance_ready(
     };
     if let Some(error) = problem {
         let node = activation.node.clone();
-        writer.push(Event::Failed { node, lane, error, again_ms: None })?;
+        writer.push(Event::Failed { node, lane, error, again: None })?;
         return Ok(Advanced::Stands);
     }
     if let Err(full) = permits.take(&writer.fold, lane) {
         return Ok(Advanced::Waits(full));
     }
-    let (activation, again_ms) = (activation.clone(), *again_ms);
+    let (activation, again) = (activation.clone(), *again);
     let cx = context(&writer.fold, lane, entry, &activation);
     if entry.spec.effect {
         let key = cx.idempotency_key().to_owned();
         writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
     }
-    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(writer.engine.clock.now_ms()));
-    let wait = Duration::from_millis(wait);
+    let wait = again.map_or(Duration::ZERO, |at| at.saturating_since(writer.engine.clock.now()));
     let attempt = new_attempt(writer, lane, node, entry, activation, cx, wait);
     Ok(attempt.map_or(Advanced::Stands, Advanced::Runs))
 }
@@ -538,7 +537,7 @@ pub(super) fn pause(
         Err(error @ Error::UserCodeFailed { .. }) => Err(text_without_thread(&error)),
         Err(error) => return Err(error),
     };
-    let rule = ReviewRule::new(&interrupt, writer.engine.clock.now_ms());
+    let rule = ReviewRule::new(&interrupt, writer.engine.clock.now());
     match digest {
         Ok(digest) => {
             writer.push(Event::Paused {
@@ -547,8 +546,8 @@ pub(super) fn pause(
                 field: interrupt.field.to_owned(),
                 digest,
                 role: rule.role,
-                deadline_ms: rule.deadline_ms,
-                remind_ms: rule.remind_ms,
+                deadline: rule.deadline,
+                remind: rule.remind,
                 covers,
                 shows,
                 edit: interrupt.edit,
@@ -564,7 +563,7 @@ pub(super) fn pause(
         }
         Err(problem) => {
             let error = format!("`{}` cannot be signed: {problem}", interrupt.field);
-            writer.push(Event::Failed { node, lane: id, error, again_ms: None })
+            writer.push(Event::Failed { node, lane: id, error, again: None })
         }
     }
 }

@@ -56,10 +56,8 @@ impl Engine {
                 // An entry was appended since the verification: verify again.
                 continue;
             }
-            if let Some(lease) =
-                writer.fold.lease.as_ref().filter(|lease| lease.until_ms > self.clock.now_ms())
-            {
-                return Err(Error::OtherCode { thread: thread.clone(), until_ms: lease.until_ms });
+            if let Some(lease) = writer.fold.lease.as_ref().filter(|lease| lease.until > self.clock.now()) {
+                return Err(Error::OtherCode { thread: thread.clone(), until: lease.until });
             }
             writer.push(Event::Adopted {
                 operator: operator.name().to_owned(),

@@ -1,6 +1,8 @@
 //! Deadlines and reminders of open reviews.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use hitl_core::millis;
 
 use crate::{
     Error, Incompatibility, Place, Reason,
@@ -16,9 +18,9 @@ impl Engine {
     /// Returns the events that reject the reviews whose deadline has passed. A verdict in the same millisecond as the
     /// deadline is too late.
     pub(super) fn expiries(&self, fold: &Fold) -> Result<Vec<Event>, Error> {
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         fold.open()
-            .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
+            .filter(|(_, open)| open.deadline.is_some_and(|deadline| deadline <= now))
             .map(|(lane, open)| self.expiry(fold, &locate_review(self.graph, fold, lane, open)?))
             .collect()
     }
@@ -66,18 +68,18 @@ impl Engine {
     /// Returns the reviews that have a reminder due and whose deadline has not passed, by the places at which they were
     /// opened.
     pub(super) fn forgotten(&self, fold: &Fold) -> BTreeMap<Place, (LaneId, OpenReviewState)> {
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         fold.open()
-            .filter(|(_, open)| open.deadline_ms.is_none_or(|deadline| now < deadline))
-            .filter(|(_, open)| open.reminder_ms().is_some_and(|at_ms| at_ms <= now))
+            .filter(|(_, open)| open.deadline.is_none_or(|deadline| now < deadline))
+            .filter(|(_, open)| open.reminder().is_some_and(|at| at <= now))
             .map(|(lane, open)| (open.place, (lane, open.clone())))
             .collect()
     }
 
     /// Returns the event for a reminder. One event stands for all reminders that were missed.
     pub(super) fn reminder(&self, lane: LaneId, open: &OpenReviewState) -> Event {
-        let waited = self.clock.now_ms().saturating_sub(open.opened_ms);
-        let times = waited / open.remind_ms.unwrap_or(u64::MAX).max(1);
+        let waited = millis::of(self.clock.now().saturating_since(open.opened));
+        let times = waited / millis::of(open.remind.unwrap_or(Duration::MAX)).max(1);
         Event::Reminded { node: open.activation.node.clone(), lane, times }
     }
 }

@@ -120,8 +120,8 @@ impl Engine {
                 Some(seen) => seen,
                 None => Box::pin(self.read_review(thread, digest)).await?,
             };
-            let now = self.clock.now_ms();
-            let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
+            let now = self.clock.now();
+            let late = found.open.deadline.filter(|deadline| *deadline <= now);
             // `Expired` is returned only after the expiry is appended: until then, a process whose clock is behind may
             // decide.
             let event = match late {
@@ -131,10 +131,10 @@ impl Engine {
             match (self.append_and_run(writer, [event]).await, late) {
                 (Err(RunError::Conflict(_)), _) => {}
                 (end, None) => return self.fold_after(end).await,
-                (end, Some(deadline_ms)) => {
+                (end, Some(deadline)) => {
                     self.fold_after(end).await?;
                     let node = found.open.activation.node;
-                    return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
+                    return Err(Error::Expired { thread: thread.clone(), node, deadline });
                 }
             }
         }
@@ -170,7 +170,7 @@ impl Engine {
                             node: node.clone(),
                             by: operator.clone(),
                             verdict: verdict.name().to_owned(),
-                            at_ms: entry.at_ms,
+                            at: entry.at,
                         });
                     }
                     // A review without a verdict is closed only by new code, which has opened it again.

@@ -16,7 +16,7 @@ use crate::{
     engine::{
         Engine,
         exec::RunError,
-        session::{EntryLog, ThreadWriter, due_ms, load_lenient, reviews, thread_status},
+        session::{EntryLog, ThreadWriter, due, load_lenient, reviews, thread_status},
     },
     journal::{Act, Entry, EntryRef, Event, LaneId, LaneState, graph_of},
     store::{Append, Record, Tail},
@@ -101,7 +101,7 @@ impl Engine {
                 continue;
             }
             let fold = &writer.fold;
-            let leased = fold.is_leased(self.clock.now_ms());
+            let leased = fold.is_leased(self.clock.now());
             let orphaned = !leased && fold.needs_runner();
             let mut events = self.expiries(fold)?;
             if events.is_empty() && !orphaned {
@@ -164,7 +164,7 @@ impl Engine {
     ) -> Result<bool, Error> {
         let forgotten = self.forgotten(&writer.fold);
         // A live runner of other code could not continue with the entries that this program's conversion adds.
-        let leased = writer.leased_until_ms(self.clock.now_ms()).is_some();
+        let leased = writer.leased_until(self.clock.now()).is_some();
         let is_others = writer.is_pending() && leased;
         if forgotten.is_empty() || is_others {
             return Ok(true);
@@ -197,7 +197,7 @@ impl Engine {
     ) -> Result<Option<ThreadStatus>, Error> {
         let Error::UserCodeFailed { place, problem, .. } = error else { return Ok(None) };
         let mut fold = load_lenient(self.graph, thread, tail)?;
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
         let active: Vec<(LaneId, LaneState)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
         if active.is_empty() || !fold.runs() || fold.is_leased(now) {
@@ -211,9 +211,9 @@ impl Engine {
                 LaneState::Began { key, .. } if !self.graph.is_idempotent(&node) => {
                     Event::InDoubt { node, lane, key: key.clone(), error }
                 }
-                _ => Event::Failed { node, lane, error, again_ms: None },
+                _ => Event::Failed { node, lane, error, again: None },
             };
-            let entry = Entry { at_ms: now, event, lease: None, spent: Vec::new(), snapshot: None };
+            let entry = Entry { at: now, event, lease: None, spent: Vec::new(), snapshot: None };
             let place = fold.next;
             let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
@@ -225,7 +225,7 @@ impl Engine {
         }
         let append = Append::new(thread.clone(), records, thread_status(&fold))
             .with_reviews(reviews(&fold))
-            .with_due_ms(due_ms(&fold))
+            .with_due(due(&fold))
             .with_after(Some(after));
         self.store.append(append).await?;
         logs.iter().for_each(|log| log.emit(thread, self.graph.spec.name));

@@ -71,7 +71,7 @@ impl Engine {
                     was: None,
                     ..activation.clone()
                 };
-                lane.at = LaneState::Ready { activation, again_ms: None };
+                lane.at = LaneState::Ready { activation, again: None };
             }
         }
         old.lease = None;
@@ -84,7 +84,7 @@ impl Engine {
         let snapshot = old.to_snapshot().map_err(wrong)?;
         let mut writer = ThreadWriter::new(self, Fold::empty(self.graph.state, new.clone()));
         writer.push_entry(&Entry {
-            at_ms: self.clock.now_ms(),
+            at: self.clock.now(),
             event: Event::Started {
                 graph: self.graph.spec.name.to_owned(),
                 print: self.print.clone(),

@@ -32,11 +32,11 @@ impl Engine {
         let writer = self.load_writer(thread).await?;
         let fold = &writer.fold;
         let found = self.find_review(fold, digest).await?;
-        if let Some(deadline_ms) = found.open.deadline_ms
-            && deadline_ms <= self.clock.now_ms()
+        if let Some(deadline) = found.open.deadline
+            && deadline <= self.clock.now()
         {
             let (thread, node) = (thread.clone(), found.open.activation.node);
-            return Err(Error::Expired { thread, node, deadline_ms });
+            return Err(Error::Expired { thread, node, deadline });
         }
         let event = self.decision(fold, &found, None, operator, verdict)?;
         match &event {

@@ -48,7 +48,7 @@ impl Engine {
         loop {
             let writer = self.load_writer(thread).await?;
             let fold = &writer.fold;
-            let leased = fold.is_leased(self.clock.now_ms());
+            let leased = fold.is_leased(self.clock.now());
             let orphaned = !leased && fold.needs_runner();
             let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
             let failed = lanes.any(|lane| is_retryable(lane));

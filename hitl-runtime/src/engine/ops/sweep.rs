@@ -12,7 +12,7 @@ impl Engine {
     /// Moves every thread that is due now.
     pub async fn sweep(self: &Arc<Self>) -> Result<Vec<SweepEvent>, Error> {
         let mut sweeper = Sweeper::new(self);
-        sweeper.look(Some(self.clock.now_ms()));
+        sweeper.look(Some(self.clock.now()));
         let mut noticed = Vec::new();
         loop {
             match sweeper.next(None).await {

@@ -11,7 +11,7 @@ use crate::{Error, OpenReview, ThreadId, ThreadStatus};
 /// use hitl::{ManualClock, SweepEvent};
 /// use std::time::Duration;
 ///
-/// # let clock = ManualClock::at_ms(0);
+/// # let clock = ManualClock::at(hitl::Timestamp::UNIX_EPOCH);
 /// # let agent = RefundAgent::new(MemoryStore::new()).clock(clock.clone());
 /// # let _ = waiting(&agent, "A-9133").await?;
 /// clock.advance(Duration::from_secs(25 * 60 * 60));

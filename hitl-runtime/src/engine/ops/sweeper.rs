@@ -17,7 +17,7 @@ use super::{
     sweep_event::SweepEvent,
 };
 use crate::{
-    Error, Page, StoreError, ThreadId,
+    Error, Page, StoreError, ThreadId, Timestamp,
     engine::{Engine, exec::finish},
     user_code::contain_panics,
 };
@@ -62,7 +62,7 @@ pub(super) struct Sweeper {
 
 /// A pass in progress.
 struct Pass {
-    by_ms: Option<u64>,
+    by: Option<Timestamp>,
     after: Option<String>,
 }
 
@@ -117,10 +117,10 @@ impl Sweeper {
 
     /// Begins a pass, unless one is in progress. It covers threads that are due by the given time, or, with `None`, by
     /// the time at which each page is requested.
-    pub(super) fn look(&mut self, by_ms: Option<u64>) {
+    pub(super) fn look(&mut self, by: Option<Timestamp>) {
         if self.look.is_none() {
             (self.looks, self.more) = (self.looks + 1, false);
-            self.look = Some(Pass { by_ms, after: None });
+            self.look = Some(Pass { by, after: None });
         }
     }
 
@@ -180,10 +180,10 @@ impl Sweeper {
         }
         let Some(look) = &self.look else { return false };
         let (engine, after) = (Arc::clone(&self.engine), look.after.clone());
-        let by_ms = look.by_ms.unwrap_or_else(|| engine.now_ms());
+        let by = look.by.unwrap_or_else(|| engine.now());
         self.asking =
             Some(Box::pin(
-                async move { QueryResult::Due(engine.store.due(by_ms, after.as_deref(), PAGE).await) },
+                async move { QueryResult::Due(engine.store.due(by, after.as_deref(), PAGE).await) },
             ));
         true
     }

@@ -1,5 +1,7 @@
 //! Findings of a verification.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::{Error, Place, ThreadId};
@@ -48,7 +50,7 @@ pub enum FindingKind {
     Unsigned,
     /// The entry leads to a step that the graph does not have there, or is about a node that the thread was not at.
     Route,
-    /// A time goes backwards by more than [`CLOCK_SKEW_MS`], or is on the wrong side of a deadline.
+    /// A time goes backwards by more than [`CLOCK_SKEW`], or is on the wrong side of a deadline.
     Time,
     /// A runner took the thread over while another runner held its lease.
     Lease,
@@ -66,6 +68,6 @@ pub struct UncheckedRange {
     pub reason: String,
 }
 
-/// The tolerated difference between the clocks of two processes, in milliseconds. Verification reports only larger
-/// deviations of times, deadlines and leases.
-pub const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
+/// The tolerated difference between the clocks of two processes. Verification reports only larger deviations of times,
+/// deadlines and leases.
+pub const CLOCK_SKEW: Duration = Duration::from_mins(5);

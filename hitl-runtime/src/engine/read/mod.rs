@@ -15,7 +15,7 @@ pub(super) use self::required_roles::RequiredRoles;
 pub use self::required_roles::may_settle;
 pub use self::{
     check::CompatibilityReport,
-    finding::{CLOCK_SKEW_MS, Finding, FindingKind, UncheckedRange},
+    finding::{CLOCK_SKEW, Finding, FindingKind, UncheckedRange},
     item::ItemView,
     thread_view::{FailureView, InDoubtView, ReviewView, ThreadView},
     verify::{Audit, JournalHead},

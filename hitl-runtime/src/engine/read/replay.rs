@@ -11,9 +11,9 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use super::finding::{CLOCK_SKEW_MS, Finding, FindingKind, UncheckedRange};
+use super::finding::{CLOCK_SKEW, Finding, FindingKind, UncheckedRange};
 use crate::{
-    Digest, Operator, Place, ThreadId,
+    Digest, Operator, Place, ThreadId, Timestamp,
     engine::{
         Engine,
         exec::{EditResult, context},
@@ -41,7 +41,7 @@ pub(super) struct Replay<'a> {
     strange: Option<(Place, String)>,
     /// `true` if the replay has stopped and ignores all further entries.
     stopped: bool,
-    latest_ms: u64,
+    latest: Timestamp,
 }
 
 impl<'a> Replay<'a> {
@@ -53,7 +53,7 @@ impl<'a> Replay<'a> {
             unchecked: Vec::new(),
             strange: None,
             stopped: false,
-            latest_ms: 0,
+            latest: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -144,24 +144,24 @@ impl<'a> Replay<'a> {
 
     /// Checks times and leases. These checks do not depend on the program that wrote the entry.
     fn times(&mut self, entry: &Entry) {
-        let now = entry.at_ms;
-        let is_back = now.saturating_add(CLOCK_SKEW_MS) < self.latest_ms;
+        let now = entry.at;
+        let is_back = now.saturating_add(CLOCK_SKEW) < self.latest;
         if is_back {
-            let back = self.latest_ms - now;
+            let back = self.latest.saturating_since(now).as_millis();
             self.note(
                 FindingKind::Time,
                 format!("its time is {back} ms before the time of an earlier entry"),
             );
         }
-        self.latest_ms = self.latest_ms.max(now);
+        self.latest = self.latest.max(now);
         // A lease of a clock that was ahead is bounded by the time at which its entry was first seen, which is not in
         // the journal.
         let Some(lease) = entry.lease.as_ref().filter(|_| !is_back) else { return };
         let held = self.fold.lease.as_ref().filter(|held| held.runner != lease.runner);
-        if held.is_some_and(|held| held.until_ms > now.saturating_add(CLOCK_SKEW_MS)) {
+        if held.is_some_and(|held| held.until > now.saturating_add(CLOCK_SKEW)) {
             self.note(FindingKind::Lease, "a runner claimed the thread during the lease of another runner");
         }
-        if lease.until_ms < now {
+        if lease.until < now {
             self.note(FindingKind::Lease, "its lease expired before the entry was written");
         }
     }
@@ -216,7 +216,7 @@ impl<'a> Replay<'a> {
             Event::Decided { verdict, digest, to, evidence, proposal, .. } => {
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
                 let proposal = proposal.as_deref();
-                self.decided(id, known, Verdict { verdict, digest, to, role, proposal, at_ms: entry.at_ms });
+                self.decided(id, known, Verdict { verdict, digest, to, role, proposal, at: entry.at });
             }
             Event::InDoubt { key, .. } => {
                 let began = self.fold.lanes.get(&id).map(|lane| &lane.at);
@@ -379,12 +379,12 @@ impl<'a> Replay<'a> {
 
     fn in_time(&mut self, open: &OpenReviewState, said: &Verdict<'_>) {
         let expired = matches!(said.verdict, Decision::Reject { reason: Reason::Expired, .. });
-        match open.deadline_ms {
+        match open.deadline {
             None if expired => self.note(FindingKind::Time, "the review expired, but had no deadline"),
-            Some(deadline) if expired && said.at_ms.saturating_add(CLOCK_SKEW_MS) < deadline => {
+            Some(deadline) if expired && said.at.saturating_add(CLOCK_SKEW) < deadline => {
                 self.note(FindingKind::Time, "the review expired before its deadline");
             }
-            Some(deadline) if !expired && said.at_ms > deadline.saturating_add(CLOCK_SKEW_MS) => {
+            Some(deadline) if !expired && said.at > deadline.saturating_add(CLOCK_SKEW) => {
                 self.note(FindingKind::Time, "the review was decided after its deadline");
             }
             _ => {}
@@ -540,7 +540,7 @@ struct Verdict<'a> {
     to: &'a Transition,
     role: Option<Option<&'a str>>,
     proposal: Option<&'a Proposal>,
-    at_ms: u64,
+    at: Timestamp,
 }
 
 /// Calls a route function and catches its panics: a `match` guard is the user's code.

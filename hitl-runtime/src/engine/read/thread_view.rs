@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::item::ItemView;
-use crate::{Digest, Incompatibility, Place, ThreadId, ThreadStatus};
+use crate::{Digest, Incompatibility, Place, ThreadId, ThreadStatus, Timestamp};
 
 /// A serializable view of a thread of any graph.
 ///
@@ -35,15 +35,16 @@ pub struct ThreadView {
     pub standing: ThreadStatus,
     /// The place of its last entry.
     pub place: Place,
-    /// The time at which its last entry was written, in milliseconds since the epoch.
-    pub at_ms: u64,
+    /// The time at which its last entry was written.
+    #[serde(rename = "at_ms")]
+    pub at: Timestamp,
     /// The nodes that the thread is at, each once; more than one inside a fork.
     pub nodes: Vec<String>,
     /// `true` if the thread runs and its runner's lease has run out, so that `resume` takes it over.
     pub stalled: bool,
-    /// The end of its runner's lease unless it is renewed, in milliseconds since the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub until_ms: Option<u64>,
+    /// The end of its runner's lease unless it is renewed.
+    #[serde(rename = "until_ms", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// The incompatibilities between the thread and this program. If there are any, the view shows the thread as far as
     /// this program can read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,11 +107,12 @@ pub struct ReviewView {
     /// The verdicts that the graph offers: `approve`, `edit` unless the review takes none, `reject`, and `ask` if it is
     /// declared. Empty if the thread is incompatible with this program.
     pub verdicts: Vec<&'static str>,
-    /// The time at which the review was opened, in milliseconds since the epoch.
-    pub opened_ms: u64,
-    /// The deadline of the review, in milliseconds since the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deadline_ms: Option<u64>,
+    /// The time at which the review was opened.
+    #[serde(rename = "opened_ms")]
+    pub opened: Timestamp,
+    /// The deadline of the review.
+    #[serde(rename = "deadline_ms", skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
     /// The later effects that will run on the same signature, each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<String>,
@@ -150,8 +152,8 @@ impl ReviewView {
             role: None,
             proposed_by: None,
             verdicts: Vec::new(),
-            opened_ms: 0,
-            deadline_ms: None,
+            opened: Timestamp::UNIX_EPOCH,
+            deadline: None,
             covers: Vec::new(),
             shown: Map::new(),
             unsigned: Vec::new(),
@@ -212,8 +214,9 @@ pub struct InDoubtView {
     pub key: String,
     /// The reason for the doubt: the effect's error, or that its runner lost its lease.
     pub error: String,
-    /// The time since which the effect is in doubt, in milliseconds since the epoch.
-    pub since_ms: u64,
+    /// The time since which the effect is in doubt.
+    #[serde(rename = "since_ms")]
+    pub since: Timestamp,
     /// The fields that the node would have written.
     pub writes: Vec<&'static str>,
     /// The conditions of the settlement `run_again`, and the idempotency key that both runs have.

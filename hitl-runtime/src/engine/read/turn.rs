@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Error, Incompatibility, Place, ThreadId,
+    Error, Incompatibility, Place, ThreadId, Timestamp,
     engine::{
         Engine,
         session::{
@@ -86,7 +86,7 @@ pub(crate) struct FailureTurn {
 pub(crate) struct RunningTurn {
     pub(crate) thread: ThreadId,
     pub(crate) node: String,
-    pub(crate) until_ms: Option<u64>,
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl ReviewTurn {
@@ -114,13 +114,13 @@ impl Engine {
         let mut all = fold.lanes.values().filter(|_| fold.runs());
         let active = all.find(|lane| lane.at.is_active()).and_then(|lane| lane.at.activation());
         if let Some(activation) = active {
-            let (node, until_ms) = (activation.node.clone(), fold.leased_until_ms());
-            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until_ms })));
+            let (node, until) = (activation.node.clone(), fold.leased_until());
+            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until })));
         }
         if fold.is_at_end() {
             // The next runner records the end.
-            let (node, until_ms) = ("end".to_owned(), fold.leased_until_ms());
-            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until_ms })));
+            let (node, until) = ("end".to_owned(), fold.leased_until());
+            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until })));
         }
         match failure(&fold) {
             Some((activation, error, stopped)) => {

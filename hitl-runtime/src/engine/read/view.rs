@@ -121,7 +121,7 @@ impl Engine {
                 })
                 .collect()
         });
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         let active = fold.needs_runner();
         let doubt = effects_in_doubt(self, fold).next();
         let asked =
@@ -132,10 +132,10 @@ impl Engine {
             graph: fold.graph.clone(),
             standing: if doubt.is_some() { ThreadStatus::InDoubt } else { thread_status(fold) },
             place: fold.next.saturating_sub(1),
-            at_ms: fold.at_ms,
+            at: fold.at,
             nodes: nodes(fold),
             stalled: active && !fold.is_leased(now),
-            until_ms: fold.leased_until_ms().filter(|_| active),
+            until: fold.leased_until().filter(|_| active),
             differences,
             failure: failure(fold).map(|(activation, error, stopped)| FailureView {
                 node: activation.node.clone(),
@@ -160,7 +160,7 @@ impl Engine {
                 digest: doubt.digest,
                 key: doubt.key,
                 error: doubt.error,
-                since_ms: doubt.since_ms,
+                since: doubt.since,
             }),
             marks: marked(fold, &reviews),
             output,
@@ -192,8 +192,8 @@ fn review(fold: &Fold, lane: LaneId, open: &OpenReviewState) -> ReviewView {
         role: open.role.clone(),
         proposed_by: open.proposed.as_ref().map(|proposer| proposer.operator.clone()),
         verdicts: Vec::new(),
-        opened_ms: open.opened_ms,
-        deadline_ms: open.deadline_ms,
+        opened: open.opened,
+        deadline: open.deadline,
         covers: open.covers.clone(),
         shown: shown_with(fold, lane, open),
         unsigned: Vec::new(),

@@ -68,7 +68,7 @@ impl ThreadWriter {
             return Ok(());
         };
         let Some(interrupt) = entry.spec.interrupt else { return Ok(()) };
-        let rule = ReviewRule::new(&interrupt, self.engine.clock.now_ms());
+        let rule = ReviewRule::new(&interrupt, self.engine.clock.now());
         let proposed = self.fold.proposer(lane, interrupt.field);
         self.open(lane, entry, rule, proposed)
     }
@@ -111,8 +111,8 @@ impl ThreadWriter {
             field: field.to_owned(),
             digest,
             role: rule.role,
-            deadline_ms: rule.deadline_ms,
-            remind_ms: rule.remind_ms,
+            deadline: rule.deadline,
+            remind: rule.remind,
             proposed,
             covers,
             shows,

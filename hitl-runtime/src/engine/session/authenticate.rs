@@ -464,11 +464,11 @@ fn made_by(fold: &Fold, event: &Event, pending: &Pending) -> bool {
     else {
         return false;
     };
-    let Some(Proposal::Made { roles, until_ms, .. }) = proposal.as_deref() else { return false };
+    let Some(Proposal::Made { roles, until, .. }) = proposal.as_deref() else { return false };
     *operator == pending.by.operator
         && *unverified == pending.by.unverified
         && *roles == pending.roles
         && after.get() == pending.draft.get()
-        && pending.is_within(node, to, *until_ms)
+        && pending.is_within(node, to, *until)
         && pending.digest_is(fold, node, *signed)
 }

@@ -1,7 +1,7 @@
 //! Effects in doubt, and failures: a thread that a person must look at.
 
 use crate::{
-    Digest,
+    Digest, Timestamp,
     engine::Engine,
     journal::{Activation, Fold, LaneId, LaneState},
 };
@@ -14,7 +14,7 @@ pub(crate) struct EffectInDoubt {
     /// The identifier of this doubt. The next attempt of the same effect, with the same key, has another one.
     pub(crate) digest: Digest,
     pub(crate) error: String,
-    pub(crate) since_ms: u64,
+    pub(crate) since: Timestamp,
     /// `true` if the journal records the doubt.
     pub(crate) written: bool,
 }
@@ -29,20 +29,20 @@ pub(in crate::engine) fn effects_in_doubt(
     engine: &Engine,
     fold: &Fold,
 ) -> impl Iterator<Item = EffectInDoubt> {
-    let orphaned = !fold.is_leased(engine.clock.now_ms());
+    let orphaned = !fold.is_leased(engine.clock.now());
     let graph = engine.graph;
     // In a thread that a person has stopped, not even an idempotent effect begins again.
     let stopped = fold.stop().is_some();
     fold.lanes.iter().filter_map(move |(lane, stands)| {
-        let (activation, key, place, error, since_ms, written) = match &stands.at {
-            LaneState::InDoubt { activation, key, place, since_ms, error } => {
-                (activation, key, place, error.clone(), *since_ms, true)
+        let (activation, key, place, error, since, written) = match &stands.at {
+            LaneState::InDoubt { activation, key, place, since, error } => {
+                (activation, key, place, error.clone(), *since, true)
             }
             LaneState::Began { activation, key, place }
                 if orphaned && (stopped || !graph.is_idempotent(&activation.node)) =>
             {
                 let error = UNRENEWED.to_owned();
-                (activation, key, place, error, fold.at_ms, false)
+                (activation, key, place, error, fold.at, false)
             }
             _ => return None,
         };
@@ -54,7 +54,7 @@ pub(in crate::engine) fn effects_in_doubt(
             key: key.clone(),
             digest,
             error,
-            since_ms,
+            since,
             written,
         })
     })

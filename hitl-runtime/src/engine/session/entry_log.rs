@@ -1,11 +1,14 @@
 //! The log events of a thread's journal. An entry is logged after it is stored, so that the log never says more than the
 //! journal.
 
+use std::time::Duration;
+
+use hitl_core::millis;
 use tracing::Level;
 
 use super::thread_writer::ThreadWriter;
 use crate::{
-    Digest, Place, Reason, ThreadId,
+    Digest, Place, Reason, ThreadId, Timestamp,
     journal::{Decision, EntryRef, Event, EventRef, Fold, LaneId, ROOT},
     node::GraphTable,
     telemetry::plain,
@@ -30,7 +33,7 @@ enum Fact {
     Expired { digest: Digest },
     Decided { verdict: &'static str, by: Person, digest: Digest },
     Failed { attempt: Option<u32> },
-    Retried { attempt: Option<u32>, backoff_ms: u64 },
+    Retried { attempt: Option<u32>, backoff: Duration },
     InDoubt { key: String },
     Settled { settlement: &'static str, by: Person },
     Migrated,
@@ -66,7 +69,7 @@ impl EntryLog {
         let (node, lane, fact) = match &entry.event {
             EventRef::Event(Event::Renewed {}) if !is_debug() => return None,
             EventRef::Event(event) => {
-                (event.node(), event.lane().unwrap_or(ROOT), fact(event, fold, entry.at_ms)?)
+                (event.node(), event.lane().unwrap_or(ROOT), fact(event, fold, entry.at)?)
             }
             EventRef::Ran { ran } => {
                 let effect = graph.node(ran.node).is_some_and(|(_, entry)| entry.spec.effect);
@@ -106,8 +109,13 @@ impl EntryLog {
                 digest = digest.to_string()
             ),
             Fact::Failed { attempt } => log!(warn, "node failed", attempt = *attempt),
-            Fact::Retried { attempt, backoff_ms } => {
-                log!(warn, "node failed; it is retried", attempt = *attempt, backoff_ms = *backoff_ms);
+            Fact::Retried { attempt, backoff } => {
+                log!(
+                    warn,
+                    "node failed; it is retried",
+                    attempt = *attempt,
+                    backoff_ms = millis::of(*backoff)
+                );
             }
             Fact::InDoubt { key } => log!(warn, "effect in doubt", idempotency_key = key.as_str()),
             Fact::Settled { settlement, by: Person { name, unverified } } => log!(
@@ -129,7 +137,7 @@ impl EntryLog {
 }
 
 /// Returns what is logged of an event. `None` for an [`Event::Ran`], which is written as an [`EventRef::Ran`].
-fn fact(event: &Event, fold: &Fold, at_ms: u64) -> Option<Fact> {
+fn fact(event: &Event, fold: &Fold, at: Timestamp) -> Option<Fact> {
     Some(match event {
         Event::Started { .. } => Fact::Started,
         Event::Ran { .. } => return None,
@@ -142,12 +150,12 @@ fn fact(event: &Event, fold: &Fold, at_ms: u64) -> Option<Fact> {
         Event::Decided { verdict, operator, unverified, digest, .. } => {
             Fact::Decided { verdict: verdict.name(), by: Person::new(operator, unverified), digest: *digest }
         }
-        Event::Failed { lane, again_ms, .. } => {
+        Event::Failed { lane, again, .. } => {
             // The entry is applied, so its failure is among those of the activation.
             let activation = fold.lanes.get(lane).and_then(|lane| lane.at.activation());
             let attempt = activation.map(|activation| activation.failures);
-            match again_ms {
-                Some(again_ms) => Fact::Retried { attempt, backoff_ms: again_ms.saturating_sub(at_ms) },
+            match again {
+                Some(again) => Fact::Retried { attempt, backoff: again.saturating_since(at) },
                 None => Fact::Failed { attempt },
             }
         }

@@ -1,5 +1,7 @@
 //! The fingerprint of a graph: eight hexadecimal digits that show whether a thread meets another graph than before.
 
+use hitl_core::millis;
+
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -42,8 +44,8 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
         let signed = node.interrupt.map(|interrupt| interrupt.field);
         writeln!(text, "{} {:?} {:?} {signed:?}", node.name, node.writes, node.effect)?;
         if let Some(interrupt) = node.interrupt {
-            let InterruptSpec { role, expires_ms, remind_ms, .. } = interrupt;
-            writeln!(text, "  asks {role:?} {expires_ms:?} {remind_ms:?}")?;
+            let InterruptSpec { role, expires, remind, .. } = interrupt;
+            writeln!(text, "  asks {role:?} {:?} {:?}", expires.map(millis::of), remind.map(millis::of))?;
             if !interrupt.edit {
                 writeln!(text, "  takes no edit")?;
             }

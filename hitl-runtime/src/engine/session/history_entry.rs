@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    Digest, Error, Place, ThreadId,
+    Digest, Error, Place, ThreadId, Timestamp,
     journal::{Entry, Event, Requester, Usage},
     store::Record,
     unicode,
@@ -21,7 +21,7 @@ use crate::{
 /// # let _ = waiting(&agent, "A-9133").await?.approve(&mara()).await?;
 /// for entry in agent.history("ticket-A-9133", 0, 100).await? {
 ///     if let Event::Decided { operator, verdict, .. } = &entry.event {
-///         println!("place {}, at {} ms: {operator} said {}", entry.place, entry.at_ms, verdict.name());
+///         println!("place {}, at {} ms: {operator} said {}", entry.place, entry.at.as_millis(), verdict.name());
 ///     }
 /// }
 /// # Ok(())
@@ -32,8 +32,9 @@ use crate::{
 pub struct HistoryEntry {
     /// The place of the entry in the journal.
     pub place: Place,
-    /// The time at which the entry was written, in milliseconds since the epoch.
-    pub at_ms: u64,
+    /// The time at which the entry was written.
+    #[serde(rename = "at_ms")]
+    pub at: Timestamp,
     /// The hash of the entry, which covers every entry before it.
     pub hash: Digest,
     /// The event that the entry records.
@@ -74,7 +75,7 @@ pub(in crate::engine) fn shown(thread: &ThreadId, record: &Record) -> Result<His
         place: record.place,
         problem: format!("it cannot be parsed as an entry: {e}"),
     })?;
-    let Entry { at_ms, event, spent, .. } = entry;
+    let Entry { at, event, spent, .. } = entry;
     let marks = name(&event).map(|name| unicode::marks(name, [])).unwrap_or_default();
-    Ok(HistoryEntry { place: record.place, at_ms, hash: record.hash, event, spent, marks })
+    Ok(HistoryEntry { place: record.place, at, hash: record.hash, event, spent, marks })
 }

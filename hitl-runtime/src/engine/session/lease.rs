@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Error, ThreadId, ThreadStatus, engine::Engine, journal::Fold};
+use crate::{Error, ThreadId, ThreadStatus, Timestamp, engine::Engine, journal::Fold};
 
 /// The difference between two clocks above which one of them counts as wrong.
 pub(super) const SKEW: Duration = Duration::from_secs(10);
@@ -27,8 +27,8 @@ pub(in crate::engine) struct Sightings(Mutex<HashMap<ThreadId, Sighting>>);
 
 struct Sighting {
     runner: String,
-    until_ms: u64,
-    first_ms: u64,
+    until: Timestamp,
+    first: Timestamp,
 }
 
 impl Sightings {
@@ -37,17 +37,17 @@ impl Sightings {
     const MOST: usize = 10_000;
 
     /// Returns the time at which this process first saw a lease, and records it if it is new.
-    fn first(&self, thread: &ThreadId, runner: &str, until_ms: u64, now_ms: u64) -> u64 {
+    fn first(&self, thread: &ThreadId, runner: &str, until: Timestamp, now: Timestamp) -> Timestamp {
         let mut seen = self.held();
         match seen.get(thread) {
-            Some(known) if (known.runner.as_str(), known.until_ms) == (runner, until_ms) => known.first_ms,
+            Some(known) if (known.runner.as_str(), known.until) == (runner, until) => known.first,
             known => {
                 if known.is_none() && seen.len() >= Self::MOST {
                     seen.clear();
                 }
-                let sighting = Sighting { runner: runner.to_owned(), until_ms, first_ms: now_ms };
+                let sighting = Sighting { runner: runner.to_owned(), until, first: now };
                 seen.insert(thread.clone(), sighting);
-                now_ms
+                now
             }
         }
     }
@@ -67,14 +67,14 @@ impl Sightings {
 impl Engine {
     /// Bounds the lease of a thread that was just read, if the lease was set by a clock that is ahead.
     pub(super) fn bound_lease(&self, fold: &mut Fold) {
-        let (now, sightings) = (self.clock.now_ms(), &self.sightings);
-        let (Some(lease), Some(from_ms)) = (&fold.lease, fold.lease_from_ms) else { return };
-        if from_ms <= now.saturating_add(ms(SKEW)) {
+        let (now, sightings) = (self.clock.now(), &self.sightings);
+        let (Some(lease), Some(from)) = (&fold.lease, fold.lease_from) else { return };
+        if from <= now.saturating_add(SKEW) {
             return sightings.forget(&fold.thread);
         }
-        let term = lease.until_ms.saturating_sub(from_ms);
-        let first = sightings.first(&fold.thread, &lease.runner, lease.until_ms, now);
-        fold.lease_ends_ms = Some(first.saturating_add(term));
+        let term = lease.until.saturating_since(from);
+        let first = sightings.first(&fold.thread, &lease.runner, lease.until, now);
+        fold.lease_ends = Some(first.saturating_add(term));
     }
 
     /// Returns the threads that the index lists as running and due later than any lease of this agent could end. Their
@@ -93,10 +93,10 @@ impl Engine {
                 break;
             }
         }
-        let by_ms = self.clock.now_ms().saturating_add(ms(self.lease)).saturating_add(ms(SKEW));
+        let by = self.clock.now().saturating_add(self.lease).saturating_add(SKEW);
         let (mut compared, mut after) = (0, None::<String>);
         while !running.is_empty() {
-            let page = self.store.due(by_ms, after.as_deref(), PAGE).await?;
+            let page = self.store.due(by, after.as_deref(), PAGE).await?;
             compared += page.items.len();
             for thread in &page.items {
                 running.remove(thread);
@@ -111,8 +111,4 @@ impl Engine {
         }
         Ok(running.into_iter().collect())
     }
-}
-
-pub(in crate::engine) fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -33,7 +33,7 @@ pub(super) use self::{
     lenient_load::{incompatibilities, load_lenient, load_strict},
     open_review::{checked_draft, draft_error, locate_review, take_draft, unsignable},
     permission::may_decide,
-    projection::{due_ms, reviews},
+    projection::{due, reviews},
     random_id::random_id,
     review_rule::ReviewRule,
     review_terms::{ReviewTerms, covered_and_shown},

@@ -1,6 +1,6 @@
 //! The rows that a store indexes of a thread: its status, the time at which it is due, and its open reviews.
 
-use crate::{OpenReview, ThreadStatus, journal::Fold};
+use crate::{OpenReview, ThreadStatus, Timestamp, journal::Fold};
 
 /// Returns the status of a thread, for the index.
 pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
@@ -19,14 +19,15 @@ pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
 
 /// Returns the time at which a sweep must process the thread unless it has changed by then: the earliest review
 /// deadline, reminder or lease end. `None` if nothing is due.
-pub(in crate::engine) fn due_ms(fold: &Fold) -> Option<u64> {
+pub(in crate::engine) fn due(fold: &Fold) -> Option<Timestamp> {
     if fold.ended {
         return None;
     }
     // A thread that runs without a lease has no runner, and is due now.
-    let lease = fold.needs_runner().then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
-    let due = fold.open().filter_map(|(_, open)| open.due_ms()).chain(lease).min()?;
-    Some(due.min(i64::MAX.unsigned_abs()))
+    let lease =
+        fold.needs_runner().then(|| fold.lease.as_ref().map_or(Timestamp::UNIX_EPOCH, |lease| lease.until));
+    let due = fold.open().filter_map(|(_, open)| open.due()).chain(lease).min()?;
+    Some(due.min(Timestamp::from_millis(i64::MAX.unsigned_abs())))
 }
 
 /// Returns the open reviews, for the index.
@@ -39,10 +40,10 @@ pub(in crate::engine) fn reviews(fold: &Fold) -> Vec<OpenReview> {
             open.activation.node.clone(),
             open.digest,
             open.place,
-            open.opened_ms,
+            open.opened,
         )
         .with_role(open.role.clone())
-        .with_deadline_ms(open.deadline_ms)
+        .with_deadline(open.deadline)
     }));
     reviews
 }

@@ -1,28 +1,28 @@
 //! The rule of an open review: the role that may sign it, its deadline and its reminders. New code may require more
 //! than the code that opened the review, and a journal may record less than the program requires.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
 
 use super::review_terms;
-use crate::{graph::InterruptSpec, journal::OpenReviewState};
+use crate::{Timestamp, graph::InterruptSpec, journal::OpenReviewState};
 
 /// The role that may sign a review, its deadline, and its reminder interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct ReviewRule {
     pub(in crate::engine) role: Option<String>,
-    pub(in crate::engine) deadline_ms: Option<u64>,
-    pub(in crate::engine) remind_ms: Option<u64>,
+    pub(in crate::engine) deadline: Option<Timestamp>,
+    pub(in crate::engine) remind: Option<Duration>,
 }
 
 impl ReviewRule {
-    /// Returns the rule of a review that opens at `opened_ms`.
-    pub(in crate::engine) fn new(interrupt: &InterruptSpec, opened_ms: u64) -> Self {
+    /// Returns the rule of a review that opens at `opened`.
+    pub(in crate::engine) fn new(interrupt: &InterruptSpec, opened: Timestamp) -> Self {
         Self {
             role: interrupt.role.map(str::to_owned),
-            deadline_ms: interrupt.expires_ms.map(|span| opened_ms.saturating_add(span)),
-            remind_ms: interrupt.remind_ms,
+            deadline: interrupt.expires.map(|span| opened.saturating_add(span)),
+            remind: interrupt.remind,
         }
     }
 
@@ -32,11 +32,11 @@ impl ReviewRule {
     /// old deadline and the program's deadline, counted from the time when the review was opened. The program's
     /// reminder interval applies.
     pub(super) fn in_program(open: &OpenReviewState, interrupt: &InterruptSpec) -> Self {
-        let asked = Self::new(interrupt, open.opened_ms);
+        let asked = Self::new(interrupt, open.opened);
         Self {
             role: asked.role.or_else(|| open.role.clone()),
-            deadline_ms: open.deadline_ms.into_iter().chain(asked.deadline_ms).min(),
-            remind_ms: asked.remind_ms,
+            deadline: open.deadline.into_iter().chain(asked.deadline).min(),
+            remind: asked.remind,
         }
     }
 
@@ -47,12 +47,12 @@ impl ReviewRule {
         node: &str,
         interrupt: &InterruptSpec,
     ) -> bool {
-        let latest = interrupt.expires_ms.map(|span| open.opened_ms.saturating_add(span));
+        let latest = interrupt.expires.map(|span| open.opened.saturating_add(span));
         interrupt.field == open.field
             && interrupt.edit == open.edit
-            && interrupt.remind_ms == open.remind_ms
+            && interrupt.remind == open.remind
             && interrupt.role.is_none_or(|role| open.role.as_deref() == Some(role))
-            && latest.is_none_or(|latest| open.deadline_ms.is_some_and(|deadline| deadline <= latest))
+            && latest.is_none_or(|latest| open.deadline.is_some_and(|deadline| deadline <= latest))
             && review_terms::are(&open.covers, &open.shows, node, interrupt)
     }
 }
@@ -88,19 +88,19 @@ pub enum ReviewChange {
     Deadline {
         /// The node that waits.
         node: String,
-        /// The old deadline, in milliseconds since the epoch.
-        from_ms: Option<u64>,
-        /// The new deadline, in milliseconds since the epoch.
-        to_ms: Option<u64>,
+        /// The old deadline.
+        from: Option<Timestamp>,
+        /// The new deadline.
+        to: Option<Timestamp>,
     },
     /// Reminders of the review have another interval.
     Reminder {
         /// The node that waits.
         node: String,
-        /// The old interval, in milliseconds.
-        from_ms: Option<u64>,
-        /// The new interval, in milliseconds.
-        to_ms: Option<u64>,
+        /// The old interval.
+        from: Option<Duration>,
+        /// The new interval.
+        to: Option<Duration>,
     },
     /// The review takes an edit and took none before, or the other way round.
     Edits {
@@ -134,13 +134,13 @@ impl ReviewChange {
         if before.role != after.role {
             changes.push(Self::Role { node: node(), from: before.role.clone(), to: after.role.clone() });
         }
-        if before.deadline_ms != after.deadline_ms {
-            let (from_ms, to_ms) = (before.deadline_ms, after.deadline_ms);
-            changes.push(Self::Deadline { node: node(), from_ms, to_ms });
+        if before.deadline != after.deadline {
+            let (from, to) = (before.deadline, after.deadline);
+            changes.push(Self::Deadline { node: node(), from, to });
         }
-        if before.remind_ms != after.remind_ms {
-            let (from_ms, to_ms) = (before.remind_ms, after.remind_ms);
-            changes.push(Self::Reminder { node: node(), from_ms, to_ms });
+        if before.remind != after.remind {
+            let (from, to) = (before.remind, after.remind);
+            changes.push(Self::Reminder { node: node(), from, to });
         }
         if before.edit != after.edit {
             changes.push(Self::Edits { node: node(), to: after.edit });

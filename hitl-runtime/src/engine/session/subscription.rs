@@ -225,6 +225,8 @@ impl fmt::Debug for Subscription {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         journal::{Activation, Usage},
@@ -242,7 +244,7 @@ mod tests {
     }
 
     fn usage(ms: u64) -> Usage {
-        Usage { model: "m".into(), ms, ..Usage::default() }
+        Usage { model: "m".into(), duration: Duration::from_millis(ms), ..Usage::default() }
     }
 
     #[tokio::test]

@@ -7,12 +7,12 @@ use super::{
     HistoryEntry, ThreadEvent,
     entry_log::EntryLog,
     history_entry::shown,
-    projection::{due_ms, reviews, thread_status},
+    projection::{due, reviews, thread_status},
     random_id::random_id,
     unreadable::{incompatible, unreadable},
 };
 use crate::{
-    Error, Incompatibility, Place, StoreError,
+    Error, Incompatibility, Place, StoreError, Timestamp,
     engine::{Engine, routing},
     journal::{
         Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, Lease,
@@ -37,10 +37,10 @@ pub(in crate::engine) struct ThreadWriter {
     /// The space in which entries are encoded: a body that grew there would be copied several times.
     space: Vec<u8>,
     /// The place after the last stored entry, and the time at which that entry was written.
-    stored: (Place, u64),
+    stored: (Place, Timestamp),
     /// The end of the lease as it is stored, noted before the thread is converted from other code: the conversion can
     /// leave nothing to run, and the in-memory thread then has no lease any more.
-    stored_until_ms: Option<u64>,
+    stored_until: Option<Timestamp>,
 }
 
 /// A buffered entry: it is applied to the in-memory thread, but not yet signed and linked to the entry before it.
@@ -76,7 +76,7 @@ impl ThreadWriter {
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
     pub(in crate::engine) fn new(engine: &Arc<Engine>, fold: Fold) -> Box<Self> {
-        let stored = (fold.next, fold.at_ms);
+        let stored = (fold.next, fold.at);
         Box::new(Self {
             fold,
             engine: Arc::clone(engine),
@@ -87,14 +87,14 @@ impl ThreadWriter {
             buffered_bytes: 0,
             space: Vec::new(),
             stored,
-            stored_until_ms: None,
+            stored_until: None,
         })
     }
 
     /// Converts the writer into the thread for a reader: its place and time are those of the last stored entry.
     pub(in crate::engine) fn into_fold(mut self) -> Fold {
         self.fold.is_stored = self.entries.is_empty();
-        (self.fold.next, self.fold.at_ms) = self.stored;
+        (self.fold.next, self.fold.at) = self.stored;
         self.fold
     }
 
@@ -123,7 +123,7 @@ impl ThreadWriter {
     pub(in crate::engine) fn claim_as(&mut self, runner: String) {
         self.runner = runner;
         self.claims = true;
-        self.takes_over = self.stored_until_ms.or(self.fold.leased_until_ms()).is_some();
+        self.takes_over = self.stored_until.or(self.fold.leased_until()).is_some();
     }
 
     /// Returns whether this runner has claimed the thread.
@@ -138,23 +138,23 @@ impl ThreadWriter {
 
     /// Replaces the thread with its stored state and discards the buffered entries. The runner stays the same.
     pub(in crate::engine) fn reset(&mut self, fold: Fold) {
-        self.stored = (fold.next, fold.at_ms);
+        self.stored = (fold.next, fold.at);
         self.fold = fold;
         self.entries.clear();
         self.buffered_bytes = 0;
-        self.stored_until_ms = None;
+        self.stored_until = None;
     }
 
     /// Notes the end of the stored lease, before the conversion from other code changes the in-memory thread.
     pub(super) fn keep_stored_lease_end(&mut self) {
-        self.stored_until_ms = self.fold.leased_until_ms();
+        self.stored_until = self.fold.leased_until();
     }
 
-    /// Returns the end of the lease if it is later than `now_ms`: of the noted lease if there is one, and of the
+    /// Returns the end of the lease if it is later than `now`: of the noted lease if there is one, and of the
     /// in-memory thread otherwise.
-    pub(in crate::engine) fn leased_until_ms(&self, now_ms: u64) -> Option<u64> {
-        let until_ms = self.stored_until_ms.or(self.fold.leased_until_ms());
-        until_ms.filter(|until_ms| *until_ms > now_ms)
+    pub(in crate::engine) fn leased_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.stored_until.or(self.fold.leased_until());
+        until.filter(|until| *until > now)
     }
 
     /// Undoes a failed push: reads the stored thread again, and applies the buffered entries.
@@ -187,8 +187,8 @@ impl ThreadWriter {
 
     /// As `push`, with the model usage that led to the event.
     pub(in crate::engine) fn push_spent(&mut self, event: Event, spent: Vec<Usage>) -> Result<(), Error> {
-        let (at_ms, lease) = self.time_and_lease(Act::from_event(&event));
-        self.push_entry(&Entry { at_ms, event, lease, spent, snapshot: None })
+        let (at, lease) = self.time_and_lease(Act::from_event(&event));
+        self.push_entry(&Entry { at, event, lease, spent, snapshot: None })
     }
 
     /// As `push`, with a complete entry. The first entry of a forked thread, which contains a snapshot, is pushed this
@@ -229,9 +229,9 @@ impl ThreadWriter {
             None => Err(format!("lane {lane} is not open")),
         };
         let to = to.map_err(|problem| incompatible(&self.fold.thread, Incompatibility::NoWay { problem }))?;
-        let (at_ms, lease) = self.time_and_lease(Act::Run);
-        self.fold.at_ms = at_ms;
-        self.fold.take_lease(lease.as_ref(), at_ms);
+        let (at, lease) = self.time_and_lease(Act::Run);
+        self.fold.at = at;
+        self.fold.take_lease(lease.as_ref(), at);
         let moved = self.fold.ran(lane, &to);
         moved.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
         let made = if reads_back {
@@ -241,21 +241,21 @@ impl ThreadWriter {
         };
         made.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, FoldError::Changed(e)))?;
         let event = EventRef::Ran { ran: NodeResultRef { node: name, lane, run, wrote, to: &to } };
-        self.encode_entry(EntryRef { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
+        self.encode_entry(EntryRef { at, event, lease: lease.as_ref(), spent, snapshot: None })
     }
 
     /// Returns the time of the next entry, and the lease that the entry carries: if the lease is new or a third of its
     /// term has passed, and if the key for entries of this kind may sign a lease.
-    fn time_and_lease(&self, act: Act) -> (u64, Option<Lease>) {
-        let now = self.engine.clock.now_ms();
-        let span = u64::try_from(self.engine.lease.as_millis()).unwrap_or(u64::MAX);
+    fn time_and_lease(&self, act: Act) -> (Timestamp, Option<Lease>) {
+        let now = self.engine.clock.now();
+        let term = self.engine.lease;
         let fresh = |lease: &Lease| {
-            lease.runner == self.runner && lease.until_ms.saturating_sub(now) > span - span / 3
+            lease.runner == self.runner && lease.until.saturating_since(now) > term - term / 3
         };
         let due = self.claims && self.may_carry(act) && !self.fold.lease.as_ref().is_some_and(fresh);
         // The first runner's name is the id of the thread, which the first entry contains anyway.
         let runner = || if self.fold.next == 0 { String::new() } else { self.runner.clone() };
-        (now, due.then(|| Lease { runner: runner(), until_ms: now.saturating_add(span) }))
+        (now, due.then(|| Lease { runner: runner(), until: now.saturating_add(term) }))
     }
 
     /// Returns whether the key for entries of this kind may also sign runner data: a lease, model usage or a snapshot.
@@ -344,7 +344,7 @@ impl ThreadWriter {
         let mine = (first + records.len() as u64 - 1, self.fold.hash);
         let mut append = Append::new(self.fold.thread.clone(), records, thread_status(&self.fold))
             .with_reviews(reviews(&self.fold))
-            .with_due_ms(due_ms(&self.fold))
+            .with_due(due(&self.fold))
             .with_after(after);
         let history = self.history(&append);
         let took_over = std::mem::take(&mut self.takes_over);
@@ -355,7 +355,7 @@ impl ThreadWriter {
             let again = (failures < retries).then(|| append.clone());
             match (store.append(append).await, again) {
                 (Ok(()), _) => {
-                    self.stored = (self.fold.next, self.fold.at_ms);
+                    self.stored = (self.fold.next, self.fold.at);
                     self.log_stored(&logs, took_over);
                     self.publish(history);
                     return Ok(true);
@@ -365,7 +365,7 @@ impl ThreadWriter {
                     let there = store.entries(&thread, mine.0, 1).await?;
                     let is_mine = there.first().is_some_and(|record| (record.place, record.hash) == mine);
                     if is_mine {
-                        self.stored = (self.fold.next, self.fold.at_ms);
+                        self.stored = (self.fold.next, self.fold.at);
                         self.log_stored(&logs, took_over);
                     } else {
                         self.log_conflict(first);

@@ -52,7 +52,7 @@ impl Act {
 
     /// Returns the kind of a whole entry. A snapshot, a lease and model usage are data of a runner, for every event.
     pub(crate) fn from_entry(entry: &Entry) -> Self {
-        let Entry { at_ms: _, event, lease, spent, snapshot } = entry;
+        let Entry { at: _, event, lease, spent, snapshot } = entry;
         Self::from_event(event).carrying(lease.is_some() || !spent.is_empty() || snapshot.is_some())
     }
 

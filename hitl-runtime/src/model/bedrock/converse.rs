@@ -1,5 +1,7 @@
 //! Conversion of a request into Converse's types, and of its output into a [`Completion`].
 
+use std::time::Duration;
+
 use aws_sdk_bedrockruntime::{
     error::BuildError,
     operation::{
@@ -77,8 +79,7 @@ impl ConverseRequest {
         if let Some(usage) = &output.usage {
             set_usage(&mut completion, usage);
         }
-        completion.latency_ms =
-            output.metrics.as_ref().and_then(|metrics| u64::try_from(metrics.latency_ms).ok());
+        completion.latency = output.metrics.as_ref().and_then(|metrics| latency(metrics.latency_ms));
         let trace = output.trace.as_ref().and_then(|trace| trace.guardrail.as_ref());
         self.finish(completion, &output.stop_reason, trace, guardrail)
     }
@@ -117,6 +118,11 @@ impl ConverseRequest {
 pub(super) fn set_usage(completion: &mut Completion, usage: &TokenUsage) {
     completion.input_tokens = u64::try_from(usage.input_tokens).ok();
     completion.output_tokens = u64::try_from(usage.output_tokens).ok();
+}
+
+/// Returns the latency in a response's metrics, unless it is negative.
+pub(super) fn latency(ms: i64) -> Option<Duration> {
+    u64::try_from(ms).ok().map(Duration::from_millis)
 }
 
 /// A common interface for the builders of the two calls: they have the same setters, but share no trait.

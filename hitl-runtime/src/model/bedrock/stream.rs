@@ -107,7 +107,7 @@ impl<'a> CompletionStream<'a> {
         if let Some(usage) = &event.usage {
             converse::set_usage(&mut self.completion, usage);
         }
-        self.completion.latency_ms = event.metrics.and_then(|metrics| u64::try_from(metrics.latency_ms).ok());
+        self.completion.latency = event.metrics.and_then(|metrics| converse::latency(metrics.latency_ms));
         self.trace = event.trace.and_then(|trace| trace.guardrail);
     }
 

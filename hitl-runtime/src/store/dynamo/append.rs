@@ -39,7 +39,7 @@ struct PreparedAppend {
 impl PreparedAppend {
     fn new(append: Append, expires: Option<u64>) -> Result<Self, StoreError> {
         append.check()?;
-        let Append { thread, records, standing, reviews, due_ms, after, .. } = append;
+        let Append { thread, records, standing, reviews, due, after, .. } = append;
         let rows = index::rows(&reviews);
         let problem = if batch::size(&records) > MAX_APPEND_BYTES {
             "its entries exceed 16 MiB in total; store large data elsewhere, and only its address in the state"
@@ -54,7 +54,7 @@ impl PreparedAppend {
             let index = Index {
                 standing: Some(standing),
                 expires,
-                due_ms,
+                due,
                 blocks: index::blocks(&rows),
                 ..Index::default()
             };

@@ -110,14 +110,21 @@ fn take_chunk<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{super::item::MIN_COMPRESSED_BYTES, *};
-    use crate::ThreadId;
+    use crate::{ThreadId, Timestamp};
 
     fn sample() -> (Vec<Record>, Vec<OpenReview>) {
         let record = |place, body: &[u8]| {
             Record::new(place, Digest::of(body), body.to_vec()).with_snapshot(place == 4)
         };
-        let review = OpenReview::new(ThreadId::new("t").unwrap(), "G", "n", Digest::of(b""), 4, 1)
-            .with_deadline_ms(Some(2));
+        let review = OpenReview::new(
+            ThreadId::new("t").unwrap(),
+            "G",
+            "n",
+            Digest::of(b""),
+            4,
+            Timestamp::from_millis(1),
+        )
+        .with_deadline(Some(Timestamp::from_millis(2)));
         (vec![record(3, b""), record(4, &[7; 3_000]), record(5, b"{}")], vec![review])
     }
 

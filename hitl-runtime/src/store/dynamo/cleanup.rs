@@ -12,7 +12,7 @@ use super::{
     key::{self, Id, Incarnation, Key, List, SHARDS},
     table::Range,
 };
-use crate::{StoreError, ThreadId};
+use crate::{StoreError, ThreadId, Timestamp};
 
 /// The age from which processes other than its creator execute a cleanup intent. No append takes nearly as long.
 pub(super) const MIN_AGE: Duration = Duration::from_secs(60 * 60);
@@ -66,19 +66,19 @@ pub(super) fn parts_reference(item: &Item) -> Option<(Id, u64)> {
 impl CleanupIntent {
     pub(super) fn parts(thread: &ThreadId, attempt: Id, count: u64) -> Self {
         Self {
-            key: Key::cleanup_intent(thread, Shared::now_ms(), &attempt),
+            key: Key::cleanup_intent(thread, Shared::now(), &attempt),
             task: CleanupTask::Parts { attempt, count },
         }
     }
 
     pub(super) fn entries(thread: &ThreadId, incarnation: Incarnation, id: &Id) -> Self {
         let task = CleanupTask::Entries { thread: thread.clone(), incarnation };
-        Self { key: Key::cleanup_intent(thread, Shared::now_ms(), id), task }
+        Self { key: Key::cleanup_intent(thread, Shared::now(), id), task }
     }
 
     pub(super) fn expire(thread: &ThreadId, incarnation: Incarnation, id: &Id) -> Self {
         let task = CleanupTask::Expire { thread: thread.clone(), incarnation };
-        Self { key: Key::cleanup_intent(thread, Shared::now_ms(), id), task }
+        Self { key: Key::cleanup_intent(thread, Shared::now(), id), task }
     }
 
     pub(super) fn item(&self) -> Item {
@@ -150,18 +150,19 @@ impl Shared {
     /// Executes old cleanup intents and corrects the layout record of the table, at the first call and then once an hour.
     /// Failures are retried the next time.
     pub(super) async fn clean_up_if_due(&self) {
-        let (now, before) = (Self::now_ms(), self.last_cleanup_ms.load(Relaxed));
-        let is_early = u128::from(now.saturating_sub(before)) < CLEANUP_INTERVAL.as_millis();
-        if !is_early && self.last_cleanup_ms.compare_exchange(before, now, Relaxed, Relaxed).is_ok() {
+        let (now, before) = (Self::now(), self.last_cleanup.load(Relaxed));
+        let is_early = now.saturating_since(Timestamp::from_millis(before)) < CLEANUP_INTERVAL;
+        let is_first =
+            || self.last_cleanup.compare_exchange(before, now.as_millis(), Relaxed, Relaxed).is_ok();
+        if !is_early && is_first() {
             let _ = self.clean_up(MIN_AGE).await;
             let _ = self.check_layout().await;
         }
     }
 
     pub(super) async fn clean_up_shard(&self, shard: u8, age: Duration) -> Result<usize, StoreError> {
-        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         // `0` sorts after the `/` that ends the time, so intents of this very time are included.
-        let by = format!("{:016x}0", Self::now_ms().saturating_sub(age));
+        let by = format!("{:016x}0", Self::now().saturating_sub(age).as_millis());
         self.execute_all(self.intents(shard, Some(by)).await?).await
     }
 

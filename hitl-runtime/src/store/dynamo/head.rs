@@ -6,7 +6,7 @@ use super::{
     item::Item,
     key::{Id, Incarnation, Key},
 };
-use crate::{Digest, Place, ThreadId, store::Record};
+use crate::{Digest, Place, ThreadId, Timestamp, store::Record};
 
 /// The newest format that this program supports.
 pub(super) const VERSION: u64 = 2;
@@ -61,7 +61,7 @@ pub(super) enum HeadError {
 
 impl HeadItem {
     pub(super) fn item(&self, thread: &ThreadId) -> Item {
-        let Index { standing, expires, due_ms, .. } = self.index;
+        let Index { standing, expires, due, .. } = self.index;
         let mut item = Key::head(thread)
             .item()
             .number("v", VERSION)
@@ -69,7 +69,7 @@ impl HeadItem {
             .bytes("hash", *self.hash.as_bytes())
             .bytes("by", self.by.as_bytes())
             .number("born", self.incarnation.number())
-            .maybe_number("due", due_ms)
+            .maybe_number("due", due.map(Timestamp::as_millis))
             .maybe_number("runs", self.index.is_due_as_running.then_some(1))
             .maybe_number("rows", self.index.is_old.then_some(OLD_VERSION))
             .maybe_number("expires", expires);
@@ -128,7 +128,7 @@ impl HeadItem {
                 is_due_as_running: item.get_number("runs").is_some(),
                 standing: item.get_text("standing").and_then(index::standing),
                 expires: item.get_number("expires"),
-                due_ms: item.get_number("due"),
+                due: item.get_number("due").map(Timestamp::from_millis),
                 blocks,
             },
             lag,
@@ -186,13 +186,20 @@ mod tests {
 
     fn heads() -> [HeadItem; 2] {
         let by = Id::random().unwrap();
-        let review = OpenReview::new(ThreadId::new("t").unwrap(), "G", "n", Digest::of(b""), 4, 1);
+        let review = OpenReview::new(
+            ThreadId::new("t").unwrap(),
+            "G",
+            "n",
+            Digest::of(b""),
+            4,
+            Timestamp::from_millis(1),
+        );
         let index = Index {
             is_old: true,
             is_due_as_running: true,
             standing: Some(ThreadStatus::InDoubt),
             expires: Some(7),
-            due_ms: Some(8),
+            due: Some(Timestamp::from_millis(8)),
             blocks: index::blocks(&index::rows(&[review])),
         };
         let full = HeadItem {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     table::{ReplaceOutcome, TransactOutcome},
     write::Write,
 };
-use crate::{StoreError, ThreadId};
+use crate::{StoreError, ThreadId, Timestamp};
 
 /// The maximum number of cached heads. A process that reads or appends to a thread usually continues with it soon, and
 /// the cache saves it a read.
@@ -144,12 +144,11 @@ impl Shared {
         }
     }
 
-    pub(super) fn now_ms() -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    pub(super) fn now() -> Timestamp {
+        SystemTime::now().into()
     }
 
     pub(super) fn now_s() -> u64 {
-        Self::now_ms() / 1_000
+        Self::now().as_millis() / 1_000
     }
 }

@@ -9,7 +9,7 @@ use super::{
     write::Write,
 };
 use crate::{
-    Digest, Place, ThreadId,
+    Digest, Place, ThreadId, Timestamp,
     store::{
         OpenReview, ThreadStatus,
         compression::{compress, decompress},
@@ -34,7 +34,7 @@ pub(super) const MAX_BLOCKS: usize = 10_000;
 /// is the order of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Block {
-    pub(super) opened_ms: u64,
+    pub(super) opened: Timestamp,
     number: u64,
     /// `true` if the row is in the list of the old layout. It stays there until its last review is closed: a row that
     /// moved from one list to the other could be missed by a reader of both.
@@ -45,8 +45,8 @@ pub(super) struct Block {
 const OLD_BIT: u64 = 1 << 63;
 
 impl Block {
-    pub(super) fn new(opened_ms: u64, place: Place) -> Self {
-        Self { opened_ms, number: place.get() >> 5, is_old: false }
+    pub(super) fn new(opened: Timestamp, place: Place) -> Self {
+        Self { opened, number: place.get() >> 5, is_old: false }
     }
 
     /// Returns the same row in the current layout.
@@ -60,7 +60,7 @@ impl Block {
 
     /// Returns the sort key, in the order of the pages: time, thread, place.
     pub(super) fn sk(self, thread: &ThreadId) -> String {
-        format!("{:016x}/{thread}/{:016x}", self.opened_ms, self.number)
+        format!("{:016x}/{thread}/{:016x}", self.opened.as_millis(), self.number)
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Index {
     pub(super) standing: Option<ThreadStatus>,
     /// The time at which the thread expires, in seconds since the epoch.
     pub(super) expires: Option<u64>,
-    pub(super) due_ms: Option<u64>,
+    pub(super) due: Option<Timestamp>,
     /// `true` if the due time is in the list of running threads. A due time that stays the same stays in its list, so
     /// that a reader of both lists does not miss it.
     pub(super) is_due_as_running: bool,
@@ -87,7 +87,7 @@ pub(super) type Rows = BTreeMap<Block, Vec<u8>>;
 pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
     let mut blocks: BTreeMap<Block, BTreeMap<(Place, Digest), &OpenReview>> = BTreeMap::new();
     for review in reviews {
-        let block = Block::new(review.opened_ms, review.place);
+        let block = Block::new(review.opened, review.place);
         blocks.entry(block).or_default().insert((review.place, review.digest), review);
     }
     let content = |reviews: BTreeMap<_, &OpenReview>| {
@@ -122,9 +122,9 @@ impl Index {
     /// they are.
     pub(super) fn after(mut self, old: &Self) -> Self {
         self.is_old = old.is_old && self.standing == old.standing;
-        self.is_due_as_running = match self.due_ms {
+        self.is_due_as_running = match self.due {
             None => false,
-            due_ms if due_ms == old.due_ms => old.is_due_as_running,
+            due if due == old.due => old.is_due_as_running,
             Some(_) => self.standing == Some(ThreadStatus::Running) && !self.is_old,
         };
         self.with_blocks_after(old)
@@ -178,12 +178,12 @@ impl Index {
         }
         let is_running = self.standing == Some(ThreadStatus::Running) && !self.is_old;
         let (due_as_running, due) = match self.is_due_as_running {
-            true => (self.due_ms, None),
-            false => (None, self.due_ms),
+            true => (self.due, None),
+            false => (None, self.due),
         };
         if is_running || due_as_running.is_some() {
             let row = Key::row(List::Running, thread, thread.as_str().into()).item();
-            let row = row.maybe_number("due", due_as_running);
+            let row = row.maybe_number("due", due_as_running.map(Timestamp::as_millis));
             rows.push(row.maybe_number("idle", (!is_running).then_some(1)));
         }
         rows.extend(due.map(|at| Key::row(List::Due, thread, key::timed(at, thread)).item()));
@@ -210,7 +210,7 @@ impl Index {
     pub(super) fn write_blocks(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.blocks.len() * 24);
         for (block, prefix) in &self.blocks {
-            bytes.extend_from_slice(&block.opened_ms.to_be_bytes());
+            bytes.extend_from_slice(&block.opened.as_millis().to_be_bytes());
             let number = block.number | if block.is_old { OLD_BIT } else { 0 };
             bytes.extend_from_slice(&number.to_be_bytes());
             bytes.extend_from_slice(prefix);
@@ -226,9 +226,9 @@ pub(super) fn read_blocks(bytes: &[u8], is_old: bool) -> Option<BTreeMap<Block, 
     let number = |bytes: &[u8]| Some(u64::from_be_bytes(bytes.try_into().ok()?));
     all.iter()
         .map(|each| {
-            let (opened_ms, number) = (number(&each[..8])?, number(&each[8..16])?);
+            let (opened, number) = (number(&each[..8])?, number(&each[8..16])?);
             let is_old = is_old || number & OLD_BIT != 0;
-            let block = Block { opened_ms, number: number & !OLD_BIT, is_old };
+            let block = Block { opened: Timestamp::from_millis(opened), number: number & !OLD_BIT, is_old };
             Some((block, each[16..].try_into().ok()?))
         })
         .collect()

@@ -18,7 +18,7 @@ use super::{
     table::{Range, Table},
 };
 use crate::{
-    StoreError, ThreadId,
+    StoreError, ThreadId, Timestamp,
     store::{OpenReview, Page, page_token, position_after},
 };
 
@@ -122,7 +122,7 @@ impl Shared {
         let limit = limit.max(1);
         let whole = self.finish_index_updates().await?;
         let from = after.as_ref().map(|after| {
-            let block = Block::new(after.opened_ms, after.place);
+            let block = Block::new(after.opened, after.place);
             block.sk(&after.thread)
         });
         let wanted = limit.saturating_add(1);
@@ -150,11 +150,11 @@ impl Shared {
 
     pub(super) async fn due(
         &self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<ThreadId>, StoreError> {
-        let after = position_after::<(u64, ThreadId)>("due", after)?;
+        let after = position_after::<(Timestamp, ThreadId)>("due", after)?;
         let limit = limit.max(1);
         if after.is_none() {
             self.clean_up_if_due().await;
@@ -162,13 +162,13 @@ impl Shared {
         let _ = self.finish_index_updates().await?;
         let from = after.as_ref().map(|(at, thread)| key::timed(*at, thread));
         // `0` sorts after the `/` that ends the time, so threads due at this very time are included.
-        let to = format!("{by_ms:016x}0");
+        let to = format!("{:016x}0", by.as_millis());
         if from.as_ref().is_some_and(|from| *from > to) {
             return Ok(Page::new(Vec::new(), None));
         }
         let wanted = limit.saturating_add(1);
         let (mut found, running) =
-            try_join(self.due_rows(from, to, wanted), self.due_as_running(by_ms, after)).await?;
+            try_join(self.due_rows(from, to, wanted), self.due_as_running(by, after)).await?;
         found.extend(running);
         found.sort_unstable();
         found.truncate(wanted);
@@ -182,7 +182,7 @@ impl Shared {
         from: Option<String>,
         to: String,
         wanted: usize,
-    ) -> Result<Vec<(u64, ThreadId)>, StoreError> {
+    ) -> Result<Vec<(Timestamp, ThreadId)>, StoreError> {
         let range = (from.clone(), Some(to));
         let mut rows = MergedRows::new(&self.table, LIST_DUE, &[List::Due], range, wanted);
         let mut found = Vec::new();
@@ -200,13 +200,13 @@ impl Shared {
     /// keep their keys when the due times change, so that no reader misses one.
     async fn due_as_running(
         &self,
-        by_ms: u64,
-        after: Option<(u64, ThreadId)>,
-    ) -> Result<Vec<(u64, ThreadId)>, StoreError> {
+        by: Timestamp,
+        after: Option<(Timestamp, ThreadId)>,
+    ) -> Result<Vec<(Timestamp, ThreadId)>, StoreError> {
         let rows = List::Running.partitions().map(|pk| self.table.query_all(LIST_DUE, Range::new(pk)));
         let mut found = Vec::new();
         for row in try_join_all(rows).await?.into_iter().flatten() {
-            if let Some(at) = row.get_number("due").filter(|at| *at <= by_ms) {
+            if let Some(at) = row.get_number("due").map(Timestamp::from_millis).filter(|at| *at <= by) {
                 found.push((at, self.thread_of(&row)?));
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::item::Item;
-use crate::{Digest, Place, StoreError, ThreadId};
+use crate::{Digest, Place, StoreError, ThreadId, Timestamp};
 
 /// The number of partitions of cleanup intents. It is fixed for a table, as are those of [`List::shards`]: with another
 /// number, rows would be looked up in the wrong partitions.
@@ -45,8 +45,11 @@ impl Key {
     }
 
     /// Returns the key of a cleanup intent.
-    pub(super) fn cleanup_intent(thread: &ThreadId, at_ms: u64, id: &Id) -> Self {
-        Self { pk: List::CleanupIntents.partition(shard(thread)), sk: format!("{at_ms:016x}/{id}") }
+    pub(super) fn cleanup_intent(thread: &ThreadId, at: Timestamp, id: &Id) -> Self {
+        Self {
+            pk: List::CleanupIntents.partition(shard(thread)),
+            sk: format!("{:016x}/{id}", at.as_millis()),
+        }
     }
 
     /// Returns the key of a row of a list.
@@ -147,13 +150,14 @@ pub(super) fn read_batch(sk: &str) -> Option<(Place, Incarnation)> {
 }
 
 /// Returns a sort key that orders by time, and then by thread.
-pub(super) fn timed(time_ms: u64, thread: &ThreadId) -> String {
-    format!("{time_ms:016x}/{thread}")
+pub(super) fn timed(time: Timestamp, thread: &ThreadId) -> String {
+    format!("{:016x}/{thread}", time.as_millis())
 }
 
-pub(super) fn read_timed(sk: &str) -> Option<(u64, ThreadId)> {
+pub(super) fn read_timed(sk: &str) -> Option<(Timestamp, ThreadId)> {
     let (time, thread) = sk.split_once('/')?;
-    Some((u64::from_str_radix(time, 16).ok()?, ThreadId::existing(thread).ok()?))
+    let time = Timestamp::from_millis(u64::from_str_radix(time, 16).ok()?);
+    Some((time, ThreadId::existing(thread).ok()?))
 }
 
 /// Returns the shard of a thread. In a list with fewer shards, it is this number modulo theirs.
@@ -233,7 +237,10 @@ mod tests {
         assert!(
             entry(0x1f.into()) < key.sk && key.sk < entry(0x20.into()) && *entry(u64::MAX.into()) < *HEAD
         );
-        assert_eq!(read_timed(&timed(77, &thread)), Some((77, thread.clone())));
+        assert_eq!(
+            read_timed(&timed(Timestamp::from_millis(77), &thread)),
+            Some((Timestamp::from_millis(77), thread.clone()))
+        );
         for damaged in ["", "head", "e/", "e/1", "e/x/1", "e/1/x"] {
             assert_eq!(read_batch(damaged), None);
         }

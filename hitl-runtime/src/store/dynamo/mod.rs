@@ -40,8 +40,8 @@ use futures_util::future::BoxFuture;
 
 use self::{head_cache::HeadCache, table::Table};
 use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus};
-use crate::Place;
 use crate::ThreadId;
+use crate::{Place, Timestamp};
 
 /// A [`Store`] in a DynamoDB table, which any number of processes may share. Clones share the connections and the
 /// cached heads.
@@ -68,8 +68,8 @@ struct Shared {
     table: Table,
     heads: Arc<HeadCache>,
     keep_ended: Option<Duration>,
-    /// The time of the last search for old cleanup intents, in milliseconds since the epoch.
-    last_cleanup_ms: Arc<AtomicU64>,
+    /// The time of the last search for old cleanup intents.
+    last_cleanup: Arc<AtomicU64>,
     /// `true` if it is known that the table has no rows of the old layout.
     is_upgraded: Arc<AtomicBool>,
     /// `true` if it is known that the table has a layout record.
@@ -97,7 +97,7 @@ impl DynamoStore {
             table: Table::new(client, table.into()),
             heads: Arc::default(),
             keep_ended: None,
-            last_cleanup_ms: Arc::default(),
+            last_cleanup: Arc::default(),
             is_upgraded: Arc::default(),
             has_layout_record: Arc::default(),
         }))
@@ -234,11 +234,11 @@ impl Store for DynamoStore {
 
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        Box::pin(self.0.due(by_ms, after, limit))
+        Box::pin(self.0.due(by, after, limit))
     }
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Place, ThreadId, store::OpenReview};
+use crate::{Digest, Place, ThreadId, Timestamp, store::OpenReview};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ReviewPosition {
-    pub(super) opened_ms: u64,
+    pub(super) opened: Timestamp,
     pub(super) thread: ThreadId,
     pub(super) place: Place,
     digest: Digest,
@@ -15,13 +15,13 @@ pub(super) struct ReviewPosition {
 impl ReviewPosition {
     /// Returns the position of a review.
     pub(super) fn of(review: &OpenReview) -> Self {
-        let OpenReview { opened_ms, thread, place, digest, .. } = review;
-        Self { opened_ms: *opened_ms, thread: thread.clone(), place: *place, digest: *digest }
+        let OpenReview { opened, thread, place, digest, .. } = review;
+        Self { opened: *opened, thread: thread.clone(), place: *place, digest: *digest }
     }
 
     /// Returns whether a review of the same row, or of a later one, follows this position.
     pub(super) fn is_before(&self, review: &OpenReview) -> bool {
-        let same_row = review.opened_ms == self.opened_ms && review.thread == self.thread;
+        let same_row = review.opened == self.opened && review.thread == self.thread;
         !same_row || (review.place, review.digest) > (self.place, self.digest)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{item::Item, key::SK};
 use crate::{
-    Digest, ThreadId,
+    Digest, ThreadId, Timestamp,
     store::{OpenReview, compression::decompress},
 };
 
@@ -19,8 +19,8 @@ pub(super) fn encode<'a>(reviews: impl Iterator<Item = &'a OpenReview>) -> Vec<u
     for review in reviews {
         bytes.extend_from_slice(review.digest.as_bytes());
         put_number(&mut bytes, review.place.get());
-        put_number(&mut bytes, u64::from(review.deadline_ms.is_some()));
-        put_number(&mut bytes, review.deadline_ms.unwrap_or(0));
+        put_number(&mut bytes, u64::from(review.deadline.is_some()));
+        put_number(&mut bytes, review.deadline.map_or(0, Timestamp::as_millis));
         put_text(&mut bytes, Some(&review.graph));
         put_text(&mut bytes, Some(&review.node));
         put_text(&mut bytes, review.role.as_deref());
@@ -34,23 +34,23 @@ pub(super) fn read(row: &Item) -> Option<Vec<OpenReview>> {
     let Some((&FORMAT_VERSION, mut rest)) = bytes.split_first() else {
         return serde_json::from_slice(&bytes).ok();
     };
-    let (opened_ms, after) = row.get_text(SK)?.split_once('/')?;
+    let (opened, after) = row.get_text(SK)?.split_once('/')?;
     let (thread, _) = after.rsplit_once('/')?;
-    let opened_ms = u64::from_str_radix(opened_ms, 16).ok()?;
+    let opened = Timestamp::from_millis(u64::from_str_radix(opened, 16).ok()?);
     let thread = ThreadId::existing(thread).ok()?;
     let mut reviews = Vec::new();
     while !rest.is_empty() {
         let (digest, after) = rest.split_first_chunk()?;
         rest = after;
         let (place, has_deadline) = (take_number(&mut rest)?, take_number(&mut rest)? == 1);
-        let deadline_ms = take_number(&mut rest)?;
+        let deadline = Timestamp::from_millis(take_number(&mut rest)?);
         let (graph, node) = (take_text(&mut rest)??, take_text(&mut rest)??);
         let role = take_text(&mut rest)?;
         let digest = Digest::from_bytes(*digest);
         reviews.push(
-            OpenReview::new(thread.clone(), graph, node, digest, place, opened_ms)
+            OpenReview::new(thread.clone(), graph, node, digest, place, opened)
                 .with_role(role)
-                .with_deadline_ms(has_deadline.then_some(deadline_ms)),
+                .with_deadline(has_deadline.then_some(deadline)),
         );
     }
     Some(reviews)
@@ -99,9 +99,16 @@ mod tests {
     use crate::store::compression::compress;
 
     fn reviews() -> Vec<OpenReview> {
-        let review = OpenReview::new(ThreadId::new("a/b 1").unwrap(), "Gräph", "n", Digest::of(b""), 0, 0x1f)
-            .with_deadline_ms(Some(u64::MAX));
-        let mut other = review.clone().with_role(Some(String::new())).with_deadline_ms(None);
+        let review = OpenReview::new(
+            ThreadId::new("a/b 1").unwrap(),
+            "Gräph",
+            "n",
+            Digest::of(b""),
+            0,
+            Timestamp::from_millis(0x1f),
+        )
+        .with_deadline(Some(Timestamp::MAX));
+        let mut other = review.clone().with_role(Some(String::new())).with_deadline(None);
         other.place = u64::MAX.into();
         vec![review, other]
     }

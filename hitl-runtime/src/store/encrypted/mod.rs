@@ -75,8 +75,8 @@ pub use self::{
 };
 use self::{cipher::EncryptionKey, header::ParsedValue};
 use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus};
-use crate::Place;
 use crate::ThreadId;
+use crate::{Place, Timestamp};
 
 /// The maximum number of entries that are decrypted concurrently.
 const CONCURRENCY: usize = 16;
@@ -243,11 +243,11 @@ impl<S: Store> Store for EncryptedStore<S> {
 
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        self.store.due(by_ms, after, limit)
+        self.store.due(by, after, limit)
     }
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {

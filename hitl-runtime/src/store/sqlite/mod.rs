@@ -22,8 +22,8 @@ use futures_util::future::BoxFuture;
 
 use self::{file::File, reader::Readers, writer::Writer};
 use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus, position_after};
-use crate::Place;
 use crate::ThreadId;
+use crate::{Place, Timestamp};
 
 /// The time that a write waits for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -176,13 +176,13 @@ impl Store for SqliteStore {
 
     fn due<'a>(
         &'a self,
-        by_ms: u64,
+        by: Timestamp,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
         Box::pin(async move {
             let after = position_after("due", after)?;
-            let list = move |connection: &_| query::due(connection, by_ms, after, limit);
+            let list = move |connection: &_| query::due(connection, by, after, limit);
             self.0.readers.read("list the due threads", list).await
         })
     }

@@ -7,7 +7,7 @@ use rusqlite::{
 
 use super::schema;
 use crate::{
-    Digest, Place, ThreadId,
+    Digest, Place, ThreadId, Timestamp,
     store::{OpenReview, Page, Record, Tail, ThreadStatus, page_token},
 };
 
@@ -73,14 +73,13 @@ pub(super) fn reviews(
     after: Option<(u64, u64)>,
     limit: usize,
 ) -> rusqlite::Result<Page<OpenReview>> {
-    let (opened_ms, number) = start(after);
+    let (opened, number) = start(after);
     let mut query = connection.prepare_cached(REVIEWS)?;
-    let rows = query.query_map((opened_ms, number, one_more(limit)), |row| {
+    let rows = query.query_map((opened, number, one_more(limit)), |row| {
         Ok((unsigned(row, 0)?, review(row, thread_id(row, 1)?, 2)?))
     })?;
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let next =
-        cut(&mut rows, limit).map(|(number, review)| page_token("reviews", &(review.opened_ms, number)));
+    let next = cut(&mut rows, limit).map(|(number, review)| page_token("reviews", &(review.opened, number)));
     Ok(Page::new(rows.into_iter().map(|(_, review)| review).collect(), next))
 }
 
@@ -112,18 +111,18 @@ pub(super) fn threads(
 
 pub(super) fn due(
     connection: &Connection,
-    by_ms: u64,
+    by: Timestamp,
     after: Option<(u64, u64)>,
     limit: usize,
 ) -> rusqlite::Result<Page<ThreadId>> {
-    let (due_ms, number) = start(after);
-    let by_ms = i64::try_from(by_ms).unwrap_or(i64::MAX);
+    let (due, number) = start(after);
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(DUE)?;
-    let rows = query.query_map((by_ms, due_ms, number, one_more(limit)), |row| {
+    let rows = query.query_map((by, due, number, one_more(limit)), |row| {
         Ok((thread_id(row, 1)?, unsigned(row, 2)?, unsigned(row, 0)?))
     })?;
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let next = cut(&mut rows, limit).map(|(_, due_ms, number)| page_token("due", &(due_ms, number)));
+    let next = cut(&mut rows, limit).map(|(_, due, number)| page_token("due", &(due, number)));
     Ok(Page::new(rows.into_iter().map(|(thread, ..)| thread).collect(), next))
 }
 
@@ -156,26 +155,24 @@ fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Result<OpenRe
     let (graph, node): (String, String) = (row.get(at)?, row.get(at + 1)?);
     let digest = Digest::from_bytes(row.get(at + 2)?);
     let role: Option<String> = row.get(at + 3)?;
-    let (place, opened_ms) = (unsigned(row, at + 4)?, unsigned(row, at + 5)?);
-    let deadline_ms = row.get::<_, Option<i64>>(at + 6)?.map(|_| unsigned(row, at + 6)).transpose()?;
-    Ok(OpenReview::new(thread, graph, node, digest, place, opened_ms)
-        .with_role(role)
-        .with_deadline_ms(deadline_ms))
+    let (place, opened) = (unsigned(row, at + 4)?, time(row, at + 5)?);
+    let deadline = row.get::<_, Option<i64>>(at + 6)?.map(|_| time(row, at + 6)).transpose()?;
+    Ok(OpenReview::new(thread, graph, node, digest, place, opened).with_role(role).with_deadline(deadline))
 }
 
 /// Returns whether a row, with the columns that [`review`] reads, is this review. It copies nothing.
 pub(super) fn is_review(row: &Row<'_>, review: &OpenReview, at: usize) -> rusqlite::Result<bool> {
-    let deadline_ms = match row.get_ref(at + 6)? {
+    let deadline = match row.get_ref(at + 6)? {
         ValueRef::Null => None,
-        _ => Some(unsigned(row, at + 6)?),
+        _ => Some(time(row, at + 6)?),
     };
     Ok(row.get_ref(at)?.as_str()? == review.graph
         && row.get_ref(at + 1)?.as_str()? == review.node
         && row.get_ref(at + 2)?.as_blob()? == review.digest.as_bytes()
         && row.get_ref(at + 3)?.as_str_or_null()? == review.role.as_deref()
         && review.place == unsigned(row, at + 4)?
-        && unsigned(row, at + 5)? == review.opened_ms
-        && deadline_ms == review.deadline_ms)
+        && time(row, at + 5)? == review.opened
+        && deadline == review.deadline)
 }
 
 fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
@@ -186,6 +183,10 @@ fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
 fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadStatus> {
     let number = row.get(column)?;
     schema::standing_from(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    unsigned(row, column).map(Timestamp::from_millis)
 }
 
 pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {

@@ -168,7 +168,7 @@ pub(super) fn standing_from(number: i64) -> Option<ThreadStatus> {
 mod tests {
     use super::*;
     use crate::{
-        Digest, ThreadId,
+        Digest, ThreadId, Timestamp,
         store::{Append, OpenReview, Record, SqliteStore, Store as _, position_after},
     };
 
@@ -205,10 +205,10 @@ mod tests {
             "n",
             Digest::of(name(id).as_bytes()),
             0,
-            number % 3,
+            Timestamp::from_millis(number % 3),
         )
         .with_role(Some("approver".into()))
-        .with_deadline_ms((id > 5).then_some(number))
+        .with_deadline((id > 5).then_some(Timestamp::from_millis(number)))
     }
 
     #[tokio::test]
@@ -220,7 +220,7 @@ mod tests {
 
         // The same order and the same positions as before.
         let mut expected: Vec<_> = (1..=10).map(review).collect();
-        expected.sort_by_key(|review| review.opened_ms);
+        expected.sort_by_key(|review| review.opened);
         assert_eq!(store.reviews(None, 100).await.unwrap().items, expected);
         let after_third = store.reviews(None, 3).await.unwrap().next.unwrap();
         assert_eq!(position_after("reviews", Some(&after_third)).unwrap(), Some((0_u64, 9_u64)));

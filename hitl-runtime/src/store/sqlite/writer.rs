@@ -16,7 +16,7 @@ use super::{
     schema::{self, SqliteError},
 };
 use crate::{
-    Digest, Place, ThreadId,
+    Digest, Place, ThreadId, Timestamp,
     store::{Append, OpenReview, StoreError},
 };
 
@@ -222,13 +222,13 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
         .rfind(|record| record.snapshot)
         .map(|record| signed(record.place.get()))
         .transpose()?;
-    let due_ms = append.due_ms.map(signed).transpose()?;
+    let due = append.due.map(signed_time).transpose()?;
     let (id, has_reviews) = match find(connection, &append.thread)? {
         Some(found) if found.next == place && append.after == Some(found.hash) => {
             let snapshot = snapshot.unwrap_or(found.snapshot);
             // Most appends change none of these values, and so write no page besides those of the entry and its key.
-            if (standing, snapshot, due_ms) != (found.standing, found.snapshot, found.due_ms) {
-                connection.prepare_cached(UPDATE_THREAD)?.execute((found.id, standing, snapshot, due_ms))?;
+            if (standing, snapshot, due) != (found.standing, found.snapshot, found.due) {
+                connection.prepare_cached(UPDATE_THREAD)?.execute((found.id, standing, snapshot, due))?;
             }
             (found.id, found.has_reviews)
         }
@@ -237,7 +237,7 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
                 append.thread.as_str(),
                 standing,
                 snapshot.unwrap_or(0),
-                due_ms,
+                due,
             ))?;
             (connection.last_insert_rowid(), false)
         }
@@ -275,16 +275,16 @@ fn replace_reviews(connection: &Connection, thread: i64, append: &Append) -> rus
             _ => closed.push((row.get::<_, i64>(6)?, row.get::<_, i64>(0)?)),
         }
     }
-    for (opened_ms, id) in closed {
-        connection.prepare_cached(DELETE_REVIEW)?.execute((thread, opened_ms, id))?;
+    for (opened, id) in closed {
+        connection.prepare_cached(DELETE_REVIEW)?.execute((thread, opened, id))?;
     }
     let mut insert = connection.prepare_cached(INSERT_REVIEW)?;
     for review in new.into_values() {
         insert.execute((
             thread,
-            signed(review.opened_ms)?,
+            signed_time(review.opened)?,
             signed(review.place.get())?,
-            review.deadline_ms.map(signed).transpose()?,
+            review.deadline.map(signed_time).transpose()?,
             review.digest.as_bytes(),
             &review.graph,
             &review.node,
@@ -305,7 +305,7 @@ struct ThreadRow {
     id: i64,
     standing: i64,
     snapshot: i64,
-    due_ms: Option<i64>,
+    due: Option<i64>,
     /// The place of the next entry; `hash` is the hash of the last one.
     next: Place,
     hash: Digest,
@@ -320,13 +320,17 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<T
                 id: row.get(0)?,
                 standing: row.get(1)?,
                 snapshot: row.get(2)?,
-                due_ms: row.get(3)?,
+                due: row.get(3)?,
                 next: Place::new(query::unsigned(row, 4)?).saturating_add(1),
                 hash: Digest::from_bytes(row.get(5)?),
                 has_reviews: row.get(6)?,
             })
         })
         .optional()
+}
+
+fn signed_time(time: Timestamp) -> rusqlite::Result<i64> {
+    signed(time.as_millis())
 }
 
 /// Converts a number to SQLite's integer type. `Append::check` has rejected greater numbers.
