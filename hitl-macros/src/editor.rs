@@ -2,8 +2,8 @@
 //! it completes them.
 //!
 //! The names are found in the tokens, because code that is being typed cannot be parsed. The code is emitted first:
-//! rust-analyzer inserts a longer name at the cursor, and compares positions in the output before and after. `.ci/editor`
-//! asks a rust-analyzer.
+//! rust-analyzer inserts a longer name at the cursor, and compares positions in the output before and after.
+//! `.ci/editor` asks a rust-analyzer.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
