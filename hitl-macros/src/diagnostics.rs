@@ -31,6 +31,11 @@ impl Errors {
         self.0.is_none()
     }
 
+    /// Returns the position and the message of each error.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Span, String)> {
+        self.0.iter().flat_map(|all| all.clone().into_iter().map(|error| (error.span(), error.to_string())))
+    }
+
     /// Returns the first error as an expression, and the others as items.
     pub(crate) fn split_first(&self) -> (TokenStream, TokenStream) {
         let mut all =
@@ -41,7 +46,7 @@ impl Errors {
     /// Returns the messages, for tests.
     #[cfg(test)]
     pub(crate) fn messages(&self) -> Vec<String> {
-        self.0.iter().flat_map(|all| all.clone().into_iter().map(|e| e.to_string())).collect()
+        self.iter().map(|(_, message)| message).collect()
     }
 }
 

@@ -29,6 +29,17 @@ pub(crate) fn call(span: Span, name: &str, args: TokenStream) -> TokenStream {
     quote!(#root hitl::__private::#name::< #close #args)
 }
 
+/// Generates `<State as State>::name` at the position of the state's type. If the type is no state, rustc reports every
+/// mention there, and drops a report that repeats another.
+pub(crate) fn of_state(state: impl ToTokens, name: TokenStream) -> TokenStream {
+    let at = first(&state);
+    let name = name.into_iter().map(|mut token| {
+        token.set_span(at);
+        token
+    });
+    quote_spanned!(at=> <#state as ::hitl::__private::State>::#(#name)*)
+}
+
 /// Creates a group whose delimiters are at `span`.
 pub(crate) fn delimited(span: Span, delimiter: Delimiter, tokens: TokenStream) -> TokenStream {
     let mut group = Group::new(delimiter, tokens);

@@ -4,7 +4,7 @@ use super::{
     model::{Kind, Model, Point},
     regions,
 };
-use crate::{diagnostics::Errors, names};
+use crate::diagnostics::Errors;
 
 /// Reports nodes that no path from `start` reaches, and nodes from which no path reaches `end`.
 pub(crate) fn reachability(model: &Model<'_>, errors: &mut Errors) {
@@ -16,33 +16,12 @@ pub(crate) fn reachability(model: &Model<'_>, errors: &mut Errors) {
     }
     let leads_on = Successors::forward(model);
     let leads_back = Successors::backward(model);
-    // A dead end whose name is similar to another node's is probably a typo.
-    let leaving = model.outgoing_edges();
-    let dead_ends = (0..model.nodes.len()).filter(|&node| leaving[node].is_empty());
-    let typos: Vec<_> = dead_ends.map(|node| (node, likely_name(model, &leaving, node))).collect();
-    report_unreachable(model, &leads_on, &leads_back, &typos, errors);
-    report_dead_ends(model, &leads_on, &leads_back, &typos, errors);
+    report_unreachable(model, &leads_on, &leads_back, errors);
+    report_dead_ends(model, &leads_on, &leads_back, errors);
 }
 
-/// Returns the node that a dead end was probably meant to be.
-fn likely_name<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) -> Option<&'a str> {
-    let others = (0..model.nodes.len()).filter(|&other| other != node && !leaving[other].is_empty());
-    names::near(&model.nodes[node].name, others.map(|other| model.nodes[other].name.as_str()))
-}
-
-fn report_unreachable(
-    model: &Model<'_>,
-    on: &Successors,
-    back: &Successors,
-    typos: &[(usize, Option<&str>)],
-    errors: &mut Errors,
-) {
+fn report_unreachable(model: &Model<'_>, on: &Successors, back: &Successors, errors: &mut Errors) {
     let mut known = on.from(Point::Start);
-    for (_, meant) in typos {
-        if let Some(node) = meant.and_then(|word| model.nodes.iter().position(|node| node.name == word)) {
-            mark(&mut known, &on.from(Point::Node(node)));
-        }
-    }
     // Nodes without any incoming edge are reported first: the nodes after them are unreachable for the same reason.
     for alone in [true, false] {
         for (node, found) in model.nodes.iter().enumerate() {
@@ -61,13 +40,7 @@ fn report_unreachable(
     }
 }
 
-fn report_dead_ends(
-    model: &Model<'_>,
-    on: &Successors,
-    back: &Successors,
-    typos: &[(usize, Option<&str>)],
-    errors: &mut Errors,
-) {
+fn report_dead_ends(model: &Model<'_>, on: &Successors, back: &Successors, errors: &mut Errors) {
     let leaving = model.outgoing_edges();
     // Unreachable nodes have been reported already.
     let mut known = back.from(Point::End);
@@ -88,20 +61,13 @@ fn report_dead_ends(
             mark(&mut known, &back.from(Point::Node(index)));
         }
     }
-    for (node, meant) in typos {
-        let found = &model.nodes[*node];
-        let name = &found.name;
-        if known[*node] {
+    for (node, found) in model.nodes.iter().enumerate() {
+        if known[node] || !leaving[node].is_empty() {
             continue;
         }
-        errors.at(
-            found.span(),
-            match meant {
-                Some(meant) => format!("`{name}` has no outgoing edge; did you mean `{meant}`?"),
-                None => format!("`{name}` has no outgoing edge: {}", missing_edge(model, &leaving, *node)),
-            },
-        );
-        mark(&mut known, &back.from(Point::Node(*node)));
+        let fix = missing_edge(model, &leaving, node);
+        errors.at(found.span(), format!("`{}` has no outgoing edge: {fix}", found.name));
+        mark(&mut known, &back.from(Point::Node(node)));
     }
     for node in 0..model.nodes.len() {
         if known[node] {

@@ -17,18 +17,31 @@ pub(crate) fn emit(
     model: &Model<'_>,
     names: &editor::Names,
     errors: &mut Errors,
+    unconnected: &Errors,
 ) -> TokenStream {
     let turns = Turns::new(graph, model, errors);
     let types = public_types(graph, &turns);
-    if errors.is_empty() {
+    if errors.is_empty() && unconnected.is_empty() {
         let proof = proof(graph, model, names, &turns);
         return quote!(#types #proof);
     }
     // An editor still resolves the names in the statements, and the code around the graph still finds its types.
     let cfgs = cfgs(graph);
     let mentions = model.nodes.iter().flat_map(|node| &node.mentions);
+    // rustc reports a name that is no node, and then does not evaluate the constants.
+    let only_editors = unconnected.is_empty().then(|| quote!(#[cfg(rust_analyzer)]));
+    let unconnected = unconnected.iter().map(|(span, message)| {
+        let rejection = spans::call(span, "reject", quote!(#message));
+        quote! {
+            const _: () = {
+                let _: ::core::marker::PhantomData<__HitlMentions>;
+                #rejection
+            };
+        }
+    });
     let (name, state, deps) = (spans::hide_from_editors(&graph.name), &graph.state, deps(graph));
-    let (turn, state_of) = (&turns.name, quote!(<#state as __h::State>));
+    let turn = &turns.name;
+    let view = spans::of_state(state, quote!(View<'_>));
     let editor = names.emit(&quote!(#state));
     quote! {
         #types
@@ -37,8 +50,9 @@ pub(crate) fn emit(
         const _: () = {
             use ::hitl::__private as __h;
             #editor
-            #[cfg(rust_analyzer)]
+            #only_editors
             type __HitlMentions = (#(::core::marker::PhantomData<#mentions>,)*);
+            #(#unconnected)*
             impl __h::SealedGraph for #name {}
             impl __h::Graph for #name {
                 type State = #state;
@@ -46,7 +60,7 @@ pub(crate) fn emit(
                 type Turn = #turn;
                 const SPEC: &'static __h::GraphSpec = ::core::unreachable!();
                 const NODES: &'static [__h::NodeTable] = &[];
-                fn route(_: usize, _: &#state_of::View<'_>, _: &__h::Runs) -> ::core::option::Option<usize> {
+                fn route(_: usize, _: &#view, _: &__h::Runs) -> ::core::option::Option<usize> {
                     ::core::unreachable!()
                 }
                 fn turn(_: __h::ThreadState<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
@@ -66,6 +80,7 @@ fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<
     let cfgs = cfgs(graph);
     let deps = deps(graph);
     let docs = docs(attrs);
+    let state_spec = spans::of_state(state, quote!(SPEC));
     let count = Literal::usize_unsuffixed(model.nodes.len());
     let entries = model.nodes.iter().map(|node| entry(node, state, &deps));
     let edges = model.edges.iter().map(|edge| {
@@ -101,7 +116,7 @@ fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<
     let editor = names.emit(&quote!(#state));
     let checks = checks(model);
     let items = items(model, state);
-    let route_fn = route_fn(model);
+    let route_fn = route_fn(model, state);
     let turn_fn = turn_fn(turns);
     let turn = &turns.name;
     let in_turns: Vec<_> = turns.variants.iter().map(|(block, _)| block.mention).collect();
@@ -123,7 +138,7 @@ fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<
             const __HITL_SPEC: &__h::GraphSpec = &__h::GraphSpec {
                 name: #text,
                 docs: #docs,
-                state: <#state as __h::State>::SPEC,
+                state: #state_spec,
                 nodes: &__h::specs(__HITL_NODES),
                 edges: &[#(#edges),*],
                 routes: &[#(#routes),*],
@@ -223,7 +238,8 @@ fn checks(model: &Model<'_>) -> TokenStream {
 /// Generates a check for each `for` that one of its fields is a list of the other. rustc resolves the fields and
 /// compares their types.
 fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
-    let fields = Ident::new("fields", Span::mixed_site());
+    let (fields, state_fields) =
+        (Ident::new("fields", Span::mixed_site()), spans::of_state(state, quote!(Fields)));
     let pairs: Vec<_> = model
         .forks
         .iter()
@@ -243,7 +259,7 @@ fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
     (!pairs.is_empty()).then(|| {
         quote! {
             #[allow(dead_code, clippy::all)]
-            fn __hitl_items(#fields: &<#state as __h::State>::Fields) {
+            fn __hitl_items(#fields: &#state_fields) {
                 #(#pairs)*
             }
         }
@@ -251,7 +267,8 @@ fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
 }
 
 /// Generates `fn route`: the user's `match` expressions, over a reference to the field.
-fn route_fn(model: &Model<'_>) -> TokenStream {
+fn route_fn(model: &Model<'_>, state: &Type) -> TokenStream {
+    let view = spans::of_state(state, quote!(View<'_>));
     let [route, fields, runs] = ["route", "fields", "runs"].map(|name| Ident::new(name, Span::mixed_site()));
     let routes = model.routes.iter().enumerate().filter_map(|(number, Route { field, source, .. })| {
         let field = field.as_ref()?;
@@ -279,7 +296,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
         #[allow(unused_variables, clippy::all, clippy::pedantic)]
         fn route(
             #route: usize,
-            #fields: &<Self::State as __h::State>::View<'_>,
+            #fields: &#view,
             #runs: &__h::Runs,
         ) -> ::core::option::Option<usize> {
             match #route {

@@ -36,9 +36,10 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             return path.apply(stand_ins(input, &errors));
         }
     };
-    let model = read(&graph, &mut errors);
+    let mut unconnected = Errors::default();
+    let model = read(&graph, &mut errors, &mut unconnected);
     let names = editor::Names::of_graph(graph.body.clone());
-    let tokens = path.apply(emit::emit(&graph, &model, &names, &mut errors));
+    let tokens = path.apply(emit::emit(&graph, &model, &names, &mut errors, &unconnected));
     crate::diagnostics::print_expansion(&graph.name.to_string(), &tokens);
     tokens
 }
@@ -66,14 +67,15 @@ fn stand_ins(input: TokenStream, errors: &Errors) -> TokenStream {
 }
 
 /// Builds and checks the model. Each step runs only if the one before found no errors, so that one mistake is one
-/// message.
-fn read<'a>(graph: &'a parse::Graph, errors: &mut Errors) -> model::Model<'a> {
+/// message. Nodes without a path are `unconnected`: an error only if every name is that of a node, because a misspelled
+/// name disconnects others.
+fn read<'a>(graph: &'a parse::Graph, errors: &mut Errors, unconnected: &mut Errors) -> model::Model<'a> {
     let well_formed = errors.is_empty();
     let mut model = model::Model::new(graph, errors);
     if well_formed && errors.is_empty() {
-        check::reachability(&model, errors);
+        check::reachability(&model, unconnected);
     }
-    if well_formed && errors.is_empty() {
+    if well_formed && errors.is_empty() && unconnected.is_empty() {
         regions::find(&mut model, errors);
     }
     model

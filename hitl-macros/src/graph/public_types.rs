@@ -121,6 +121,7 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         })
         .collect();
     let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);
+    let output = spans::of_state(state, quote!(Output));
     let turn_docs = format!("The status of a thread of [`{text}`].");
     let reviews_docs = format!("One of several open reviews on a thread of [`{text}`].");
     let several_variant = several.then(|| {
@@ -174,10 +175,11 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         quote! {
             #review_arms
             #several_shown
-            Self::Done(_) => f.write_str("done"),
             Self::InDoubt(it) => #shown,
             Self::Failed(it) => #shown,
             Self::Running(it) => #shown,
+            // `Done`, whose type rustc cannot check if the graph's state is none: that is reported elsewhere.
+            _ => f.write_str("done"),
         },
     );
     let several_formats = several.then(|| format(reviews, review_arms));
@@ -190,7 +192,7 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
             #(#[doc = #docs] #names(#types),)*
             #several_variant
             /// The run has ended with this output.
-            Done(<#state as ::hitl::__private::State>::Output),
+            Done(#output),
             /// The outcome of an effect is unknown. A person resolves it.
             InDoubt(::hitl::InDoubt<#this>),
             /// A node failed, without retries left.

@@ -167,7 +167,12 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
     match known_argument(word, &INTERRUPT, "interrupt_before", errors)? {
         "role" => {
             parse_equals(word, "\"refund-approver\"", input)?;
-            let role: LitStr = input.parse()?;
+            let role: LitStr = input.parse().map_err(|e| {
+                syn::Error::new(
+                    e.span(),
+                    "`role` takes a string in quotes, the name of a role that the operator must hold: write `role = \"refund-approver\"`",
+                )
+            })?;
             if role.value().trim().is_empty() {
                 errors.on(&role, "`role` must not be empty: `role = \"refund-approver\"`");
             }

@@ -17,6 +17,7 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
     let allow_dead_code = (!errors.is_empty()).then(|| quote!(#[allow(dead_code)]));
     let cfgs: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     let (vis, ident) = (&function.vis, &function.sig.ident);
+    let item = node.unparsed.clone().unwrap_or_else(|| function.to_token_stream());
     let Some(state) = &node.args.state else {
         let replaced = Replaced {
             cfgs: cfgs.into_iter().cloned().collect(),
@@ -25,14 +26,14 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
             generics: Generics::default(),
         };
         let stand_in = replaced.stand_in(errors);
-        return quote!(#stand_in #allow_dead_code #function);
+        return quote!(#stand_in #allow_dead_code #item);
     };
     let this = spans::hide_from_editors(ident);
     let generics = NodeGenerics::new(&function.sig.generics);
     let NodeGenerics { declared, stored, given, bounds, .. } = &generics;
 
-    let has_errors = !errors.is_empty();
-    // If what the node writes is unknown, its description is the first error, so that rustc proves no graph with it.
+    let has_errors = !errors.is_empty() || node.unparsed.is_some();
+    // If the node is incomplete, its description is the first error, so that rustc proves no graph with it.
     let (spec, errors) = if node.is_incomplete && !errors.is_empty() {
         errors.split_first()
     } else {
@@ -45,7 +46,7 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
     let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
     let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
     let edits = Ident::new(if takes_edit { "CanEdit" } else { "NoEdit" }, Span::call_site());
-    let run = run(node, has_errors, &this, &generics);
+    let run = run(node, state, has_errors, &this, &generics);
     let unshown = node.unshown.iter().map(|(field, message)| {
         let unshown = unshown(state, field, message);
         quote!(#(#cfgs)* #unshown)
@@ -56,6 +57,11 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
     let signature = format!("```rust\n{}\n```\n", signature(&names::text(&function.sig)));
     let docs = function.attrs.iter().filter(|attr| attr.path().is_ident("doc")).map(|attr| &attr.meta);
     let docs = quote!(#[cfg_attr(not(any(doc, doctest)), doc = #signature, #(#docs),*)]);
+
+    // With the span of the function, so that rustc reports a second node of this name once, and not once for the
+    // function and once for the type.
+    let keyword = quote_spanned!(spans::first(&function.sig)=> struct);
+    let stored = spans::delimited(function.body.span(), Delimiter::Brace, stored.clone());
 
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     let editor = names.emit(&quote!(#state));
@@ -70,13 +76,13 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
         #allow_dead_code
         // A node is async, also if it awaits nothing.
         #[allow(clippy::unused_async)]
-        #function
+        #item
 
         #(#cfgs)*
         #[doc(hidden)]
         #docs
         #[allow(non_camel_case_types, dead_code, unreachable_pub, missing_debug_implementations)]
-        #vis struct #ident <#(#declared),*> { #stored }
+        #vis #keyword #ident <#(#declared),*> #stored
 
         #(#cfgs)*
         #[automatically_derived]
@@ -117,11 +123,12 @@ fn signature(text: &str) -> String {
 /// field: if the state has no such field, rustc reports that and does not evaluate the constant.
 fn unshown(state: &Path, field: &Ident, message: &str) -> TokenStream {
     let fields = Ident::new("fields", Span::mixed_site());
-    let panic = spans::call(field.span(), "unshown", quote!(#message));
+    let view = spans::of_state(state, quote!(View<'_>));
+    let panic = spans::call(field.span(), "reject", quote!(#message));
     quote! {
         #[allow(unused_variables, clippy::all)]
         const _: () = {
-            let _ = |#fields: <#state as ::hitl::__private::State>::View<'_>| {
+            let _ = |#fields: #view| {
                 let _ = #fields.#field;
             };
             #panic
@@ -193,7 +200,7 @@ fn spec(node: &Node) -> TokenStream {
         let (field, kind) = (
             &param.field,
             match param.role {
-                Role::Approved(_) if !node.is_reported_unsigned => quote!(Approved),
+                Role::Approved(_) => quote!(Approved),
                 Role::Optional => quote!(Optional),
                 _ => quote!(Required),
             },
@@ -248,7 +255,7 @@ fn spec(node: &Node) -> TokenStream {
     let fields = [
         ("effect", args.effect.map(|_| quote!(true))),
         ("idempotent", args.idempotent.map(|_| quote!(true))),
-        ("low_risk", (args.low_risk.is_some() || node.is_reported_unsigned).then(|| quote!(true))),
+        ("low_risk", args.low_risk.map(|_| quote!(true))),
         ("rejection", rejection),
         ("question", question),
         ("interrupt", interrupt),
@@ -282,7 +289,7 @@ fn duration(ms: u64) -> TokenStream {
 }
 
 /// Generates the implementation of `Run`, which calls the function.
-fn run(node: &Node, has_errors: bool, this: &Ident, generics: &NodeGenerics) -> TokenStream {
+fn run(node: &Node, state: &Path, has_errors: bool, this: &Ident, generics: &NodeGenerics) -> TokenStream {
     let NodeGenerics { declared, given, predicates, .. } = generics;
     let deps = node.params.iter().filter_map(|param| match &param.role {
         Role::Deps(part) => Some(quote!(__D: ::hitl::__private::Provides<#part>,)),
@@ -290,7 +297,7 @@ fn run(node: &Node, has_errors: bool, this: &Ident, generics: &NodeGenerics) -> 
     });
     let args = Ident::new("args", Span::mixed_site());
     let body = if !has_errors && node.unshown.is_empty() {
-        call(node, given, &args)
+        call(node, state, given, &args)
     } else {
         quote!(::core::unreachable!())
     };
@@ -312,7 +319,7 @@ fn run(node: &Node, has_errors: bool, this: &Ident, generics: &NodeGenerics) -> 
 }
 
 /// Generates the call of the function and the conversion of its result.
-fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
+fn call(node: &Node, state: &Path, given: &TokenStream, args: &Ident) -> TokenStream {
     let ident = &node.function.sig.ident;
     // The user's own identifier, so that a rename in an editor edits one place.
     let callee = ident;
@@ -373,12 +380,16 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let unsigned = rules.flat_map(|rule| &rule.unsigned);
     let unsigned = unsigned.filter(|name| !node.params.iter().any(|param| param.field == names::plain(name)));
     let named = shown.chain(unsigned.map(|name| quote!(let _ = #fields.#name;)));
+    // The parentheses too, so that rustc reports the call and its path at one position.
+    let view = spans::of_state(state, quote!(view));
+    let slots = quote!(::hitl::__private::Args::slots(&#args));
+    let slots = spans::delimited(spans::first(state), Delimiter::Parenthesis, slots);
     quote! {
         #[allow(unused_imports)]
         use ::hitl::__private::conversion_traits::*;
-        let #fields = match ::hitl::__private::Args::fields(&#args) {
+        let #fields = match #view #slots {
             ::core::result::Result::Ok(fields) => fields,
-            ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
+            ::core::result::Result::Err(error) => return ::hitl::__private::unreadable_state(error),
         };
         #(#named)*
         #bindings

@@ -22,12 +22,11 @@ pub(super) fn reviewed(param: &Param, state: &Path) -> TokenStream {
     let local = Ident::new("reviewed", spans::at(first));
     let mut zero = Literal::usize_unsuffixed(0);
     zero.set_span(spans::at(last));
-    let (fields, view) =
-        (Ident::new("fields", Span::mixed_site()), quote!(<#state as ::hitl::__private::State>::View));
+    let fields = Ident::new("fields", Span::mixed_site());
+    let view = spans::of_state(state, quote!(View<'static>));
     quote! {
         const REVIEWED: ::core::option::Option<::hitl::__private::DraftVtable> = {
-            let #local: (fn(#view<'static>) -> &'static ::core::option::Option<_>,) =
-                (|#fields: #view<'_>| #fields.#name,);
+            let #local = (|#fields: #view| #fields.#name,);
             ::core::option::Option::Some(::hitl::__private::DraftVtable::of(#local.#zero))
         };
     }

@@ -14,14 +14,17 @@ use syn::{
     parse::{ParseStream, Parser},
 };
 
-use self::parse::Function;
+use self::parse::{Function, Unparsed};
 use crate::{crate_path::CratePath, diagnostics::Errors, editor, names, stand_in::Replaced};
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream, path: &CratePath) -> TokenStream {
     let mut errors = Errors::default();
     let mut function = match Function::parser.parse2(item.clone()) {
         Ok(function) => function,
-        Err(error) => return not_a_function(item, error, &mut errors),
+        Err(error) => match Unparsed::parser.parse2(item.clone()) {
+            Ok(function) => return unparsed(args, function, errors),
+            Err(_) => return not_a_function(item, error, &mut errors),
+        },
     };
     // If `#[interrupt_before]` is below `#[node]`, swap them: rustc then expands it first, and it passes its arguments
     // on.
@@ -41,6 +44,14 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, path: &CratePath) -> 
     let tokens = emit::emit(&node, &names, &errors);
     crate::diagnostics::print_expansion(&node.name, &tokens);
     tokens
+}
+
+/// Generates a node in place of a function whose signature cannot be parsed. rustc reports the signature, and only that.
+fn unparsed(args: TokenStream, mut function: Unparsed, mut errors: Errors) -> TokenStream {
+    function.attrs.retain(|attr| !names::ends_in(attr.path(), "interrupt_before"));
+    let names = editor::Names::of_node(&args);
+    let args = args::parse(args, &mut errors);
+    emit::emit(&model::Node::unparsed(&function, args), &names, &errors)
 }
 
 /// Generates the error for an item that is no function. A type is replaced, so that its uses cause no further errors.

@@ -1,16 +1,19 @@
 //! The model of a node: the role of each parameter, and the rules that its signature must keep.
 
-use proc_macro2::{Ident, Span};
-use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type, parse_quote};
 
 use super::{
     args::{Args, Interrupt},
-    parse::{Function, last_segment, peel, referent, type_argument},
+    parse::{Function, Unparsed, last_segment, peel, referent, type_argument},
 };
 use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) struct Node {
     pub(crate) function: Function,
+    /// The function as written, if its signature cannot be parsed; `function` is an empty one then.
+    pub(crate) unparsed: Option<TokenStream>,
     pub(crate) name: String,
     pub(crate) args: Args,
     pub(crate) params: Vec<Param>,
@@ -20,11 +23,9 @@ pub(crate) struct Node {
     pub(crate) signed: Option<(String, Type)>,
     /// The parameters that the review does not show, with the message that holds if they are fields.
     pub(crate) unshown: Vec<(Ident, String)>,
-    /// `true` if the fields that the node writes are unknown because of an error.
+    /// `true` if an error is reported here of which the graph would report consequences: the fields that the node writes
+    /// are unknown, a review is missing, or a signature has no effect.
     pub(crate) is_incomplete: bool,
-    /// `true` if a missing review, or a signature without an effect, is reported here, so that the graph need not
-    /// report it again.
-    pub(crate) is_reported_unsigned: bool,
 }
 
 pub(crate) struct Param {
@@ -95,6 +96,7 @@ impl Node {
         let is_incomplete = args.is_writes_invalid || args.writes.is_empty() && returns_value(&function);
         let mut node = Self {
             function,
+            unparsed: None,
             name,
             args,
             params,
@@ -102,13 +104,45 @@ impl Node {
             signed: None,
             unshown: Vec::new(),
             is_incomplete,
-            is_reported_unsigned: false,
         };
 
         node.find_signed_field(errors);
         node.unshown = node.check_shown(errors);
         node.check_effect(errors);
         node
+    }
+
+    /// Creates a node in place of a function whose signature cannot be parsed. It takes nothing, so that a graph with it
+    /// is proved, except for what the other nodes lack.
+    pub(crate) fn unparsed(function: &Unparsed, mut args: Args) -> Self {
+        (args.effect, args.interrupt) = (None, None);
+        let (attrs, vis, ident) = (&function.attrs, &function.vis, &function.name);
+        let payload = |name: &str, role| Param {
+            name: Ident::new(name, Span::call_site()),
+            field: name.to_owned(),
+            ty: parse_quote!(()),
+            role,
+        };
+        let payloads = [
+            payload("rejection", Role::Rejection { required: false }),
+            payload("question", Role::Question { required: false }),
+        ];
+        Self {
+            function: Function {
+                attrs: attrs.clone(),
+                vis: vis.clone(),
+                sig: parse_quote!(async fn #ident()),
+                body: TokenTree::Group(Group::new(Delimiter::Brace, TokenStream::new())),
+            },
+            unparsed: Some(function.to_token_stream()),
+            name: names::plain(ident),
+            args,
+            params: payloads.into(),
+            output: None,
+            signed: None,
+            unshown: Vec::new(),
+            is_incomplete: false,
+        }
     }
 
     fn approved(&self) -> impl Iterator<Item = (&Param, &Type)> {
@@ -268,8 +302,8 @@ impl Node {
     /// Checks the rules for effects.
     fn check_effect(&mut self, errors: &mut Errors) {
         let (name, args) = (&self.name, &self.args);
+        let mut is_incomplete = self.is_incomplete;
         let reviewed = args.interrupt.is_some();
-        let mut reported = false;
         if let (Some(effect), None, false) =
             (args.effect, args.low_risk, reviewed || self.approved().next().is_some())
         {
@@ -288,7 +322,7 @@ impl Node {
                     "effect node `{name}` can be reached with no review: take {signed}, with `#[interrupt_before]` here or on an earlier node, or declare `risk = low`"
                 ),
             );
-            reported = true;
+            is_incomplete = true;
         }
         if reviewed && args.effect.is_none() {
             // Without `effect`, a crash could repeat an action that was signed once.
@@ -306,7 +340,7 @@ impl Node {
                     field = param.field
                 ),
             );
-            reported = true;
+            is_incomplete = true;
         }
         if let (None, Some(span)) = (args.effect, args.low_risk) {
             errors.at(span, format!("node `{name}` has `risk = low`, but is not an effect: remove `risk = low`, or add `effect`"));
@@ -325,7 +359,7 @@ impl Node {
                 ),
             );
         }
-        self.is_reported_unsigned = reported;
+        self.is_incomplete = is_incomplete;
     }
 }
 

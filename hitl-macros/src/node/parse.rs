@@ -1,10 +1,10 @@
 //! Parsing of a function up to its body. The body is kept as tokens: errors in incomplete code are left to rustc.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::{
-    Attribute, GenericArgument, PathArguments, PathSegment, Result, Signature, Type, Visibility,
-    parse::ParseStream, token,
+    Attribute, GenericArgument, LitStr, PathArguments, PathSegment, Result, Signature, Token, Type,
+    Visibility, ext::IdentExt, parse::ParseStream, token,
 };
 
 pub(crate) struct Function {
@@ -29,6 +29,38 @@ impl Function {
         } else {
             Err(input.error("a node must be one `async fn`: remove what follows it"))
         }
+    }
+}
+
+/// A function whose signature rustc rejects: the words before its parameters, and the rest as tokens.
+pub(crate) struct Unparsed {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    qualifiers: TokenStream,
+    rest: TokenStream,
+}
+
+impl Unparsed {
+    pub(crate) fn parser(input: ParseStream) -> Result<Self> {
+        let (attrs, vis) = (input.call(Attribute::parse_outer)?, input.parse()?);
+        let mut qualifiers = TokenStream::new();
+        while !input.peek(Token![fn]) {
+            // `async`, `unsafe`, `extern "C"`.
+            if !input.peek(Ident::peek_any) && !input.peek(LitStr) {
+                return Err(input.error("expected `fn`"));
+            }
+            qualifiers.extend([input.parse::<TokenTree>()?]);
+        }
+        qualifiers.extend([input.parse::<TokenTree>()?]);
+        Ok(Self { attrs, vis, name: input.parse()?, qualifiers, rest: input.parse()? })
+    }
+}
+
+impl ToTokens for Unparsed {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, vis, name, qualifiers, rest } = self;
+        tokens.extend(quote!(#(#attrs)* #vis #qualifiers #name #rest));
     }
 }
 

@@ -208,7 +208,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "a `for` with items of type `{Item}` iterates over a `Vec<{Item}>`, but this field is a `{Self}`",
     label = "not a list of `{Item}`",
-    note = "the name before `in` is the field of the item, the name after it the field of the list"
+    note = "the name before `in` is the field of the item, the name after it the field of the list: exchange them if they are the other way round"
 )]
 pub trait ListOf<Item> {}
 
@@ -229,12 +229,12 @@ impl<Item> ItemOf<'_, Item> {
 /// Requires that a field which a review shows, and signs with the draft, can be signed.
 pub fn require_draft<T: crate::review::Draft>(_: &Option<T>) {}
 
-/// Rejects a field that a reviewed effect reads and its review does not show.
+/// Rejects a program, if rustc can evaluate the constant of which it is a part.
 ///
 /// # Panics
 /// Always, with the message that rustc shows.
 #[track_caller]
-pub const fn unshown(message: &'static str) {
+pub const fn reject(message: &'static str) {
     panic!("{}", message);
 }
 
@@ -246,6 +246,11 @@ pub fn missing_parameter<'a>(name: &'static str) -> NodeFuture<'a> {
 /// Returns the future of a node that fails with `error`.
 pub fn failed_node<'a>(error: NodeError) -> NodeFuture<'a> {
     Box::pin(std::future::ready(Err(error)))
+}
+
+/// Returns the future of a node whose state has a value that is not of its field's type.
+pub fn unreadable_state<'a>(error: FieldError) -> NodeFuture<'a> {
+    failed_node(NodeError::not_done(error))
 }
 
 impl<T> fmt::Debug for RoundTrip<T> {

@@ -220,6 +220,12 @@ pub(super) const fn fault_of_edge<const N: usize>(
     let declared = &spec.edges[edge];
     if let (true, Point::Node(from)) = (declared.kind.leaves_review(), declared.from) {
         let Some(interrupt) = &spec.nodes[from].interrupt else {
+            // A node that takes a signature without a review is reported itself: it lacks the review that this edge
+            // leaves.
+            let from = &proof.nodes[from];
+            if from.reached && from.uncovered.first().is_some() {
+                return None;
+            }
             return Some(Fault::NoReview { edge });
         };
         if let (EdgeKind::Expire, None) = (declared.kind, interrupt.expires) {
@@ -275,11 +281,31 @@ pub(super) const fn fault_of_list<const N: usize>(
     let Some(field) = field_number(spec, each.list) else {
         return None;
     };
-    if is_written_after(proof, declared.from, field) {
+    // rustc compares the types and reports a list and an item that are exchanged.
+    let is_exchanged = match field_number(spec, each.item) {
+        Some(item) => is_list_of(spec.state.fields[item].ty, spec.state.fields[field].ty),
+        None => false,
+    };
+    if is_exchanged || is_written_after(proof, declared.from, field) {
         None
     } else {
         Some(Fault::UnwrittenList { fork, field })
     }
+}
+
+/// Returns whether a type is written as the list of another, `Vec<T>`.
+const fn is_list_of(list: &str, item: &str) -> bool {
+    let (mut rest, mut item) = match list.as_bytes() {
+        [b'V', b'e', b'c', b'<', rest @ .., b'>'] => (rest, item.as_bytes()),
+        _ => return false,
+    };
+    while let ([a, after @ ..], [b, item_after @ ..]) = (rest, item) {
+        if *a != *b {
+            return false;
+        }
+        (rest, item) = (after, item_after);
+    }
+    rest.is_empty() && item.is_empty()
 }
 
 /// Returns whether a field is written once a point is left, before the `match` or `for` that follows it reads the

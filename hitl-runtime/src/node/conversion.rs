@@ -10,7 +10,7 @@ use std::{fmt, marker::PhantomData, ops::Deref};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Args, NodeError};
-use crate::{review::Approved, state::State};
+use crate::review::Approved;
 
 /// A reference to a value of type `F` that is wanted as a `P`. `D` is [`Taken`] or [`Written`].
 pub struct Conversion<'a, F, P: ?Sized, D> {
@@ -236,19 +236,11 @@ pub trait SignedValue<T> {
     ///
     /// # Errors
     /// As [`Args::approved`].
-    fn approved<S: State, D>(
-        &self,
-        args: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError>;
+    fn approved<S, D>(&self, args: &Args<'_, S, D>, field: &'static str) -> Result<Approved<T>, NodeError>;
 }
 
 impl<T: Serialize + DeserializeOwned> SignedValue<T> for &&SignedField<'_, T, T> {
-    fn approved<S: State, D>(
-        &self,
-        args: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError> {
+    fn approved<S, D>(&self, args: &Args<'_, S, D>, field: &'static str) -> Result<Approved<T>, NodeError> {
         args.approved(field, self.value)
     }
 }
@@ -259,19 +251,11 @@ pub trait OtherValue<T> {
     ///
     /// # Errors
     /// Always.
-    fn approved<S: State, D>(
-        &self,
-        args: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError>;
+    fn approved<S, D>(&self, args: &Args<'_, S, D>, field: &'static str) -> Result<Approved<T>, NodeError>;
 }
 
 impl<T> OtherValue<T> for &SignedField<'_, T, T> {
-    fn approved<S: State, D>(
-        &self,
-        _: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<T>, NodeError> {
+    fn approved<S, D>(&self, _: &Args<'_, S, D>, field: &'static str) -> Result<Approved<T>, NodeError> {
         Err(NodeError::missing(field))
     }
 }
@@ -282,17 +266,13 @@ pub trait UnlikeSigned<F, P> {
     ///
     /// # Errors
     /// Always.
-    fn approved<S: State, D>(
-        &self,
-        args: &Args<'_, S, D>,
-        field: &'static str,
-    ) -> Result<Approved<P>, NodeError>
+    fn approved<S, D>(&self, args: &Args<'_, S, D>, field: &'static str) -> Result<Approved<P>, NodeError>
     where
         F: ApprovedAs<P>;
 }
 
 impl<F, P> UnlikeSigned<F, P> for SignedField<'_, F, P> {
-    fn approved<S: State, D>(&self, _: &Args<'_, S, D>, field: &'static str) -> Result<Approved<P>, NodeError>
+    fn approved<S, D>(&self, _: &Args<'_, S, D>, field: &'static str) -> Result<Approved<P>, NodeError>
     where
         F: ApprovedAs<P>,
     {

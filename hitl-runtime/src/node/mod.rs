@@ -21,7 +21,7 @@ use crate::{
     journal::{Question, Rejection},
     review::{Approved, DraftVtable, Signatures},
     sealed::SealedNode,
-    state::{Slots, State},
+    state::Slots,
 };
 
 /// A node: a function with the `#[node]` attribute.
@@ -31,8 +31,9 @@ use crate::{
     note = "another graph cannot be a node of this one: name its nodes here"
 )]
 pub trait Node: SealedNode + 'static {
-    /// The state it reads and writes.
-    type State: State;
+    /// The state it reads and writes. The code of the node requires that it is a [`State`], so that rustc reports another
+    /// type once.
+    type State;
     /// The static description that the graph's proof reads.
     const SPEC: NodeSpec;
     /// The type of the draft that a person signs before the node runs; `()` if the node has no review.
@@ -85,7 +86,7 @@ impl<'a> ErasedArgs<'a> {
     ///
     /// # Errors
     /// If the dependencies are of another type, which only a hand-written graph can have.
-    pub fn typed<S: State, D: Send + Sync + 'static>(self) -> Result<Args<'a, S, D>, NodeError> {
+    pub fn typed<S, D: Send + Sync + 'static>(self) -> Result<Args<'a, S, D>, NodeError> {
         let Self { slots, deps, cx, rejection, question, signatures } = self;
         let deps = Arc::clone(deps).downcast();
         let deps = deps.map_err(|_| NodeError::not_done("the graph's dependencies are of another type"))?;
@@ -94,7 +95,7 @@ impl<'a> ErasedArgs<'a> {
 }
 
 /// The arguments of a node's function.
-pub struct Args<'a, S: State, D> {
+pub struct Args<'a, S, D> {
     state: PhantomData<fn() -> S>,
     slots: &'a Slots,
     deps: Arc<D>,
@@ -104,13 +105,10 @@ pub struct Args<'a, S: State, D> {
     signatures: &'a Signatures,
 }
 
-impl<'a, S: State, D> Args<'a, S, D> {
-    /// Returns the fields that are written so far.
-    ///
-    /// # Errors
-    /// If a value is not of its field's type.
-    pub fn fields(&self) -> Result<S::View<'a>, NodeError> {
-        S::view(self.slots).map_err(NodeError::not_done)
+impl<'a, S, D> Args<'a, S, D> {
+    /// Returns the values of the fields that are written so far.
+    pub fn slots(&self) -> &'a Slots {
+        self.slots
     }
 
     /// Returns the part `T` of the graph's dependencies.
@@ -289,7 +287,7 @@ impl fmt::Debug for ErasedArgs<'_> {
     }
 }
 
-impl<S: State, D> fmt::Debug for Args<'_, S, D> {
+impl<S, D> fmt::Debug for Args<'_, S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Args").finish_non_exhaustive()
     }

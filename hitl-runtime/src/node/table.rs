@@ -7,7 +7,7 @@ use crate::{
     graph::{GraphSpec, NodeSpec},
     journal::{Runs, Values},
     review::DraftVtable,
-    state::{FieldError, Slots, State, StateTable},
+    state::{FieldError, Slots, StateTable},
 };
 
 /// The function that runs a node: [`Run::run`], without the types of its state and its dependencies.
@@ -26,7 +26,7 @@ pub struct NodeTable {
 /// Creates the tables of nodes with the state `S` and the dependencies `D`.
 pub struct NodeEntry<S, D>(PhantomData<fn() -> (S, D)>);
 
-impl<S: State, D: Send + Sync + 'static> NodeEntry<S, D> {
+impl<S, D: Send + Sync + 'static> NodeEntry<S, D> {
     /// Creates the table of the node `N` under the name that the graph gives it.
     #[track_caller]
     pub const fn table<N>(name: &'static str, _node: PhantomData<N>) -> NodeTable

@@ -26,7 +26,7 @@ pub use table::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state",
     label = "not a state",
-    note = "put `#[hitl::state]` on the struct"
+    note = "put `#[hitl::state]` on the struct; if it is a `#[draft]`, it is the type of a field, and the state another struct"
 )]
 pub trait State: SealedState + Sized + Send + Sync + 'static {
     /// The same fields, each an `Option`: the values known so far.

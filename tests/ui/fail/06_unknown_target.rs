@@ -1,4 +1,4 @@
-//! A verdict leads to a node that does not exist.
+//! A verdict leads to a node that does not exist, and a misspelled node leaves another one without a path.
 #[path = "../fixture.rs"]
 mod fixture;
 use fixture::*;
@@ -7,7 +7,18 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> cancle }
-//                          ^^^^^^ `cancle` has no outgoing edge; did you mean `cancel`?
+//                          ^^^^^^ cannot find type `cancle` in this scope
+//  | a struct with a similar name exists
+        cancel -> end;
+    }
+}
+
+graph! {
+    Misspelled<Ticket> {
+        start -> draft -> exekute -> end;
+//                        ^^^^^^^ cannot find type `exekute` in this scope
+//  | a struct with a similar name exists
+        execute { reject -> cancel }
         cancel -> end;
     }
 }

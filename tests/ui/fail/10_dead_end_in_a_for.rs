@@ -51,6 +51,11 @@ graph! {
     }
 }
 
+#[node(Batch)]
+async fn withdraw(rejection: &Rejection) -> Result<()> {
+    Ok(())
+}
+
 graph! {
     Branch<Batch> {
         start -> assess -> (pay, refuse) -> report -> end;

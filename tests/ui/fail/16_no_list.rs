@@ -1,4 +1,5 @@
-//! A `for` over a field that is not a list, over a list of another type, over an unwritten list, and over no field.
+//! A `for` over a field that is not a list, over a list of another type, over an unwritten list, over the item in place of
+//! the list, and over no field.
 #[path = "../fixture.rs"]
 mod fixture;
 use fixture::*;
@@ -39,6 +40,14 @@ graph! {
     Unwritten<Batch> {
         start -> for order in orders { look_up } -> end;
 //                            ^^^^^^ `for` after `start` iterates over `orders`, but a path reaches it unwritten; no other node writes it: add one with `writes = orders`, or make the field `#[input]`
+    }
+}
+
+graph! {
+    Exchanged<Batch> {
+        start -> for orders in order { look_up } -> end;
+//                             ^^^^^ a `for` with items of type `Vec<String>` iterates over a `Vec<Vec<String>>`, but this field is a `String`
+//  | exchange them if they are the other way round
     }
 }
 

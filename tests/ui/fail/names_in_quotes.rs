@@ -40,6 +40,13 @@ async fn forgotten(risk: &Risk) -> Result<Outcome> {
     Ok(Outcome)
 }
 
+#[interrupt_before(role = admin)]
+//                        ^^^^^ `role` takes a string in quotes, the name of a role that the operator must hold: write `role = "refund-approver"`
+#[node(Ticket, writes = outcome, effect)]
+async fn unquoted(draft: &Approved<RefundDraft>) -> Result<Outcome> {
+    Ok(Outcome)
+}
+
 graph! {
     Agent<Ticket> {
         start -> quoted -> bracketed -> called -> named -> listed -> forgotten -> end;

@@ -11,7 +11,6 @@ struct Mail {
 //     ^^^^ `Mail` is not a state
 //  | not a state
 //  | put `#[hitl::state]` on the struct
-//  x 3
 async fn find(address: &str) -> Result<String> {
     Ok(String::new())
 }
