@@ -1,6 +1,10 @@
 //! The SQLite store with other processes, foreign files and failing disks.
 #![cfg(feature = "sqlite")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+#[cfg(unix)]
+#[path = "faults/unprivileged.rs"]
+mod unprivileged;
 
 use std::{
     collections::BTreeMap,
@@ -507,39 +511,12 @@ async fn paths_are_not_interpreted_as_uris() {
 
 #[cfg(unix)]
 mod unix {
-    use std::os::unix::{
-        fs::{MetadataExt as _, PermissionsExt as _},
-        process::CommandExt as _,
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::{
+        unprivileged::{self, mode},
+        *,
     };
-
-    use super::*;
-
-    const NOBODY: u32 = 65_534;
-
-    fn mode(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    fn is_root(path: &Path) -> bool {
-        fs::metadata(path).unwrap().uid() == 0
-    }
-
-    /// Runs a child without privileges. Root may write everything, so a child of root runs as an unprivileged user,
-    /// from a copy of this binary that this user can execute.
-    fn without_privileges(dir: &Path, path: &Path) -> Vec<String> {
-        let program = dir.join("program");
-        // Copied by a child process: if this process wrote the copy, a child that another test starts at the same time
-        // could inherit the open file, and executing the copy would fail (`ETXTBSY`).
-        let copy = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
-        assert!(copy.success(), "{copy}");
-        mode(&program, 0o755);
-        let mut command = Command::new(&program);
-        command.current_dir(dir);
-        if is_root(path) {
-            command.uid(NOBODY).gid(NOBODY);
-        }
-        ChildProcess::start_as(command, "child", &("read only", path, "")).succeed()
-    }
 
     #[tokio::test]
     async fn a_read_only_file_is_readable() {
@@ -556,7 +533,7 @@ mod unix {
 
         mode(&path, 0o444);
         mode(&home, 0o777);
-        let said = without_privileges(dir.path(), &path);
+        let said = unprivileged::run(dir.path(), &("read only", &path, ""));
         assert_eq!(said.len(), 2, "{said:?}");
         assert!(
             said.iter().all(|line| line.contains("this user has no permission to write to it")),
@@ -568,7 +545,7 @@ mod unix {
             fs::remove_file(home.join(left)).unwrap();
         }
         mode(&home, 0o555);
-        let said = without_privileges(dir.path(), &path);
+        let said = unprivileged::run(dir.path(), &("read only", &path, ""));
         mode(&home, 0o755);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("to its directory"), "{said:?}");
@@ -584,8 +561,10 @@ mod unix {
         let dir = TempDir::new().unwrap();
         let mount = dir.path().join("small");
         fs::create_dir(&mount).unwrap();
-        let namespace: &[&str] =
-            if is_root(&mount) { &["--mount"] } else { &["--user", "--map-root-user", "--mount"] };
+        let namespace: &[&str] = match fs::metadata(&mount).unwrap().uid() {
+            0 => &["--mount"],
+            _ => &["--user", "--map-root-user", "--mount"],
+        };
         let with = |script: &str| {
             let mut command = Command::new("unshare");
             let script = format!("mount -t tmpfs -o size=1m none \"$SMALL\" && {script}");

@@ -11,6 +11,7 @@ mod permissions;
 mod refund_agent;
 mod retries;
 mod torn_appends;
+mod unprivileged;
 
 /// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
