@@ -1,10 +1,6 @@
-//! KMS over HTTP: a client, and keys that are created through the control plane.
+//! KMS over HTTP, with keys that are created through the control plane.
 
-use aws_credential_types::Credentials;
-use aws_sdk_kms::{
-    Client, Config,
-    config::{BehaviorVersion, Region, retry::RetryConfig},
-};
+use aws_sdk_kms::Client;
 use hitl_runtime::{
     StoreError,
     store::{
@@ -16,18 +12,9 @@ use serde_json::json;
 
 use crate::{
     journal::{append, record, thread},
+    kms_client::client,
     server::{Reply, Server},
 };
-
-pub fn client(url: &str) -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("AKIDTEST", "made-up", None, None, "test"))
-        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(1)))
-        .endpoint_url(url);
-    Client::from_conf(config.build())
-}
 
 /// Creates a key, and returns its ARN.
 pub async fn key(client: &Client) -> String {

@@ -18,6 +18,7 @@ mod emulator;
 mod journal;
 mod keys;
 mod kms;
+mod kms_client;
 mod ministack;
 mod moto;
 #[path = "../model/server.rs"]

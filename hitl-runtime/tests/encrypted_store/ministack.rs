@@ -9,7 +9,8 @@ use hitl_runtime::store::{
 use crate::{
     emulator,
     journal::{record, thread, write},
-    kms::{client, key, writing},
+    kms::{key, writing},
+    kms_client::client,
 };
 
 #[tokio::test]

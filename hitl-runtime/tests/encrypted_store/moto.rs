@@ -12,7 +12,8 @@ use hitl_runtime::{
 use crate::{
     emulator,
     journal::{append, record, rewrite, thread, write},
-    kms::{client, key},
+    kms::key,
+    kms_client::client,
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,7 @@
 //! MACs that KMS computes: moto's KMS, which verifies them, and responses that no emulator gives.
 
-use aws_credential_types::Credentials;
 use aws_sdk_kms::{
-    Client, Config,
-    config::{BehaviorVersion, Region, retry::RetryConfig},
+    Client,
     types::{KeySpec, KeyUsageType},
 };
 use hitl::{
@@ -15,19 +13,10 @@ use serde_json::json;
 use super::{
     attacks::{id, read, relink, replace, write},
     emulator,
+    kms_client::client,
     pay_agent::{Bank, JobInput, PayAgentTurn, agent, clerk, key, waiting},
     server::{Reply, Server},
 };
-
-fn client(url: &str) -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("AKIDTEST", "made-up", None, None, "test"))
-        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(1)))
-        .endpoint_url(url);
-    Client::from_conf(config.build())
-}
 
 async fn hmac_key(client: &Client) -> String {
     let made = client.create_key().key_spec(KeySpec::Hmac256).key_usage(KeyUsageType::GenerateVerifyMac);

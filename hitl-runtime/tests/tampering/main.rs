@@ -13,6 +13,9 @@ mod forged;
 mod key_purposes;
 #[cfg(feature = "kms")]
 mod kms;
+#[cfg(feature = "kms")]
+#[path = "../encrypted_store/kms_client.rs"]
+mod kms_client;
 mod loop_limits;
 mod pay_agent;
 mod pending_edits;
