@@ -14,6 +14,9 @@ mod expiry_faults;
 mod faults;
 mod fixture;
 mod garbage;
+#[path = "../../../benches/graphs/mod.rs"]
+#[allow(unreachable_pub)]
+mod graphs;
 mod limits;
 mod lists;
 mod old_layout;
