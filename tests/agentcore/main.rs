@@ -11,6 +11,9 @@ mod dynoxide;
 mod events;
 mod identity;
 mod issuer;
+#[cfg(feature = "dynamodb")]
+#[path = "../kit/mod.rs"]
+mod kit;
 mod limits;
 mod mounted_routes;
 mod owners;

@@ -15,15 +15,10 @@ use hitl::{
 };
 use tokio::sync::Notify;
 
+use crate::kit::{operators::clerk, payment::Draft};
+
 /// Longer than the default lease.
 const LONG: Duration = Duration::from_secs(60);
-
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Draft {
-    #[garde(range(max = 1_000))]
-    pub cents: u32,
-}
 
 #[derive(Clone)]
 pub struct Bank {
@@ -109,10 +104,6 @@ graph! {
     }
 }
 
-fn mara() -> Operator {
-    Operator::new("mara").role("clerk")
-}
-
 /// Takes longer than the lease for the first append of a `began` event.
 #[derive(Clone)]
 struct SlowBegin {
@@ -147,7 +138,7 @@ async fn a_slow_append_past_the_lease_starts_no_effect() {
     let (bank, store) = (Bank::new(&clock), LayeredStore::new(MemoryStore::new(), SlowBegin::new(&clock)));
     let agent = Payer::new(bank.clone(), store).clock(clock);
     let PayerTurn::Pay(review) = agent.start("t", JobInput { cents: 7 }).await.unwrap() else { panic!() };
-    let turn = review.approve(&mara()).await.unwrap();
+    let turn = review.approve(&clerk()).await.unwrap();
     assert!(bank.paid().is_empty(), "paid after the lease");
     let PayerTurn::Failed(failed) = turn else { panic!("{turn}") };
     assert!(failed.error().contains("lease expired before"), "{}", failed.error());
@@ -180,7 +171,7 @@ async fn a_blocked_runner_is_not_reported_as_dead() {
     bank.halts.store(true, Ordering::SeqCst);
     let first = Payer::new(bank.clone(), store.clone()).clock(clock.clone());
     let PayerTurn::Pay(review) = first.start("t", JobInput { cents: 7 }).await.unwrap() else { panic!() };
-    let halted = tokio::spawn(async move { review.approve(&mara()).await });
+    let halted = tokio::spawn(async move { review.approve(&clerk()).await });
     bank.reached.notified().await;
     clock.advance(LONG);
     let second = Payer::new(bank.clone(), store).clock(clock);
@@ -192,7 +183,7 @@ async fn a_blocked_runner_is_not_reported_as_dead() {
     );
     assert!(said.run_again.contains("known to be dead") && said.run_again.contains(&said.key), "{said:?}");
     let PayerTurn::InDoubt(doubt) = second.resume("t").await.unwrap() else { panic!() };
-    assert!(matches!(doubt.run_again(&mara()).await.unwrap(), PayerTurn::Done(_)));
+    assert!(matches!(doubt.run_again(&clerk()).await.unwrap(), PayerTurn::Done(_)));
     bank.goes_on.notify_one();
     // The result of the first runner is not in the journal, because another runner has the thread.
     let _ = halted.await.unwrap();

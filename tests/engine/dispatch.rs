@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use hitl::api::{self, Reply, Request};
 use serde_json::{Value, json};
 
-use super::{counting_store::CountingStore, refund_agent::*};
+use super::{counting_store::CountingStore, kit::refund::*};
 
 /// Dispatches a request as mara, and returns the response with the number of reads that it took.
-async fn dispatch(agent: &hitl::Agent<RefundAgent>, store: &CountingStore, request: Value) -> (Value, u32) {
+async fn dispatch(agent: &hitl::Agent<Refunds>, store: &CountingStore, request: Value) -> (Value, u32) {
     let before = store.layer().reads.load(Ordering::SeqCst);
     let reply = api::dispatch(agent, Request::parse(request, None).unwrap(), Some(&mara())).await.unwrap();
     assert!(matches!(reply, Reply::Thread(_)));
@@ -18,10 +18,10 @@ async fn dispatch(agent: &hitl::Agent<RefundAgent>, store: &CountingStore, reque
 #[tokio::test]
 async fn a_move_reads_its_thread_once_and_returns_its_view() {
     let store = CountingStore::default();
-    let agent = RefundAgent::new(Desk::default(), store.clone());
+    let agent = Refunds::new(World::default(), store.clone());
     let verdicts = [
         json!({ "action": "approve" }),
-        json!({ "action": "edit", "patch": { "draft": { "amount": 99.0 } } }),
+        json!({ "action": "edit", "patch": { "draft": { "dollars": 99 } } }),
         json!({ "action": "reject", "reason": "bad_plan", "note": "" }),
         json!({ "action": "ask", "question": "Is there a photo?" }),
     ];
@@ -43,9 +43,9 @@ async fn a_move_reads_its_thread_once_and_returns_its_view() {
 /// A patch over the API names the signed field.
 #[tokio::test]
 async fn a_patch_that_does_not_name_the_signed_field_is_refused() {
-    let agent = RefundAgent::new(Desk::default(), hitl::MemoryStore::new());
+    let agent = Refunds::new(World::default(), hitl::MemoryStore::new());
     let review = open(&agent, "ticket-1").await;
-    for patch in [json!({ "amount": 99.0 }), json!({ "draft": { "amount": 99.0 }, "plan": "" }), json!({})] {
+    for patch in [json!({ "dollars": 99 }), json!({ "draft": { "dollars": 99 }, "plan": "" }), json!({})] {
         let edit =
             json!({ "action": "edit", "thread_id": "ticket-1", "digest": review.digest(), "patch": patch });
         let edit = Request::parse(edit, None).unwrap();

@@ -1,17 +1,11 @@
 //! Effects: retries, effects in doubt, and their settlement. An effect that may have run is not run again unless it is
 //! idempotent or an operator decides so.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use hitl::{ManualClock, Timestamp, prelude::*};
-use tokio::sync::Notify;
+
+use crate::kit::world::{Behavior, World};
 
 #[state]
 pub struct Job {
@@ -19,51 +13,6 @@ pub struct Job {
     pub wish: String,
     #[output]
     pub receipt: String,
-}
-
-/// The behavior of one call to the mock `World`.
-#[derive(Clone, Debug)]
-pub enum Behavior {
-    Works,
-    Fails,
-    Refuses,
-    Panics,
-    Hangs,
-}
-
-#[derive(Clone, Default)]
-pub struct World {
-    pub script: Arc<Mutex<Vec<Behavior>>>,
-    pub calls: Arc<AtomicU32>,
-    pub keys: Arc<Mutex<BTreeSet<String>>>,
-    pub reached: Arc<Notify>,
-}
-
-impl World {
-    pub fn new(script: impl IntoIterator<Item = Behavior>) -> Self {
-        Self { script: Arc::new(Mutex::new(script.into_iter().collect())), ..Self::default() }
-    }
-
-    pub async fn call(&self, wish: &str, key: &str) -> Result<String> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        self.keys.lock().unwrap().insert(key.to_owned());
-        let behavior = {
-            let mut script = self.script.lock().unwrap();
-            if script.is_empty() { Behavior::Works } else { script.remove(0) }
-        };
-        self.reached.notify_one();
-        match behavior {
-            Behavior::Works => Ok(format!("did {wish}")),
-            Behavior::Fails => Err(NodeError::msg("the connection broke")),
-            Behavior::Refuses => Err(NodeError::not_done("the bank refused")),
-            Behavior::Panics => panic!("out of cheese"),
-            Behavior::Hangs => std::future::pending().await,
-        }
-    }
-
-    pub fn calls(&self) -> u32 {
-        self.calls.load(Ordering::SeqCst)
-    }
 }
 
 #[node(Job, writes = receipt, effect, risk = low)]
@@ -103,7 +52,7 @@ async fn a_failed_or_panicked_effect_is_in_doubt_and_not_rerun() {
         let world = World::new([behavior]);
         let (agent, doubt) = in_doubt(&world).await;
         assert_eq!(doubt.node(), "act");
-        assert!(world.keys.lock().unwrap().contains(doubt.idempotency_key()));
+        assert!(world.keys().contains(doubt.idempotency_key()));
         assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::InDoubt(_)));
         assert_eq!(world.calls(), 1);
     }
@@ -145,7 +94,7 @@ async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
         assert_eq!(error.code(), "effect_under_way", "{}", entry.event.name());
     }
     assert!(matches!(agent.fork(thread, ran as u64, "f").await.unwrap(), PutterTurn::Done(_)));
-    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (calls, 1));
+    assert_eq!((world.calls(), world.keys().len()), (calls, 1));
 }
 
 #[tokio::test]
@@ -155,7 +104,7 @@ async fn an_operator_settles_an_effect_in_doubt() {
     let world = World::new([Behavior::Fails]);
     let (_, doubt) = in_doubt(&world).await;
     assert!(matches!(doubt.run_again(&mara).await.unwrap(), ActorTurn::Done(receipt) if receipt == "did it"));
-    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1), "the same key");
+    assert_eq!((world.calls(), world.keys().len()), (2, 1), "the same key");
 
     let world = World::new([Behavior::Fails]);
     let (agent, doubt) = in_doubt(&world).await;
@@ -199,7 +148,7 @@ async fn an_effect_returning_not_done_fails_and_can_be_resumed() {
     let agent = Actor::new(world.clone(), MemoryStore::new());
     assert!(matches!(agent.start("t", wish()).await.unwrap(), ActorTurn::Failed(_)));
     assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::Done(_)));
-    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1));
+    assert_eq!((world.calls(), world.keys().len()), (2, 1));
 }
 
 /// The process dies during the effect. The store survives, the lease expires, and another process takes over.
@@ -220,7 +169,7 @@ async fn an_effect_of_a_dead_process_is_in_doubt_after_its_lease() {
     let ActorTurn::InDoubt(doubt) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(world.calls(), 1);
     assert!(matches!(doubt.run_again(&Operator::new("mara")).await.unwrap(), ActorTurn::Done(_)));
-    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1));
+    assert_eq!((world.calls(), world.keys().len()), (2, 1));
 }
 
 #[tokio::test]
@@ -228,7 +177,7 @@ async fn an_idempotent_effect_is_retried_with_the_same_key() {
     let world = World::new([Behavior::Fails, Behavior::Hangs, Behavior::Panics]);
     let agent = Putter::new(world.clone(), MemoryStore::new());
     assert!(matches!(agent.start("t", wish()).await.unwrap(), PutterTurn::Done(_)));
-    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (4, 1));
+    assert_eq!((world.calls(), world.keys().len()), (4, 1));
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use hitl::{
 
 use super::{
     counting_store::{CountingStore, Counts},
-    refund_agent::*,
+    kit::refund::*,
+    new_code::incompatible::node_renamed,
 };
 
 fn id(name: &str) -> ThreadId {
@@ -18,7 +19,7 @@ fn id(name: &str) -> ThreadId {
 
 #[tokio::test]
 async fn the_history_lists_every_entry_in_pages() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let agent = Refunds::new(World::default(), MemoryStore::new());
     done(open(&agent, "t").await.approve(&mara()).await.unwrap());
     let history = agent.history(&id("t"), 0, 100).await.unwrap();
     let names: Vec<&str> = history.iter().map(|entry| entry.event.name()).collect();
@@ -30,8 +31,8 @@ async fn the_history_lists_every_entry_in_pages() {
 
 #[tokio::test]
 async fn small_store_pages_do_not_truncate_the_history() {
-    let agent = RefundAgent::new(
-        Desk::default(),
+    let agent = Refunds::new(
+        World::default(),
         CountingStore::new(MemoryStore::new(), Counts { page: Some(2), ..Counts::default() }),
     );
     done(open(&agent, "t").await.approve(&mara()).await.unwrap());
@@ -45,7 +46,7 @@ async fn small_store_pages_do_not_truncate_the_history() {
 
 #[tokio::test]
 async fn the_starting_runner_takes_the_lease() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let agent = Refunds::new(World::default(), MemoryStore::new());
     let _ = open(&agent, "t").await;
     let records = agent.store().entries(&id("t"), 0.into(), 100).await.unwrap();
     let mut entries = records.iter().map(|record| serde_json::from_slice::<Entry>(&record.body).unwrap());
@@ -56,21 +57,21 @@ async fn the_starting_runner_takes_the_lease() {
 
 #[tokio::test]
 async fn past_states_are_readable() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
-    done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
+    let agent = Refunds::new(World::default(), MemoryStore::new());
+    done(open(&agent, "t").await.edit(&mara(), |draft| draft.dollars = 99).await.unwrap());
     let then = agent.snapshot_at(&id("t"), 3).await.unwrap();
-    assert_eq!((then.standing, then.fields.draft.unwrap().amount), (ThreadStatus::Waiting, 149.0));
+    assert_eq!((then.standing, then.fields.draft.unwrap().dollars), (ThreadStatus::Waiting, 149));
     assert!(then.fields.outcome.is_none());
     let now = agent.snapshot(&id("t")).await.unwrap();
-    assert_eq!((now.standing, now.fields.draft.unwrap().amount), (ThreadStatus::Ended, 99.0));
+    assert_eq!((now.standing, now.fields.draft.unwrap().dollars), (ThreadStatus::Ended, 99));
     let error = agent.snapshot_at(&id("t"), 99).await.err().unwrap();
     assert!(matches!(error, Error::NoSuchPlace { head, .. } if head == 7), "{error}");
 }
 
 #[tokio::test]
 async fn a_fork_continues_from_the_past_without_its_signatures() {
-    let desk = Desk::default();
-    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let world = World::default();
+    let agent = Refunds::new(world.clone(), MemoryStore::new());
     let first = open(&agent, "t").await;
     let old = first.digest();
     done(first.approve(&mara()).await.unwrap());
@@ -79,7 +80,7 @@ async fn a_fork_continues_from_the_past_without_its_signatures() {
         let new = format!("t-{place}");
         let again = review(agent.fork(&id("t"), place, new.as_str()).await.unwrap());
         assert_ne!(again.digest(), old);
-        assert_eq!(desk.refunded.load(std::sync::atomic::Ordering::SeqCst), 1);
+        assert_eq!(world.calls(), 1);
         agent.verify(&id(&new)).await.unwrap();
     }
     // Place 5 is the `began` entry of the refund: a fork from there would pay again.
@@ -90,27 +91,27 @@ async fn a_fork_continues_from_the_past_without_its_signatures() {
 }
 
 /// Copies the journal of thread `t`, modified by `change`, into a new store, and returns an agent on that store.
-async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -> Agent<RefundAgent> {
+async fn forged(agent: &Agent<Refunds>, change: impl Fn(&mut Vec<Record>)) -> Agent<Refunds> {
     let mut records = agent.store().entries(&id("t"), 0.into(), 100).await.unwrap();
     change(&mut records);
     let store = MemoryStore::new();
     let (standing, reviews) = (ThreadStatus::Waiting, vec![]);
     let append = Append::new(id("t"), records, standing).with_reviews(reviews);
     store.append(append).await.unwrap();
-    RefundAgent::new(Desk::default(), store)
+    Refunds::new(World::default(), store)
 }
 
 #[tokio::test]
 async fn changed_or_swapped_entries_are_detected_before_anything_runs() {
-    let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let honest = Refunds::new(World::default(), MemoryStore::new());
     let _ = open(&honest, "t").await;
     let head = honest.verify(&id("t")).await.unwrap();
     assert_eq!(forged(&honest, |_| {}).await.verify(&id("t")).await.unwrap(), head);
 
     let raise = |records: &mut Vec<Record>| {
         let text = String::from_utf8(records[2].body.clone()).unwrap();
-        assert!(text.contains("149.0"));
-        records[2].body = text.replace("149.0", "949.0").into_bytes();
+        assert!(text.contains(r#""dollars":149"#));
+        records[2].body = text.replace(r#""dollars":149"#, r#""dollars":449"#).into_bytes();
     };
     let swap = |records: &mut Vec<Record>| {
         let (a, b) = (records[1].body.clone(), records[2].body.clone());
@@ -144,7 +145,7 @@ async fn changed_or_swapped_entries_are_detected_before_anything_runs() {
 /// does.
 #[tokio::test]
 async fn a_kept_head_detects_truncation_and_rewrites() {
-    let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let honest = Refunds::new(World::default(), MemoryStore::new());
     let review = open(&honest, "t").await;
     let kept = honest.verify(&id("t")).await.unwrap();
     let cut = forged(&honest, |records| drop(records.pop())).await;
@@ -152,55 +153,24 @@ async fn a_kept_head_detects_truncation_and_rewrites() {
     let error = cut.verify_against(&kept).await.unwrap_err();
     assert!(error.to_string().contains("the end was cut off"), "{error}");
 
-    let anew = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let anew = Refunds::new(World::default(), MemoryStore::new());
     let _ = open(&anew, "t").await;
     assert!(anew.verify(&id("t")).await.is_ok());
     let error = anew.verify_against(&kept).await.unwrap_err();
     assert!(error.to_string().contains("the entry was rewritten"), "{error}");
 
-    let gone = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let gone = Refunds::new(World::default(), MemoryStore::new());
     assert_eq!(gone.verify_against(&kept).await.unwrap_err().code(), "unknown_thread");
 
     let _ = review.approve(&mara()).await.unwrap();
     assert!(honest.verify_against(&kept).await.unwrap().place > kept.place);
 }
 
-mod renamed {
-    //! The same graph with `execute` renamed to `executed`.
-    use hitl::prelude::*;
-
-    use super::super::refund_agent::{Draft, Outcome, Ticket};
-
-    #[node(Ticket, writes = draft)]
-    async fn draft(message: &str) -> Result<Draft> {
-        Ok(Draft { order_id: "A-9133".into(), amount: 1.0, reason: message.to_owned() })
-    }
-
-    #[interrupt_before]
-    #[node(Ticket, writes = outcome, effect)]
-    async fn executed(draft: &Approved<Draft>) -> Result<Outcome> {
-        Ok(Outcome::Refunded { order_id: draft.order_id.clone(), amount: draft.amount, by: String::new() })
-    }
-
-    #[node(Ticket, writes = outcome)]
-    async fn cancel(rejection: &Rejection) -> Result<Outcome> {
-        Ok(Outcome::Cancelled { reason: rejection.reason, note: String::new() })
-    }
-
-    graph! {
-        pub RefundAgent<Ticket> {
-            start -> draft -> executed -> end;
-            executed { reject -> cancel }
-            cancel -> end;
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_missing_node_is_reported_before_anything_runs() {
     let store = MemoryStore::new();
-    let digest = open(&RefundAgent::new(Desk::default(), store.clone()), "t").await.digest();
-    let new = renamed::RefundAgent::new(store);
+    let digest = open(&Refunds::new(World::default(), store.clone()), "t").await.digest();
+    let new = node_renamed::Refunds::new(World::default(), store);
     for error in [
         new.turn("t").await.unwrap_err(),
         new.resume("t").await.unwrap_err(),
@@ -217,7 +187,7 @@ async fn a_missing_node_is_reported_before_anything_runs() {
 #[tokio::test]
 async fn a_reused_thread_name_has_other_digests() {
     let store = MemoryStore::new();
-    let agent = RefundAgent::new(Desk::default(), store.clone());
+    let agent = Refunds::new(World::default(), store.clone());
     let old = open(&agent, "t").await.digest();
     store.delete(&id("t")).await.unwrap();
     assert_ne!(open(&agent, "t").await.digest(), old);

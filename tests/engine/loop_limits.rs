@@ -6,7 +6,7 @@ use hitl::{
     prelude::*,
 };
 
-use super::effects::{Behavior, World};
+use super::kit::world::{Behavior, World};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]

@@ -20,13 +20,14 @@ mod history;
 mod interactions;
 mod json_paths;
 mod junctions;
+#[path = "../kit/mod.rs"]
+mod kit;
 mod look_alikes;
 mod loop_limits;
 mod new_code;
 mod node_values;
 mod optional_fields;
 mod panics;
-mod refund_agent;
 mod reproposed;
 mod routes;
 #[cfg(not(feature = "agentcore"))]

@@ -2,7 +2,7 @@
 
 use hitl::cli::{self, Cli, Exit, Io};
 
-use crate::refund_agent::RefundAgent;
+use crate::kit::refund::Refunds;
 
 /// No store is opened, and `--json` is understood at any place.
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn serve_without_its_feature_names_the_feature() {
         io.stderr = Box::new(stderr);
         io.stdin_is_terminal = false;
         let unopened = async { panic!("the agent is not needed") };
-        let program = Cli::<RefundAgent>::open::<hitl::Error>(unopened).subcommand(cli::serve());
+        let program = Cli::<Refunds>::open::<hitl::Error>(unopened).subcommand(cli::serve());
         let words = ["refund", "serve"].iter().chain(options).map(std::ffi::OsString::from);
         assert_eq!(program.run_on(words, false, io).await, Exit::Usage);
         let said = std::io::read_to_string(read).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");

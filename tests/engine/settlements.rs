@@ -1,69 +1,23 @@
 //! A low-risk effect without a review is in doubt. The result that a settlement gives it determines the role that signs
 //! later.
 
-use std::sync::{Arc, Mutex};
-
 use hitl::{Digest, Error, journal::Settlement, prelude::*};
 
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Draft {
-    #[garde(range(max = 100_000))]
-    pub cents: u32,
-}
+use crate::kit::{
+    operators::{both, clerk, director},
+    payment::{Case, CaseInput, Size, cancel, pay_large, pay_small, propose},
+    world::World,
+};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Tier {
-    Clerk,
-    Director,
-}
-
-#[derive(Clone, Default)]
-pub struct World(Arc<Mutex<Vec<String>>>);
-
-#[state]
-pub struct Case {
-    #[input]
-    pub cents: u32,
-    pub tier: Tier,
-    pub draft: Draft,
-    #[output]
-    pub outcome: String,
-}
-
-/// Opens a case at the fraud bureau, which sets the tier.
-#[node(Case, writes = tier, effect, risk = low)]
-async fn fraud_bureau(cents: u32) -> Result<Tier> {
-    if cents > 100 { Err(NodeError::msg("the bureau does not answer")) } else { Ok(Tier::Clerk) }
-}
-
-#[node(Case, writes = draft)]
-async fn propose(cents: u32) -> Result<Draft> {
-    Ok(Draft { cents })
-}
-
-#[interrupt_before(role = "clerk")]
-#[node(Case, writes = outcome, effect)]
-async fn pay_small(draft: &Approved<Draft>, world: Deps<World>) -> Result<String> {
-    world.0.lock().unwrap().push(format!("paid {} for {}", draft.cents, draft.operator()));
-    Ok("paid".into())
-}
-
-#[interrupt_before(role = "director")]
-#[node(Case, writes = outcome, effect)]
-async fn pay_large(draft: &Approved<Draft>, world: Deps<World>) -> Result<String> {
-    world.0.lock().unwrap().push(format!("paid {} for {}", draft.cents, draft.operator()));
-    Ok("paid".into())
-}
-
-#[node(Case, writes = outcome)]
-async fn cancel(rejection: &Rejection) -> Result<String> {
-    Ok(rejection.note.clone())
+/// Opens a case at the fraud bureau, which determines the size.
+#[node(Case, writes = size, effect, risk = low)]
+async fn fraud_bureau(cents: u32) -> Result<Size> {
+    if cents > 100 { Err(NodeError::msg("the bureau does not answer")) } else { Ok(Size::Small) }
 }
 
 graph! {
     pub Payer<Case, World> {
-        start -> fraud_bureau -> propose -> match tier { Tier::Clerk => pay_small, Tier::Director => pay_large };
+        start -> fraud_bureau -> propose -> match size { Size::Small => pay_small, Size::Large => pay_large };
         pay_small -> end;
         pay_large -> end;
         pay_small { reject -> cancel }
@@ -73,7 +27,7 @@ graph! {
 }
 
 fn happened() -> Settlement {
-    Settlement::Happened { wrote: serde_json::from_str(r#"{"tier": "Clerk"}"#).unwrap() }
+    Settlement::Happened { wrote: serde_json::from_str(r#"{"size": "Small"}"#).unwrap() }
 }
 
 async fn in_doubt(world: &World) -> (Agent<Payer>, Digest) {
@@ -95,31 +49,29 @@ async fn settling_with_a_result_needs_every_role_that_may_follow() {
         (vec!["clerk".to_owned(), "director".to_owned()], vec!["clerk".to_owned(), "director".to_owned()])
     );
 
-    let (customer, clerk) = (Operator::new("noor"), Operator::new("carl").role("clerk"));
+    let customer = Operator::new("noor");
     let stop = || Settlement::Stop { note: String::new() };
     for (operator, how) in [
         (&customer, happened()),
         (&customer, Settlement::RunAgain),
         (&customer, stop()),
-        (&clerk, happened()),
+        (&clerk(), happened()),
     ] {
         let error = agent.settle("t", digest, operator, how).await.unwrap_err();
         assert!(matches!(error, Error::RoleMissing { .. }), "{error}");
     }
     // An operator who holds the roles of all reviews that may follow may settle the effect with a result.
-    let both = clerk.role("director");
-    let turn = agent.settle("t", digest, &both, happened()).await.unwrap();
+    let turn = agent.settle("t", digest, &both(), happened()).await.unwrap();
     assert!(matches!(turn, PayerTurn::PaySmall(_)), "{turn}");
     agent.verify("t").await.unwrap();
-    assert!(world.0.lock().unwrap().is_empty());
+    assert_eq!(world.calls(), 0);
 }
 
 #[tokio::test]
 async fn any_role_of_the_graph_may_rerun_or_stop_an_effect() {
-    let (director, world) = (Operator::new("dora").role("director"), World::default());
-    let (agent, digest) = in_doubt(&world).await;
-    let turn = agent.settle("t", digest, &director, Settlement::RunAgain).await.unwrap();
+    let (agent, digest) = in_doubt(&World::default()).await;
+    let turn = agent.settle("t", digest, &director(), Settlement::RunAgain).await.unwrap();
     let PayerTurn::InDoubt(again) = turn else { panic!("{turn}") };
-    let turn = again.stop(&director, "").await.unwrap();
+    let turn = again.stop(&director(), "").await.unwrap();
     assert!(matches!(turn, PayerTurn::Failed(failed) if failed.is_stopped()));
 }

@@ -1,44 +1,15 @@
 //! Signatures: each allows one run of every effect that it covers, and includes the fields shown beside the draft.
 
-use std::sync::{Arc, Mutex};
-
 use hitl::prelude::*;
 use serde_json::json;
 
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Draft {
-    #[garde(range(max = 1_000))]
-    pub cents: u32,
-}
-
-/// A mock bank. `done` holds each call with its idempotency key. `breaks` is the number of the call that fails, from 1,
-/// and `true` if its error says that nothing was done.
-#[derive(Clone, Default)]
-pub struct Bank {
-    done: Arc<Mutex<Vec<(String, String)>>>,
-    breaks: Option<(usize, bool)>,
-}
-
-impl Bank {
-    fn breaks_at(call: usize, not_done: bool) -> Self {
-        Self { breaks: Some((call, not_done)), ..Self::default() }
-    }
-
-    fn call(&self, what: String, cx: &Cx) -> Result<()> {
-        let mut done = self.done.lock().unwrap();
-        done.push((what, cx.idempotency_key().to_owned()));
-        match self.breaks {
-            Some((call, true)) if call == done.len() => Err(NodeError::not_done("the bank is closed")),
-            Some((call, false)) if call == done.len() => Err(NodeError::msg("no answer")),
-            _ => Ok(()),
-        }
-    }
-
-    fn done(&self) -> Vec<String> {
-        self.done.lock().unwrap().iter().map(|(what, _)| what.clone()).collect()
-    }
-}
+use crate::kit::{
+    payment::Draft,
+    world::{
+        Behavior::{Fails, Refuses, Works},
+        World,
+    },
+};
 
 fn mara() -> Operator {
     Operator::new("mara").role("clerk")
@@ -68,8 +39,8 @@ mod shared {
 
     #[interrupt_before(role = "clerk", covers = (hold, wire), show = (iban), unsigned(memo))]
     #[node(Transfer, writes = receipts, effect)]
-    pub async fn hold(draft: &Approved<Draft>, bank: Deps<Bank>, cx: &Cx) -> Result<Vec<String>> {
-        bank.call(format!("hold {}", draft.cents), cx)?;
+    pub async fn hold(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+        world.call(&format!("hold {}", draft.cents), cx.idempotency_key()).await?;
         Ok(vec![format!("held {} for {}", draft.cents, draft.operator())])
     }
 
@@ -78,18 +49,18 @@ mod shared {
         draft: &Approved<Draft>,
         iban: &str,
         memo: &str,
-        bank: Deps<Bank>,
+        world: Deps<World>,
         cx: &Cx,
     ) -> Result<Vec<String>> {
         assert_eq!((draft.thread().as_str(), draft.node(), draft.field()), ("t", "hold", "draft"));
         assert_eq!((draft.role(), draft.operator()), (Some("clerk"), "mara"));
-        bank.call(format!("wire {} to {iban}: {memo}", draft.cents), cx)?;
+        world.call(&format!("wire {} to {iban}: {memo}", draft.cents), cx.idempotency_key()).await?;
         Ok(vec![format!("wired {} by {}", draft.cents, draft.digest().short())])
     }
 
     #[node(Transfer, writes = n, effect, risk = low)]
-    pub async fn again(n: Option<&u32>, bank: Deps<Bank>, cx: &Cx) -> Result<u32> {
-        bank.call("again".to_owned(), cx)?;
+    pub async fn again(n: Option<&u32>, world: Deps<World>, cx: &Cx) -> Result<u32> {
+        world.call("again", cx.idempotency_key()).await?;
         Ok(n.map_or(1, |n| n + 1))
     }
 
@@ -99,7 +70,7 @@ mod shared {
     }
 
     graph! {
-        pub Transfers<Transfer, Bank> {
+        pub Transfers<Transfer, World> {
             start -> propose -> hold -> wire -> again -> match n { 0..=1 => propose, _ => end };
             hold { reject -> refuse }
             refuse -> end;
@@ -116,13 +87,13 @@ fn input() -> TransferInput {
 /// The same nodes with `wire` after `again`, an order that a careless change of the graph may produce.
 mod reordered {
     use super::{
-        Bank,
+        World,
         shared::{Transfer, again, hold, propose, refuse, wire},
     };
     use hitl::prelude::*;
 
     graph! {
-        pub Transfers<Transfer, Bank> {
+        pub Transfers<Transfer, World> {
             start -> propose -> hold -> again -> wire -> end;
             hold { reject -> refuse }
             refuse -> end;
@@ -132,8 +103,8 @@ mod reordered {
 
 #[tokio::test]
 async fn each_covered_effect_runs_once_in_each_round() {
-    let bank = Bank::default();
-    let agent = Transfers::new(bank.clone(), MemoryStore::new());
+    let world = World::default();
+    let agent = Transfers::new(world.clone(), MemoryStore::new());
     let TransfersTurn::Hold(first) = agent.start("t", input()).await.unwrap() else { panic!() };
     assert_eq!(first.covers(), ["wire"]);
     assert_eq!(serde_json::Value::Object(first.shown()), json!({ "iban": "DE1" }));
@@ -148,47 +119,45 @@ async fn each_covered_effect_runs_once_in_each_round() {
     let TransfersTurn::Hold(second) = first.edit(&mara(), |draft| draft.cents = 7).await.unwrap() else {
         panic!()
     };
-    assert_eq!(bank.done(), ["hold 7", "wire 7 to DE1: lunch", "again"]);
+    assert_eq!(world.called(), ["hold 7", "wire 7 to DE1: lunch", "again"]);
     let TransfersTurn::Done(receipts) = second.approve(&mara()).await.unwrap() else { panic!() };
-    assert_eq!((receipts.len(), bank.done().len()), (4, 6));
-    let keys: std::collections::BTreeSet<_> =
-        bank.done.lock().unwrap().iter().map(|(_, key)| key.clone()).collect();
-    assert_eq!(keys.len(), 6);
+    assert_eq!((receipts.len(), world.calls()), (4, 6));
+    assert_eq!(world.keys().len(), 6);
     agent.verify("t").await.unwrap();
 }
 
 #[tokio::test]
 async fn an_effect_in_doubt_is_rerun_on_the_same_signature() {
-    let (store, bank) = (MemoryStore::new(), Bank::breaks_at(2, false));
-    let agent = Transfers::new(bank.clone(), store.clone());
+    let (store, world) = (MemoryStore::new(), World::new([Works, Fails]));
+    let agent = Transfers::new(world.clone(), store.clone());
     let TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     let TransfersTurn::InDoubt(doubt) = review.approve(&mara()).await.unwrap() else { panic!() };
     assert_eq!(doubt.node(), "wire");
     // Another process continues from the journal alone.
-    let (agent, digest) = (Transfers::new(bank.clone(), store), doubt.digest());
+    let (agent, digest) = (Transfers::new(world.clone(), store), doubt.digest());
     let again = hitl::journal::Settlement::RunAgain;
     let eve = Operator::new("eve");
     assert_eq!(agent.settle("t", digest, &eve, again.clone()).await.unwrap_err().code(), "role_missing");
     let turn = agent.settle("t", digest, &mara(), again).await.unwrap();
     assert!(matches!(turn, TransfersTurn::Hold(_)), "{turn}");
-    assert_eq!(bank.done(), ["hold 5", "wire 5 to DE1: lunch", "wire 5 to DE1: lunch", "again"]);
+    assert_eq!(world.called(), ["hold 5", "wire 5 to DE1: lunch", "wire 5 to DE1: lunch", "again"]);
 }
 
 #[tokio::test]
 async fn a_failed_effect_is_resumed_on_the_same_signature() {
-    let (store, bank) = (MemoryStore::new(), Bank::breaks_at(2, true));
-    let agent = Transfers::new(bank.clone(), store.clone());
+    let (store, world) = (MemoryStore::new(), World::new([Works, Refuses]));
+    let agent = Transfers::new(world.clone(), store.clone());
     let TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     assert!(matches!(review.approve(&mara()).await.unwrap(), TransfersTurn::Failed(_)));
-    let turn = Transfers::new(bank.clone(), store).resume("t").await.unwrap();
+    let turn = Transfers::new(world.clone(), store).resume("t").await.unwrap();
     assert!(matches!(turn, TransfersTurn::Hold(_)), "{turn}");
 }
 
 /// The signature that `hold` ran on is not carried into another thread, where `wire` would run on it a second time.
 #[tokio::test]
 async fn a_fork_runs_no_covered_effect_on_the_old_signature() {
-    let bank = Bank::breaks_at(3, true);
-    let agent = Transfers::new(bank.clone(), MemoryStore::new());
+    let world = World::new([Works, Works, Refuses]);
+    let agent = Transfers::new(world.clone(), MemoryStore::new());
     let TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     assert!(matches!(review.approve(&mara()).await.unwrap(), TransfersTurn::Failed(_)));
     let thread = "t";
@@ -197,31 +166,31 @@ async fn a_fork_runs_no_covered_effect_on_the_old_signature() {
     let place = history.iter().find(|entry| held(&entry.event)).unwrap().place;
     let error = agent.fork(thread, place, "u").await.unwrap_err();
     assert_eq!(error.code(), "signature_not_carried", "{error}");
-    assert_eq!(bank.done(), ["hold 5", "wire 5 to DE1: lunch", "again"]);
+    assert_eq!(world.called(), ["hold 5", "wire 5 to DE1: lunch", "again"]);
 }
 
 /// The thread is past `wire`. Code that leads to `wire` again is incompatible, because the signature is spent.
 #[tokio::test]
 async fn new_code_cannot_spend_a_signature_again() {
-    let (store, bank) = (MemoryStore::new(), Bank::breaks_at(3, true));
-    let agent = Transfers::new(bank.clone(), store.clone());
+    let (store, world) = (MemoryStore::new(), World::new([Works, Works, Refuses]));
+    let agent = Transfers::new(world.clone(), store.clone());
     let TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     let TransfersTurn::Failed(failed) = review.approve(&mara()).await.unwrap() else { panic!() };
-    assert_eq!((failed.node(), bank.done().len()), ("again", 3));
+    assert_eq!((failed.node(), world.calls()), ("again", 3));
 
-    let careless = reordered::Transfers::new(bank.clone(), store.clone());
+    let careless = reordered::Transfers::new(world.clone(), store.clone());
     let error = careless.resume("t").await.unwrap_err();
     let hitl::Error::GraphChanged { differences, .. } = &error else { panic!("{error}") };
     let told: Vec<_> = differences.iter().map(|d| (d.code(), d.node(), d.field())).collect();
     assert_eq!(told, [("unsigned", Some("wire"), Some("draft"))]);
-    assert_eq!(bank.done().len(), 3);
+    assert_eq!(world.calls(), 3);
     assert!(agent.resume("t").await.is_ok());
 }
 
 /// A version in which the signature covers `hold` alone.
 mod narrow {
     use super::{
-        Bank, Draft,
+        Draft, World,
         shared::{Transfer, again, propose, refuse},
     };
     use hitl::prelude::*;
@@ -233,7 +202,7 @@ mod narrow {
     }
 
     graph! {
-        pub Transfers<Transfer, Bank> {
+        pub Transfers<Transfer, World> {
             start -> propose -> hold -> again -> end;
             hold { reject -> refuse }
             refuse -> end;
@@ -243,19 +212,19 @@ mod narrow {
 
 #[tokio::test]
 async fn new_code_cannot_widen_what_a_signature_covers() {
-    let (store, bank) = (MemoryStore::new(), Bank::breaks_at(1, true));
-    let agent = narrow::Transfers::new(bank.clone(), store.clone());
+    let (store, world) = (MemoryStore::new(), World::new([Refuses]));
+    let agent = narrow::Transfers::new(world.clone(), store.clone());
     let narrow::TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     let digest = review.digest();
     // An open review is reopened under another digest, because the covered effects are part of what is signed.
-    let wide = reordered::Transfers::new(bank.clone(), store.clone());
+    let wide = reordered::Transfers::new(world.clone(), store.clone());
     let reordered::TransfersTurn::Hold(wider) = wide.turn("t").await.unwrap() else { panic!() };
     assert_ne!(wider.digest(), digest);
     assert_eq!(wider.covers(), ["wire"]);
     // A decided review is not reopened, so the thread is incompatible.
     assert!(matches!(review.approve(&mara()).await.unwrap(), narrow::TransfersTurn::Failed(_)));
     assert_eq!(wide.resume("t").await.unwrap_err().code(), "graph_changed");
-    assert_eq!(bank.done(), ["again"]);
+    assert_eq!(world.called(), ["again"]);
 }
 
 /// Defines a version of a graph that shows the account; the version `respelt` rewrites the account in its migration.

@@ -1,18 +1,12 @@
 //! A person stops a thread with an effect in doubt, after which no node of the thread starts.
 
-use std::sync::{Arc, Mutex};
-
 use hitl::{Digest, Error, ThreadStatus, ThreadView, journal::Settlement, prelude::*};
 
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Draft {
-    #[garde(range(max = 1_000))]
-    pub cents: u32,
-}
-
-#[derive(Clone, Default)]
-pub struct World(Arc<Mutex<Vec<String>>>, bool);
+use crate::kit::{
+    operators::clerk,
+    payment::Draft,
+    world::{Behavior, World},
+};
 
 #[state]
 pub struct Case {
@@ -32,9 +26,8 @@ async fn propose(cents: u32) -> Result<(Draft, Draft)> {
 
 #[interrupt_before(role = "clerk")]
 #[node(Case, writes = log, effect)]
-async fn pay_first(first: &Approved<Draft>, world: Deps<World>) -> Result<Vec<String>> {
-    world.0.lock().unwrap().push(format!("first {}", first.cents));
-    Err(NodeError::msg("no answer"))
+async fn pay_first(first: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    Ok(vec![world.call(&format!("first {}", first.cents), cx.idempotency_key()).await?])
 }
 
 #[node(Case, writes = log)]
@@ -44,9 +37,8 @@ async fn look_up() -> Result<Vec<String>> {
 
 #[interrupt_before(role = "clerk")]
 #[node(Case, writes = log, effect)]
-async fn pay_second(second: &Approved<Draft>, world: Deps<World>) -> Result<Vec<String>> {
-    world.0.lock().unwrap().push(format!("second {}", second.cents));
-    if world.1 { Err(NodeError::msg("no answer")) } else { Ok(vec![]) }
+async fn pay_second(second: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    Ok(vec![world.call(&format!("second {}", second.cents), cx.idempotency_key()).await?])
 }
 
 #[node(Case, writes = log)]
@@ -69,34 +61,30 @@ graph! {
     }
 }
 
-fn mara() -> Operator {
-    Operator::new("mara").role("clerk")
-}
-
 fn digest(view: &ThreadView, node: &str) -> Digest {
     view.reviews.iter().find(|review| review.node == node).unwrap().digest
 }
 
 #[tokio::test]
 async fn no_node_starts_in_a_stopped_thread() {
-    let world = World::default();
+    let world = World::new([Behavior::Fails]);
     let (agent, thread) = (Payer::new(world.clone(), MemoryStore::new()), "t");
     let _ = agent.start("t", CaseInput { cents: 50 }).await.unwrap();
     let view = agent.view("t").await.unwrap();
     let second = digest(&view, "pay_second");
-    let turn = agent.decide("t", digest(&view, "pay_first"), &mara(), Verdict::Approve).await.unwrap();
+    let turn = agent.decide("t", digest(&view, "pay_first"), &clerk(), Verdict::Approve).await.unwrap();
     let PayerTurn::InDoubt(doubt) = turn else { panic!("{turn}") };
-    let turn = doubt.stop(&mara(), "fraud: nothing more is to be paid").await.unwrap();
+    let turn = doubt.stop(&clerk(), "fraud: nothing more is to be paid").await.unwrap();
     assert!(matches!(turn, PayerTurn::Failed(failed) if failed.is_stopped()));
 
     let patch = serde_json::json!({ "cents": 1 });
     for verdict in [Verdict::Approve, Verdict::Edit { patch }] {
-        let error = agent.decide("t", second, &mara(), verdict).await.unwrap_err();
+        let error = agent.decide("t", second, &clerk(), verdict).await.unwrap_err();
         assert!(matches!(error, Error::BadVerdict { .. }), "{error}");
-        assert!(error.to_string().contains("stopped by mara: fraud"), "{error}");
+        assert!(error.to_string().contains("stopped by carl: fraud"), "{error}");
     }
     assert!(matches!(agent.resume("t").await.unwrap(), PayerTurn::Failed(failed) if failed.is_stopped()));
-    assert_eq!(*world.0.lock().unwrap(), ["first 50"]);
+    assert_eq!(world.called(), ["first 50"]);
 
     // The review is in no inbox, and a sweep does not find the thread due.
     let view = agent.view("t").await.unwrap();
@@ -111,23 +99,23 @@ async fn no_node_starts_in_a_stopped_thread() {
 /// An effect in progress when the thread is stopped is completed and settled. It does not run again.
 #[tokio::test]
 async fn two_effects_in_doubt_of_a_stopped_thread_are_settled() {
-    let world = World(Arc::default(), true);
+    let world = World::new([Behavior::Fails, Behavior::Fails]);
     let (agent, thread) = (Payer::new(world.clone(), MemoryStore::new()), "t");
     let _ = agent.start("t", CaseInput { cents: 50 }).await.unwrap();
     let view = agent.view("t").await.unwrap();
     for node in ["pay_first", "pay_second"] {
-        let _ = agent.decide("t", digest(&view, node), &mara(), Verdict::Approve).await.unwrap();
+        let _ = agent.decide("t", digest(&view, node), &clerk(), Verdict::Approve).await.unwrap();
     }
     let stop = Settlement::Stop { note: String::new() };
     let first = agent.view("t").await.unwrap().in_doubt.unwrap();
-    let _ = agent.settle("t", first.digest, &mara(), stop).await.unwrap();
+    let _ = agent.settle("t", first.digest, &clerk(), stop).await.unwrap();
     let second = agent.view("t").await.unwrap().in_doubt.unwrap();
     assert_ne!(second.node, first.node);
-    let error = agent.settle("t", second.digest, &mara(), Settlement::RunAgain).await.unwrap_err();
-    assert!(error.to_string().contains("stopped by mara"), "{error}");
+    let error = agent.settle("t", second.digest, &clerk(), Settlement::RunAgain).await.unwrap_err();
+    assert!(error.to_string().contains("stopped by carl"), "{error}");
     let wrote = serde_json::from_str(r#"{"log": ["second"]}"#).unwrap();
-    let turn = agent.settle("t", second.digest, &mara(), Settlement::Happened { wrote }).await.unwrap();
+    let turn = agent.settle("t", second.digest, &clerk(), Settlement::Happened { wrote }).await.unwrap();
     assert!(matches!(turn, PayerTurn::Failed(failed) if failed.is_stopped()));
-    assert_eq!(*world.0.lock().unwrap(), ["first 50", "second 50"]);
+    assert_eq!(world.called(), ["first 50", "second 50"]);
     agent.verify(thread).await.unwrap();
 }

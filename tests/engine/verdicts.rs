@@ -1,30 +1,30 @@
 //! Verdicts: one per review, on the exact draft, by an operator with the required role, before the deadline.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use hitl::{Error, ManualClock, Timestamp, prelude::*};
 use serde_json::json;
 
-use super::refund_agent::*;
+use super::kit::refund::*;
 
 #[tokio::test]
 async fn an_approval_runs_the_signed_effect_and_reruns_nothing() {
-    let desk = Desk::default();
-    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let world = World::default();
+    let agent = Refunds::new(world.clone(), MemoryStore::new());
     let review = open(&agent, "t").await;
-    assert_eq!(review.draft().amount, 149.0);
+    assert_eq!(review.draft().dollars, 149);
     let outcome = done(review.approve(&mara()).await.unwrap());
-    assert_eq!(outcome, Outcome::Refunded { order_id: "A-9133".into(), amount: 149.0, by: "mara".into() });
-    let count = |counter: &std::sync::atomic::AtomicU32| counter.load(Ordering::SeqCst);
-    assert_eq!((count(&desk.planned), count(&desk.drafted), count(&desk.refunded)), (1, 1, 1));
-    assert!(matches!(agent.turn("t").await.unwrap(), RefundAgentTurn::Done(_)));
+    assert_eq!(outcome, "did A-9133 149 by mara");
+    assert_eq!(world.runs(), ["plan", "draft"]);
+    assert_eq!(world.called(), ["A-9133 149 by mara"]);
+    assert!(matches!(agent.turn("t").await.unwrap(), RefundsTurn::Done(_)));
 }
 
 #[tokio::test]
 async fn an_edited_draft_runs_and_both_drafts_are_recorded() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
-    let outcome = done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
-    assert!(matches!(outcome, Outcome::Refunded { amount: 99.0, .. }), "{outcome:?}");
+    let agent = Refunds::new(World::default(), MemoryStore::new());
+    let outcome = done(open(&agent, "t").await.edit(&mara(), |draft| draft.dollars = 99).await.unwrap());
+    assert_eq!(outcome, "did A-9133 99 by mara");
     let history = serde_json::to_value(agent.history("t", 0, 100).await.unwrap()).unwrap();
     let edit = history
         .as_array()
@@ -32,29 +32,32 @@ async fn an_edited_draft_runs_and_both_drafts_are_recorded() {
         .iter()
         .find_map(|entry| entry.pointer("/event/decided/verdict/edit"))
         .expect("the edit is in the journal");
-    assert_eq!((&edit["before"]["amount"], &edit["after"]["amount"]), (&json!(149.0), &json!(99.0)));
+    assert_eq!((&edit["before"]["dollars"], &edit["after"]["dollars"]), (&json!(149), &json!(99)));
 }
 
 #[tokio::test]
 async fn an_edit_that_violates_an_invariant_changes_nothing() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let agent = Refunds::new(World::default(), MemoryStore::new());
     let review = open(&agent, "t").await;
     let digest = review.digest();
     let before = serde_json::to_value(agent.view("t").await.unwrap()).unwrap();
 
-    let by_code = review.edit(&mara(), |draft| draft.amount = 20_000.0).await.unwrap_err();
+    let by_code = review.edit(&mara(), |draft| draft.dollars = 20_000).await.unwrap_err();
     let patch = |patch| agent.decide("t", digest, &OPERATOR, Verdict::Edit { patch });
-    let by_patch = patch(json!({ "amount": 20_000 })).await.unwrap_err();
+    let by_patch = patch(json!({ "dollars": 20_000 })).await.unwrap_err();
     for error in [by_code, by_patch] {
         let Error::Invalid { violations, .. } = &error else { panic!("{error}") };
-        assert_eq!(violations[0].path, "amount", "{error}");
+        assert_eq!(violations[0].path, "dollars", "{error}");
     }
-    let error = patch(json!({ "amount": "much" })).await.unwrap_err();
-    assert!(matches!(&error, Error::Invalid { violations, .. } if violations[0].path == "amount"), "{error}");
-    assert!(matches!(patch(json!({ "order_id": null })).await.unwrap_err(), Error::Invalid { .. }));
+    let error = patch(json!({ "dollars": "much" })).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Invalid { violations, .. } if violations[0].path == "dollars"),
+        "{error}"
+    );
+    assert!(matches!(patch(json!({ "order": null })).await.unwrap_err(), Error::Invalid { .. }));
     assert!(matches!(patch(json!(17)).await.unwrap_err(), Error::Invalid { .. }));
-    let error = patch(json!({ "amuont": 99 })).await.unwrap_err();
-    assert!(matches!(&error, Error::UnknownKey { near: Some(near), .. } if near == "amount"), "{error}");
+    let error = patch(json!({ "dolalrs": 99 })).await.unwrap_err();
+    assert!(matches!(&error, Error::UnknownKey { near: Some(near), .. } if near == "dollars"), "{error}");
 
     assert_eq!(serde_json::to_value(agent.view("t").await.unwrap()).unwrap(), before);
 }
@@ -63,24 +66,23 @@ static OPERATOR: std::sync::LazyLock<Operator> = std::sync::LazyLock::new(mara);
 
 #[tokio::test]
 async fn a_rejection_follows_its_reject_edge() {
-    let desk = Desk::default();
-    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let world = World::default();
+    let agent = Refunds::new(world.clone(), MemoryStore::new());
     let turn = open(&agent, "t").await.reject(&mara(), Reason::WrongTool, "a replacement, please").await;
-    assert_eq!(
-        done(turn.unwrap()),
-        Outcome::Cancelled { reason: Reason::WrongTool, note: "a replacement, please".into() }
-    );
-    assert_eq!(desk.refunded.load(Ordering::SeqCst), 0);
+    assert_eq!(done(turn.unwrap()), "wrong_tool: a replacement, please");
+    assert_eq!(world.calls(), 0);
 }
 
 #[tokio::test]
 async fn a_question_closes_its_review_and_opens_a_new_one() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let world = World::default();
+    let agent = Refunds::new(world.clone(), MemoryStore::new());
     let first = open(&agent, "t").await;
     let old = first.digest();
     let second = review(first.ask(&mara(), "Is there a photo?").await.unwrap());
     assert_ne!(second.digest(), old);
-    assert!(second.draft().reason.contains("Is there a photo?"));
+    assert_eq!(world.runs(), ["plan", "draft", "draft after Is there a photo?"]);
+    assert_eq!(second.draft().dollars, 99);
 
     let late = agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err();
     assert!(matches!(&late, Error::AlreadyDecided { verdict, .. } if verdict == "ask"), "{late}");
@@ -89,7 +91,7 @@ async fn a_question_closes_its_review_and_opens_a_new_one() {
 
 #[tokio::test]
 async fn equal_drafts_of_two_threads_have_distinct_digests() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let agent = Refunds::new(World::default(), MemoryStore::new());
     let (a, b) = (open(&agent, "a").await, open(&agent, "b").await);
     assert_eq!(a.draft(), b.draft());
     assert_ne!(a.digest(), b.digest());
@@ -99,14 +101,14 @@ async fn equal_drafts_of_two_threads_have_distinct_digests() {
 
 #[tokio::test]
 async fn an_operator_without_a_role_or_name_cannot_decide() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let agent = Refunds::new(World::default(), MemoryStore::new());
     let review = open(&agent, "t").await;
     let digest = review.digest();
     let error = review.approve(&Operator::new("eve").role("intern")).await.unwrap_err();
     assert!(
-        matches!(&error, Error::RoleMissing { role, operator, .. } if role == "refund-approver" && operator == "eve")
+        matches!(&error, Error::RoleMissing { role, operator, .. } if role == "approver" && operator == "eve")
     );
-    let nobody = Operator::new(" ").role("refund-approver");
+    let nobody = Operator::new(" ").role("approver");
     assert_eq!(
         agent.decide("t", digest, &nobody, Verdict::Approve).await.unwrap_err().code(),
         "bad_operator"
@@ -114,44 +116,41 @@ async fn an_operator_without_a_role_or_name_cannot_decide() {
     review_is_still_open(&agent).await;
 }
 
-async fn review_is_still_open(agent: &Agent<RefundAgent>) {
+async fn review_is_still_open(agent: &Agent<Refunds>) {
     let _ = review(agent.turn("t").await.unwrap());
 }
 
 #[tokio::test]
 async fn an_expired_review_is_rejected_by_default() {
     let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
-    let desk = Desk::default();
-    let agent = RefundAgent::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
+    let world = World::default();
+    let agent = Refunds::new(world.clone(), MemoryStore::new()).clock(clock.clone());
     let review = open(&agent, "t").await;
     let digest = review.digest();
     clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(review.approve(&mara()).await.unwrap_err().code(), "expired");
-    assert!(matches!(
-        done(agent.turn("t").await.unwrap()),
-        Outcome::Cancelled { reason: Reason::Expired, .. }
-    ));
+    assert!(done(agent.turn("t").await.unwrap()).starts_with("expired: "));
     assert_eq!(
         agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err().code(),
         "already_decided"
     );
-    assert_eq!(desk.refunded.load(Ordering::SeqCst), 0);
+    assert_eq!(world.calls(), 0);
 }
 
 #[tokio::test]
 async fn an_operator_cannot_reject_with_the_reason_expired() {
-    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let agent = Refunds::new(World::default(), MemoryStore::new());
     let error = open(&agent, "t").await.reject(&mara(), Reason::Expired, "").await.unwrap_err();
     assert_eq!(error.code(), "bad_verdict");
 }
 
 #[tokio::test]
 async fn a_start_can_be_repeated_only_with_the_same_input() {
-    let desk = Desk::default();
-    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let world = World::default();
+    let agent = Refunds::new(world.clone(), MemoryStore::new());
     let first = open(&agent, "t").await.digest();
     assert_eq!(open(&agent, "t").await.digest(), first);
-    assert_eq!(desk.planned.load(Ordering::SeqCst), 1);
+    assert_eq!(world.runs(), ["plan", "draft"]);
     let other = TicketInput { message: "something else".into() };
     assert_eq!(agent.start("t", other).await.unwrap_err().code(), "thread_exists");
     assert_eq!(agent.turn("no-such").await.unwrap_err().code(), "unknown_thread");
@@ -160,12 +159,11 @@ async fn a_start_can_be_repeated_only_with_the_same_input() {
 
 #[tokio::test]
 async fn an_invalid_draft_fails_its_node_and_opens_no_review() {
-    let desk = Desk { first_amount: Some(40_000.0), ..Desk::default() };
-    let agent = RefundAgent::new(desk, MemoryStore::new());
-    match agent.start("t", message()).await.unwrap() {
-        RefundAgentTurn::Failed(failed) => {
+    let agent = Refunds::new(World::default(), MemoryStore::new());
+    match agent.start("t", TicketInput { message: "no order".into() }).await.unwrap() {
+        RefundsTurn::Failed(failed) => {
             assert_eq!(failed.node(), "draft");
-            assert!(failed.error().contains("amount"), "{}", failed.error());
+            assert!(failed.error().contains("order: "), "{}", failed.error());
         }
         other => panic!("{other}"),
     }
@@ -178,20 +176,20 @@ async fn one_of_several_concurrent_verdicts_wins() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.db");
     for trial in 0..40 {
-        let desk = Desk::default();
+        let world = World::default();
         let thread = format!("t-{trial}");
-        let first = RefundAgent::new(desk.clone(), SqliteStore::open(&path).await.unwrap());
-        let second = RefundAgent::new(desk.clone(), SqliteStore::open(&path).await.unwrap());
+        let first = Refunds::new(world.clone(), SqliteStore::open(&path).await.unwrap());
+        let second = Refunds::new(world.clone(), SqliteStore::open(&path).await.unwrap());
         let digest = open(&first, &thread).await.digest();
         let mut clicks = tokio::task::JoinSet::new();
         for click in 0..6 {
             let agent = if click % 2 == 0 { first.clone() } else { second.clone() };
             let thread = thread.clone();
             clicks.spawn(async move {
-                let operator = Operator::new(format!("operator-{click}")).role("refund-approver");
+                let operator = Operator::new(format!("operator-{click}")).role("approver");
                 let verdict = match click {
                     0 | 1 => Verdict::Approve,
-                    2 | 3 => Verdict::Edit { patch: json!({ "amount": 99.0 }) },
+                    2 | 3 => Verdict::Edit { patch: json!({ "dollars": 99 }) },
                     _ => Verdict::Reject { reason: Reason::Other, note: String::new() },
                 };
                 agent.decide(thread, digest, &operator, verdict).await.map(|_| operator.name().to_owned())
@@ -207,6 +205,6 @@ async fn one_of_several_concurrent_verdicts_wins() {
         }
         assert_eq!(winners.len(), 1, "trial {trial}");
         assert!(named.iter().all(|name| *name == winners[0]), "{winners:?} {named:?}");
-        assert!(desk.refunded.load(Ordering::SeqCst) <= 1);
+        assert!(world.calls() <= 1);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     attacks::{id, link, read},
     key_purposes::mac,
+    kit::operators::clerk,
     pay_agent::key,
     unsigned_effects::{OrderInput, Payer, PayerTurn},
 };
@@ -25,10 +26,6 @@ struct Setup {
     runner: Agent<Payer>,
     front: Agent<Payer>,
     digest: hitl::Digest,
-}
-
-fn carl() -> Operator {
-    Operator::new("carl").role("clerk")
 }
 
 impl Setup {
@@ -53,7 +50,7 @@ impl Setup {
     /// Returns a thread that has ended, with all its payments made.
     async fn paid() -> Self {
         let setup = Self::waiting().await;
-        let _ = setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
+        let _ = setup.front.decide("t", setup.digest, &clerk(), Verdict::Approve).await.unwrap();
         assert!(matches!(setup.runner.resume("t").await.unwrap(), PayerTurn::Done(_)));
         setup.runner.verify(&id("t")).await.unwrap();
         setup
@@ -181,7 +178,7 @@ async fn a_runner_key_cannot_revive_a_spent_signature() {
 async fn a_runner_key_cannot_change_the_role_of_a_signature() {
     for (role, code) in [("clerk", None), ("director", Some("unauthenticated_entry"))] {
         let setup = Setup::waiting().await;
-        let _ = setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
+        let _ = setup.front.decide("t", setup.digest, &clerk(), Verdict::Approve).await.unwrap();
         let mut signature = setup.signature();
         signature["role"] = json!(role);
         let at = json!({ "node": "pay_small", "entered": 4, "signed": true });
@@ -202,7 +199,7 @@ async fn a_program_with_both_keys_decides_and_runs() {
     let both =
         || JournalKeys::signing(key(RUNNER), Purpose::Running).and_signing(key(FRONT), Purpose::Verdicts);
     let setup = Setup::of(both(), both()).await;
-    let turn = setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
+    let turn = setup.front.decide("t", setup.digest, &clerk(), Verdict::Approve).await.unwrap();
     assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
     setup.runner.verify(&id("t")).await.unwrap();
     let records = read(&setup.store, &id("t")).await;

@@ -11,6 +11,8 @@ mod emulator;
 mod evidence;
 mod forged;
 mod key_purposes;
+#[path = "../../../tests/kit/mod.rs"]
+mod kit;
 #[cfg(feature = "kms")]
 mod kms;
 #[cfg(feature = "kms")]

@@ -1,7 +1,5 @@
 //! A pending edit, which may sign the next review, and forgeries of it with the runner's key.
 
-use std::sync::{Arc, Mutex};
-
 use hitl::{
     Digest, ManualClock, MemoryStore, Store, Timestamp,
     journal::{JournalKeys, Purpose},
@@ -13,14 +11,9 @@ use serde_json::{Value, json};
 use super::{
     attacks::{id, link, read, write},
     key_purposes::mac,
+    kit::{payment::Size, world::World},
     pay_agent::{Payment, key},
 };
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Size {
-    Small,
-    Large,
-}
 
 #[state]
 pub struct Order {
@@ -33,45 +26,38 @@ pub struct Order {
     pub receipts: Vec<String>,
 }
 
-/// The recorded payments, and a switch that makes nodes fail.
-#[derive(Clone, Default)]
-pub struct Till {
-    paid: Arc<Mutex<Vec<String>>>,
-    closed: Arc<Mutex<bool>>,
-}
-
 #[node(Order, writes = draft)]
 async fn propose() -> Result<Payment> {
     Ok(Payment { cents: 5 })
 }
 
 #[node(Order, writes = size)]
-async fn measure(draft: &Payment, till: Deps<Till>) -> Result<Size> {
-    if *till.closed.lock().unwrap() {
-        return Err(NodeError::msg("closed"));
-    }
+async fn measure(draft: &Payment, world: Deps<World>) -> Result<Size> {
+    world.look()?;
     Ok(if draft.cents > 100 { Size::Large } else { Size::Small })
 }
 
 #[interrupt_before(role = "clerk", expires = "24h")]
 #[node(Order, writes = receipts, effect)]
-async fn pay_small(draft: &Approved<Payment>, till: Deps<Till>) -> Result<Vec<String>> {
-    till.paid.lock().unwrap().push(format!("small {}", draft.cents));
-    Ok(vec!["small".to_owned()])
+async fn pay_small(draft: &Approved<Payment>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    Ok(vec![world.call(&format!("small {}", draft.cents), cx.idempotency_key()).await?])
 }
 
 /// The review shows an account, and its signature covers a second effect.
 #[interrupt_before(role = "clerk", covers = (bonus), show = iban)]
 #[node(Order, writes = receipts, effect)]
-async fn pay_large(draft: &Approved<Payment>, iban: &str, till: Deps<Till>) -> Result<Vec<String>> {
-    till.paid.lock().unwrap().push(format!("large {} to {iban}", draft.cents));
-    Ok(vec!["large".to_owned()])
+async fn pay_large(
+    draft: &Approved<Payment>,
+    iban: &str,
+    world: Deps<World>,
+    cx: &Cx,
+) -> Result<Vec<String>> {
+    Ok(vec![world.call(&format!("large {} to {iban}", draft.cents), cx.idempotency_key()).await?])
 }
 
 #[node(Order, writes = receipts, effect)]
-async fn bonus(draft: &Approved<Payment>, till: Deps<Till>) -> Result<Vec<String>> {
-    till.paid.lock().unwrap().push(format!("bonus of {}", draft.cents));
-    Ok(vec!["bonus".to_owned()])
+async fn bonus(draft: &Approved<Payment>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    Ok(vec![world.call(&format!("bonus of {}", draft.cents), cx.idempotency_key()).await?])
 }
 
 #[node(Order, writes = receipts)]
@@ -80,7 +66,7 @@ async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
 }
 
 graph! {
-    pub Payer<Order, Till> {
+    pub Payer<Order, World> {
         start -> propose -> measure -> match size { Size::Small => pay_small, Size::Large => pay_large };
         pay_small -> end;
         pay_large -> bonus -> end;
@@ -90,9 +76,9 @@ graph! {
     }
 }
 
-fn payer(store: &MemoryStore, till: &Till, keys: Option<JournalKeys>) -> Agent<Payer> {
+fn payer(store: &MemoryStore, world: &World, keys: Option<JournalKeys>) -> Agent<Payer> {
     let clock = ManualClock::at(Timestamp::from_millis(1_763_800_000_000));
-    let agent = Payer::new(till.clone(), store.clone()).clock(clock);
+    let agent = Payer::new(world.clone(), store.clone()).clock(clock);
     match keys {
         Some(keys) => agent.journal_keys(keys),
         None => agent,
@@ -104,12 +90,12 @@ fn both() -> JournalKeys {
     JournalKeys::signing(key(1), Purpose::Running).and_signing(key(2), Purpose::Verdicts)
 }
 
-/// Starts a thread in which mara has edited the small payment into a large one, and which fails until the till is open.
-async fn edited(store: &MemoryStore, till: &Till, keys: Option<JournalKeys>) -> Agent<Payer> {
-    let agent = payer(store, till, keys);
+/// Starts a thread in which mara has edited the small payment into a large one, and which fails while the world is down.
+async fn edited(store: &MemoryStore, world: &World, keys: Option<JournalKeys>) -> Agent<Payer> {
+    let agent = payer(store, world, keys);
     let turn = agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap();
     let PayerTurn::PaySmall(review) = turn else { panic!("{turn}") };
-    *till.closed.lock().unwrap() = true;
+    world.set_down(true);
     let turn = review.edit(&super::pay_agent::clerk(), |draft| draft.cents = 999).await.unwrap();
     assert!(matches!(turn, PayerTurn::Failed(_)), "{turn}");
     agent
@@ -130,7 +116,7 @@ async fn forge(store: &MemoryStore, change: impl FnOnce(&mut Value)) {
     write(store, &id("t"), records).await;
 }
 
-/// Resumes the thread, which fails at the closed till, until a snapshot contains the edit.
+/// Resumes the thread, which fails while the world is down, until a snapshot contains the edit.
 async fn until_frozen(store: &MemoryStore, agent: &Agent<Payer>) {
     while store.tail(&id("t")).await.unwrap().unwrap().before.is_none() {
         let _ = agent.resume("t").await.unwrap();
@@ -155,20 +141,20 @@ async fn a_pending_edit_cannot_claim_other_shown_values() {
         ("the draft", |lane| lane["pending"]["draft"] = json!({ "cents": 9_999 })),
     ];
     for (what, change) in changes {
-        let (store, till) = (MemoryStore::new(), Till::default());
-        let agent = edited(&store, &till, Some(both())).await;
+        let (store, world) = (MemoryStore::new(), World::default());
+        let agent = edited(&store, &world, Some(both())).await;
         until_frozen(&store, &agent).await;
         forge(&store, change).await;
-        *till.closed.lock().unwrap() = false;
+        world.set_down(false);
         // By this time the lease of the runner that took the snapshot has expired.
         let later = ManualClock::at(Timestamp::from_millis(1_763_800_000_000 + 3_600_000));
-        let turn = payer(&store, &till, Some(both())).clock(later).resume("t").await;
+        let turn = payer(&store, &world, Some(both())).clock(later).resume("t").await;
         match what {
             // The review covers and shows more than mara saw, so it waits for a verdict.
             "nothing" => assert!(matches!(turn, Ok(PayerTurn::PayLarge(_))), "{what}"),
             _ => assert_eq!(turn.unwrap_err().code(), "unauthenticated_entry", "{what}"),
         }
-        assert!(till.paid.lock().unwrap().is_empty(), "{what}");
+        assert_eq!(world.calls(), 0, "{what}");
     }
 }
 
@@ -176,13 +162,13 @@ async fn a_pending_edit_cannot_claim_other_shown_values() {
 #[tokio::test]
 async fn an_edit_in_an_adopted_thread_continues() {
     for frozen in [false, true] {
-        let (store, till) = (MemoryStore::new(), Till::default());
-        let old = edited(&store, &till, None).await;
+        let (store, world) = (MemoryStore::new(), World::default());
+        let old = edited(&store, &world, None).await;
         if frozen {
             until_frozen(&store, &old).await;
         }
-        *till.closed.lock().unwrap() = false;
-        let agent = payer(&store, &till, Some(both()));
+        world.set_down(false);
+        let agent = payer(&store, &world, Some(both()));
         assert_eq!(agent.resume("t").await.unwrap_err().code(), "unauthenticated_entry");
         agent.adopt(&id("t"), &super::pay_agent::clerk(), None).await.unwrap();
         let turn = agent.resume("t").await.unwrap();
@@ -205,8 +191,8 @@ async fn an_edit_with_another_next_node_is_reported() {
         ("an effect", r#""to":"measure""#, r#""to":"pay_small""#),
         ("another source", from, r#""from":{"at":"measure"}"#),
     ] {
-        let (store, till) = (MemoryStore::new(), Till::default());
-        let agent = edited(&store, &till, None).await;
+        let (store, world) = (MemoryStore::new(), World::default());
+        let agent = edited(&store, &world, None).await;
         let mut records = read(&store, &id("t")).await;
         let is_edit = |record: &Record| record.body.windows(6).any(|part| part == br#"{"edit"#);
         let at = records.iter().position(is_edit).unwrap();

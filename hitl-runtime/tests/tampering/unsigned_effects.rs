@@ -3,20 +3,13 @@
 use hitl::{Digest, FindingKind, MemoryStore, prelude::*, store::Record};
 use serde_json::{Value, json};
 
-use super::attacks::{id, read, relink, write};
-
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Draft {
-    #[garde(range(max = 1_000))]
-    pub cents: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Size {
-    Small,
-    Large,
-}
+use super::{
+    attacks::{id, read, relink, write},
+    kit::{
+        operators::clerk,
+        payment::{Draft, Size},
+    },
+};
 
 #[state]
 pub struct Order {
@@ -88,9 +81,8 @@ fn at(records: &[Record], event: &str, nth: usize) -> usize {
 async fn paid(cents: u32) -> (Agent<Payer>, MemoryStore, Vec<Record>) {
     let store = MemoryStore::new();
     let agent = Payer::new(store.clone());
-    let boss = Operator::new("carl").role("clerk");
     let PayerTurn::PaySmall(review) = agent.start("t", OrderInput { cents }).await.unwrap() else { panic!() };
-    assert!(matches!(review.approve(&boss).await.unwrap(), PayerTurn::Done(_)));
+    assert!(matches!(review.approve(&clerk()).await.unwrap(), PayerTurn::Done(_)));
     agent.verify(&id("t")).await.unwrap();
     let records = read(&store, &id("t")).await;
     (agent, store, records)
@@ -123,11 +115,10 @@ async fn a_covered_effect_on_an_unsigned_draft_is_reported() {
 async fn an_edit_that_skips_a_review_is_reported() {
     let store = MemoryStore::new();
     let agent = Payer::new(store.clone());
-    let boss = Operator::new("carl").role("clerk");
     let PayerTurn::PaySmall(review) = agent.start("t", OrderInput { cents: 5 }).await.unwrap() else {
         panic!()
     };
-    assert!(matches!(review.edit(&boss, |draft| draft.cents = 6).await.unwrap(), PayerTurn::Done(_)));
+    assert!(matches!(review.edit(&clerk(), |draft| draft.cents = 6).await.unwrap(), PayerTurn::Done(_)));
     agent.verify(&id("t")).await.unwrap();
     let mut records = read(&store, &id("t")).await;
     let started: Value = serde_json::from_slice(&records[0].body).unwrap();

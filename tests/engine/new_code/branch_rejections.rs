@@ -2,36 +2,21 @@
 //! a graph in which an effect would run on that signature, but a thread of older code may be migrated to such a
 //! position.
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use hitl::{Error, ManualClock, Timestamp, prelude::*};
 
 use super::stricter_rules::as_of;
-
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Draft {
-    #[garde(range(max = 1_000))]
-    pub cents: u32,
-}
+use crate::kit::{
+    operators::{clerk, director},
+    payment::Draft,
+    world::World,
+};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Way {
     Confirmed,
     Direct,
-}
-
-#[derive(Clone, Default)]
-pub struct World {
-    wired: Arc<Mutex<Vec<String>>>,
-    /// `true` if `other` fails.
-    fails: Arc<AtomicBool>,
 }
 
 #[state]
@@ -56,17 +41,14 @@ async fn hold(draft: &Approved<Draft>) -> Result<Vec<String>> {
 }
 
 #[node(Tier, writes = log, effect)]
-async fn wire(draft: &Approved<Draft>, world: Deps<World>) -> Result<Vec<String>> {
-    world.wired.lock().unwrap().push(format!("{} for {}", draft.cents, draft.operator()));
-    Ok(vec!["wired".into()])
+async fn wire(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    Ok(vec![world.call(&format!("wire {}", draft.cents), cx.idempotency_key()).await?])
 }
 
 #[node(Tier, writes = log)]
 async fn other(world: Deps<World>) -> Result<Vec<String>> {
-    match world.fails.load(Ordering::SeqCst) {
-        true => Err(NodeError::msg("not now")),
-        false => Ok(vec!["other".into()]),
-    }
+    world.look()?;
+    Ok(vec!["other".into()])
 }
 
 #[node(Tier, writes = log)]
@@ -155,16 +137,15 @@ async fn a_rejection_in_a_branch_voids_the_parent_signature() {
     for end in [Ends::No, Ends::Question, Ends::Expiry] {
         let (world, store, clock) =
             (World::default(), MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
-        world.fails.store(true, Ordering::SeqCst);
+        world.set_down(true);
         let agent = old::Tiered::new(world.clone(), store.clone()).clock(clock.clone());
-        let (clerk, director) = (Operator::new("carl").role("clerk"), Operator::new("dora").role("director"));
         let turn = agent.start("t", TierInput { way: Way::Confirmed }).await.unwrap();
         let old::TieredTurn::Hold(review) = turn else { panic!("{turn}") };
-        let turn = review.approve(&clerk).await.unwrap();
+        let turn = review.approve(&clerk()).await.unwrap();
         let old::TieredTurn::Confirm(review) = turn else { panic!("{turn}") };
         match end {
-            Ends::No => drop(review.reject(&director, Reason::Other, "never").await.unwrap()),
-            Ends::Question => drop(review.ask(&director, "why?").await.unwrap()),
+            Ends::No => drop(review.reject(&director(), Reason::Other, "never").await.unwrap()),
+            Ends::Question => drop(review.ask(&director(), "why?").await.unwrap()),
             Ends::Expiry => {
                 clock.advance(Duration::from_secs(3_601));
                 assert_eq!(agent.sweep().await.unwrap().len(), 1);
@@ -172,7 +153,7 @@ async fn a_rejection_in_a_branch_voids_the_parent_signature() {
         }
         assert!(matches!(agent.turn("t").await.unwrap(), old::TieredTurn::Failed(_)), "{end:?}");
         // The rejected branch waits at the join, and the other one continues under the new code.
-        world.fails.store(false, Ordering::SeqCst);
+        world.set_down(false);
         let next = new::Tiered::new(world.clone(), store.clone()).clock(clock.clone());
         let error = next.resume("t").await.unwrap_err();
         assert!(matches!(error, Error::GraphChanged { .. }), "{end:?}: {error}");
@@ -180,7 +161,7 @@ async fn a_rejection_in_a_branch_voids_the_parent_signature() {
         let store = as_of(&store, agent.fingerprint(), next.fingerprint()).await;
         let next = new::Tiered::new(world.clone(), store).clock(clock);
         let turn = next.resume("t").await.unwrap();
-        assert!(world.wired.lock().unwrap().is_empty(), "{end:?}: `wire` ran after the director's verdict");
+        assert_eq!(world.calls(), 0, "{end:?}: `wire` ran after the director's verdict");
         let new::TieredTurn::Failed(failed) = turn else { panic!("{end:?}: {turn}") };
         assert_eq!(failed.node(), "wire", "{end:?}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hitl::{Error, ManualClock, Store, ThreadStatus, Timestamp, journal::Event, prelude::*, store::Append};
 
 use super::{
-    super::effects::Behavior, assert_incompatible, codes, entries_after, events, id, journal, mara, names,
+    super::kit::world::Behavior, assert_incompatible, codes, entries_after, events, id, journal, mara, names,
     v1::World,
 };
 

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use hitl::{Error, ManualClock, Store, ThreadStatus, Timestamp, journal::Event, prelude::*, store::Append};
 
 use super::{
-    super::{counting_store::CountingStore, effects::Behavior},
+    super::{counting_store::CountingStore, kit::world::Behavior},
     codes, entries_after, events, id, journal, mara, names,
     v1::{self, World},
     versions::{renamed, rewired, v2},
@@ -27,7 +27,7 @@ async fn a_compatible_thread_continues_and_records_the_new_code() {
     assert_eq!(journal(&store).await, before);
     let commits = store.layer().commits.load(Ordering::SeqCst);
     let turn = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
-    assert!(matches!(turn, rewired::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
+    assert!(matches!(turn, rewired::RefundsTurn::Done(outcome) if outcome == "did A-9133 149 by mara"));
     // One commit for the verdict with `began`, and one for the end: as many as without new code.
     assert_eq!(store.layer().commits.load(Ordering::SeqCst) - commits, 2);
     let new = entries_after(&agent, &before).await;
@@ -77,7 +77,7 @@ async fn the_review_of_a_renamed_node_is_reopened() {
     let commits = store.layer().commits.load(Ordering::SeqCst);
     let (digest, deadline) = (review.digest(), review.deadline());
     let turn = review.approve(&mara()).await.unwrap();
-    assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
+    assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149 by mara"));
     assert_eq!(
         store.layer().commits.load(Ordering::SeqCst) - commits,
         3,
@@ -240,7 +240,7 @@ async fn a_thread_leased_by_other_code_is_not_modified() {
     let renamed::RefundsTurn::InDoubt(doubt) = agent.resume("t").await.unwrap() else { panic!() };
     let key = doubt.idempotency_key().to_owned();
     assert!(matches!(doubt.run_again(&mara()).await.unwrap(), renamed::RefundsTurn::Done(_)));
-    assert_eq!(*world.keys.lock().unwrap(), [key].into());
+    assert_eq!(world.keys(), [key].into());
     let new = entries_after(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "resumed", "in_doubt", "settled", "began", "ran", "ran", "ended"]);
 }

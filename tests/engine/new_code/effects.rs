@@ -4,7 +4,7 @@
 use hitl::{Digest, journal::Event, prelude::*};
 
 use super::{
-    super::effects::Behavior,
+    super::kit::world::Behavior,
     assert_incompatible, codes, entries_after, events, journal, mara, names,
     v1::{self, World},
     versions::{renamed, renamed_again},
@@ -33,8 +33,8 @@ async fn a_renamed_effect_keeps_its_idempotency_key() {
     let renamed::RefundsTurn::InDoubt(doubt) = agent.turn("t").await.unwrap() else { panic!() };
     assert_eq!((doubt.node(), doubt.idempotency_key()), ("pay", key.as_str()));
     let turn = doubt.run_again(&mara()).await.unwrap();
-    assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
-    assert_eq!((world.calls(), world.keys.lock().unwrap().clone()), (2, [key].into()));
+    assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149 by mara"));
+    assert_eq!((world.calls(), world.keys()), (2, [key].into()));
     let new = entries_after(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "settled", "began", "ran", "ran", "ended"]);
     assert!(matches!(&events(&new)[2], Event::Began { node, .. } if node == "pay"));
@@ -57,7 +57,7 @@ async fn an_effect_renamed_twice_keeps_its_idempotency_key() {
     assert_eq!(eve.code(), "role_missing");
     let again = hitl::journal::Settlement::RunAgain;
     assert!(third.settle("t", digest, &mara(), again).await.is_ok());
-    assert_eq!((world.calls(), world.keys.lock().unwrap().clone()), (3, [key].into()));
+    assert_eq!((world.calls(), world.keys()), (3, [key].into()));
     let new = entries_after(&third, &before).await;
     assert_eq!(
         names(&new),
@@ -264,5 +264,5 @@ async fn settling_under_a_renamed_review_needs_its_role() {
     let refunded::PaymentsTurn::Done(_) = agent.settle("t", digest, &mara(), again).await.unwrap() else {
         panic!()
     };
-    assert_eq!(*world.keys.lock().unwrap(), [key].into());
+    assert_eq!(world.keys(), [key].into());
 }

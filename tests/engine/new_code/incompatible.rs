@@ -3,14 +3,14 @@
 use hitl::prelude::*;
 
 use super::{
-    super::effects::Behavior,
+    super::kit::world::Behavior,
     assert_incompatible, codes, id, mara,
     v1::{self, World},
     waiting,
 };
 
 /// A version with `execute` renamed to `executed`, without a `renamed` line.
-mod node_renamed {
+pub mod node_renamed {
     use hitl::prelude::*;
 
     use super::super::v1::{Draft, Ticket, World, cancel, draft, plan};
@@ -450,7 +450,7 @@ async fn an_ended_thread_is_still_readable() {
     let _ = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
     let agent = node_renamed::Refunds::new(world.clone(), store.clone());
     let node_renamed::RefundsTurn::Done(outcome) = agent.turn("t").await.unwrap() else { panic!() };
-    assert_eq!(outcome, "did A-9133 149");
+    assert_eq!(outcome, "did A-9133 149 by mara");
     assert!(agent.check("t").await.unwrap().can_go_on());
     // Where types have changed, the view shows the output, and typed reads fail.
     let agent = retyped::Refunds::new(store);
@@ -458,7 +458,7 @@ async fn an_ended_thread_is_still_readable() {
     let view = agent.view("t").await.unwrap();
     assert_eq!(
         (view.standing.as_str(), &view.output.unwrap()["outcome"]),
-        ("ended", &"did A-9133 149".into())
+        ("ended", &"did A-9133 149 by mara".into())
     );
     assert!(agent.snapshot(&id("t")).await.is_err());
 }

@@ -5,7 +5,7 @@ mod branch_rejections;
 mod branches;
 mod compatible;
 mod effects;
-mod incompatible;
+pub mod incompatible;
 mod review_rules;
 mod stricter_rules;
 mod versions;
@@ -18,64 +18,8 @@ use hitl::{
 };
 
 /// The first version of the graph `Refunds`. The versions in the submodules have the same graph name.
-pub mod v1 {
-    use hitl::prelude::*;
-
-    pub use super::super::effects::World;
-
-    #[draft]
-    #[derive(Clone, Debug, PartialEq, Validate)]
-    pub struct Draft {
-        #[garde(pattern(r"^A-[0-9]{4}$"))]
-        pub order: String,
-        #[garde(range(max = 500))]
-        pub dollars: u32,
-    }
-
-    #[state]
-    pub struct Ticket {
-        #[input]
-        pub message: String,
-        pub plan: String,
-        pub draft: Draft,
-        #[output]
-        pub outcome: String,
-    }
-
-    #[node(Ticket, writes = plan)]
-    pub async fn plan(message: &str) -> Result<String> {
-        Ok(format!("refund {message}"))
-    }
-
-    #[node(Ticket, writes = draft)]
-    pub async fn draft(plan: &str, question: Option<&Question>) -> Result<Draft> {
-        let dollars = if question.is_some() { 99 } else { 149 };
-        Ok(Draft { order: plan.split_whitespace().last().unwrap_or_default().to_owned(), dollars })
-    }
-
-    #[interrupt_before(role = "approver", expires = "24h")]
-    #[node(Ticket, writes = outcome, effect)]
-    pub async fn execute(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
-        world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
-    }
-
-    #[node(Ticket, writes = outcome)]
-    pub async fn cancel(rejection: &Rejection) -> Result<String> {
-        Ok(format!("{}: {}", rejection.reason, rejection.draft))
-    }
-
-    graph! {
-        pub Refunds<Ticket, World> {
-            start -> plan -> draft -> execute -> end;
-            execute { reject -> cancel, ask -> draft }
-            cancel -> end;
-        }
-    }
-}
-
-pub fn mara() -> Operator {
-    Operator::new("mara").role("approver")
-}
+pub use crate::kit::refund as v1;
+pub use v1::mara;
 
 pub fn id(name: &str) -> ThreadId {
     name.parse().unwrap()
@@ -83,11 +27,7 @@ pub fn id(name: &str) -> ThreadId {
 
 /// Starts a thread of the first version that waits for its signature, and returns the digest.
 pub async fn waiting(store: &(impl Store + Clone), world: &v1::World, thread: &str) -> hitl::Digest {
-    let agent = v1::Refunds::new(world.clone(), store.clone());
-    match agent.start(thread, v1::TicketInput { message: "A-9133".into() }).await.unwrap() {
-        v1::RefundsTurn::Execute(review) => review.digest(),
-        other => panic!("{other}"),
-    }
+    v1::open(&v1::Refunds::new(world.clone(), store.clone()), thread).await.digest()
 }
 
 /// Returns all records of the thread `t`.

@@ -12,12 +12,12 @@ macro_rules! version {
         mod $name {
             use hitl::prelude::*;
 
-            use super::super::v1::{Draft, Ticket, World, cancel, draft, plan};
+            use super::super::v1::{Draft, Ticket, World, cancel, draft, plan, refund};
 
             #[$rule]
             #[node(Ticket, writes = outcome, effect)]
             async fn execute(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
-                world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
+                refund(draft, &world, cx).await
             }
 
             graph! {

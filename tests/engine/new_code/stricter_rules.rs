@@ -10,14 +10,12 @@ use hitl::{
     store::{Append, Record},
 };
 
-use super::{super::effects::Behavior, codes, entries_after, events, id, journal, v1::World};
-
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Draft {
-    #[garde(range(max = 500))]
-    pub cents: u32,
-}
+use super::{codes, entries_after, events, id, journal};
+use crate::kit::{
+    operators::{clerk, director},
+    payment::Draft,
+    world::{Behavior, World},
+};
 
 #[state]
 pub struct Order {
@@ -110,14 +108,6 @@ version!(checked, [interrupt_before(role = "clerk")], [], (effect), {
     refuse -> end;
 });
 
-fn carl() -> Operator {
-    Operator::new("carl").role("clerk")
-}
-
-fn dora() -> Operator {
-    Operator::new("dora").role("director")
-}
-
 /// Starts a thread of the version `clerk` that waits before `hold`, and returns the digest.
 async fn begun(store: &MemoryStore, world: &World) -> Digest {
     let agent = clerk::Orders::new(world.clone(), store.clone());
@@ -172,16 +162,16 @@ async fn a_forged_review_is_reopened_under_the_program_rules() {
         "{review:?}"
     );
     let chief = Operator::new("ada").role("clerk").role("director").role("chief");
-    for operator in [carl(), chief.clone()] {
+    for operator in [clerk(), chief.clone()] {
         let refused = agent.decide("t", seen, &operator, Verdict::Approve).await.unwrap_err();
         assert!(matches!(refused, Error::Stale { reopened: true, .. }), "{refused}");
     }
-    let refused = agent.decide("t", review.digest, &carl(), Verdict::Approve).await.unwrap_err();
+    let refused = agent.decide("t", review.digest, &clerk(), Verdict::Approve).await.unwrap_err();
     assert_eq!(refused.code(), "role_missing");
     assert_eq!(world.calls(), 0);
 
     // `wire` has a review of its own.
-    let turn = agent.decide("t", review.digest, &dora(), Verdict::Approve).await.unwrap();
+    let turn = agent.decide("t", review.digest, &director(), Verdict::Approve).await.unwrap();
     assert!(matches!(turn, strict::OrdersTurn::Wire(_)), "{turn}");
     assert_eq!(world.calls(), 1);
 }
@@ -197,7 +187,7 @@ async fn a_forged_deadline_permits_no_late_signature() {
     let agent = strict::Orders::new(world.clone(), store).clock(clock.clone());
     let strict::OrdersTurn::Hold(review) = agent.turn("t").await.unwrap() else { panic!() };
     clock.advance(Duration::from_secs(2 * 3600));
-    assert_eq!(review.approve(&dora()).await.unwrap_err().code(), "expired");
+    assert_eq!(review.approve(&director()).await.unwrap_err().code(), "expired");
     assert_eq!(world.calls(), 0);
 }
 
@@ -207,7 +197,7 @@ async fn a_forged_signature_covers_only_what_the_program_declares() {
     let (store, world) = (MemoryStore::new(), World::new([Behavior::Works, Behavior::Refuses]));
     let digest = begun(&store, &world).await;
     let agent = clerk::Orders::new(world.clone(), store.clone());
-    let turn = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+    let turn = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert!(matches!(&turn, clerk::OrdersTurn::Failed(failed) if failed.node() == "wire"), "{turn}");
     let this = checked::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
     let forged = as_of(&store, agent.fingerprint(), &this).await;
@@ -228,7 +218,7 @@ async fn a_forged_signature_covers_only_what_the_program_declares() {
 async fn decided(store: &MemoryStore, world: &World) -> Vec<Record> {
     let digest = begun(store, world).await;
     let agent = clerk::Orders::new(world.clone(), store.clone());
-    let _ = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+    let _ = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     let records = journal(store).await;
     let at = events(&records).iter().position(|event| matches!(event, Event::Decided { .. })).unwrap();
     records[..=at].to_vec()
@@ -248,9 +238,9 @@ async fn a_signature_under_a_weaker_rule_is_required_again() {
     let director::OrdersTurn::Hold(review) = turn else { panic!("{turn}") };
     let digest = review.digest();
     assert_eq!((review.role(), world.calls()), (Some("director"), 0));
-    let refused = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap_err();
+    let refused = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap_err();
     assert_eq!(refused.code(), "role_missing");
-    let turn = agent.decide("t", digest, &dora(), Verdict::Approve).await.unwrap();
+    let turn = agent.decide("t", digest, &director(), Verdict::Approve).await.unwrap();
     let director::OrdersTurn::Done(receipts) = turn else { panic!("{turn}") };
     assert_eq!(receipts, ["did hold 42 by dora", "did wire 42 by dora"]);
     let new = entries_after(&agent, &old).await;
@@ -279,7 +269,7 @@ async fn a_review_leased_by_another_runner_is_not_reopened() {
     let (store, world) = (stored(old.clone()).await, World::default());
     let agent = director::Orders::new(world.clone(), store.clone());
     let view = agent.view("t").await.unwrap();
-    let refused = agent.decide("t", view.reviews[0].digest, &dora(), Verdict::Approve).await.unwrap_err();
+    let refused = agent.decide("t", view.reviews[0].digest, &director(), Verdict::Approve).await.unwrap_err();
     assert_eq!(refused.code(), "other_code", "{refused}");
     assert_eq!((journal(&store).await, world.calls()), (old, 0));
 }
@@ -291,7 +281,7 @@ async fn a_covered_effect_does_not_begin_under_a_weaker_rule() {
         let (store, world) = (MemoryStore::new(), World::new([Behavior::Works, Behavior::Refuses]));
         let digest = begun(&store, &world).await;
         let agent = clerk::Orders::new(world.clone(), store.clone());
-        let _ = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+        let _ = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
         let store = if refusals == 0 {
             let records = journal(&store).await;
             let ran = |event: &Event| matches!(event, Event::Ran { node, .. } if node == "hold");
@@ -318,13 +308,13 @@ async fn an_effect_that_was_not_done_is_signed_again() {
     let (store, world) = (MemoryStore::new(), World::new([Behavior::Refuses]));
     let digest = begun(&store, &world).await;
     let agent = clerk::Orders::new(world.clone(), store.clone());
-    let turn = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+    let turn = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert!(matches!(&turn, clerk::OrdersTurn::Failed(failed) if failed.node() == "hold"), "{turn}");
     let agent = director::Orders::new(world.clone(), store);
     let turn = agent.resume("t").await.unwrap();
     let director::OrdersTurn::Hold(review) = turn else { panic!("{turn}") };
     assert_eq!(world.calls(), 1);
-    let turn = review.approve(&dora()).await.unwrap();
+    let turn = review.approve(&director()).await.unwrap();
     assert!(matches!(turn, director::OrdersTurn::Done(_)), "{turn}");
 }
 
@@ -335,16 +325,16 @@ async fn an_idempotent_effect_that_has_begun_keeps_its_key() {
     let agent = idempotent::Orders::new(world.clone(), store.clone());
     let turn = agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap();
     let idempotent::OrdersTurn::Hold(review) = turn else { panic!("{turn}") };
-    let turn = review.approve(&carl()).await.unwrap();
+    let turn = review.approve(&clerk()).await.unwrap();
     assert!(matches!(turn, idempotent::OrdersTurn::Failed(_)), "{turn}");
-    let keys = world.keys.lock().unwrap().clone();
+    let keys = world.keys();
     let agent = idempotent_director::Orders::new(world.clone(), store);
     // `hold` is finished, and `wire`, which its signature covers, does not begin.
     let turn = agent.resume("t").await.unwrap();
     let idempotent_director::OrdersTurn::Failed(failed) = turn else { panic!("{turn}") };
     assert_eq!((failed.node(), world.calls()), ("wire", 2));
     assert!(failed.error().contains("carl signed `draft` under a weaker rule"), "{failed}");
-    assert_eq!(*world.keys.lock().unwrap(), keys);
+    assert_eq!(world.keys(), keys);
 }
 
 #[tokio::test]
@@ -356,8 +346,8 @@ async fn an_edit_is_rejected_if_new_code_allows_none() {
     let check = agent.check("t").await.unwrap();
     assert_eq!(check.changes, [ReviewChange::Edits { node: "hold".into(), to: false }]);
     let digest = agent.view("t").await.unwrap().reviews[0].digest;
-    assert_eq!(agent.decide("t", seen, &carl(), edit()).await.unwrap_err().code(), "stale");
-    assert_eq!(agent.decide("t", digest, &carl(), edit()).await.unwrap_err().code(), "bad_verdict");
+    assert_eq!(agent.decide("t", seen, &clerk(), edit()).await.unwrap_err().code(), "stale");
+    assert_eq!(agent.decide("t", digest, &clerk(), edit()).await.unwrap_err().code(), "bad_verdict");
 
     // The reverse change is reported as well.
     let store = MemoryStore::new();
@@ -367,7 +357,7 @@ async fn an_edit_is_rejected_if_new_code_allows_none() {
     let check = agent.check("t").await.unwrap();
     assert_eq!(check.changes, [ReviewChange::Edits { node: "hold".into(), to: true }]);
     let digest = agent.view("t").await.unwrap().reviews[0].digest;
-    let turn = agent.decide("t", digest, &carl(), edit()).await.unwrap();
+    let turn = agent.decide("t", digest, &clerk(), edit()).await.unwrap();
     assert!(
         matches!(&turn, clerk::OrdersTurn::Done(receipts) if receipts[0] == "did hold 7 by carl"),
         "{turn}"
@@ -433,11 +423,11 @@ mod twice_signed {
         let agent = Deals::new(world.clone(), MemoryStore::new());
         let turn = agent.start("t", DealInput { text: "abc".into() }).await.unwrap();
         let DealsTurn::Quote(review) = turn else { panic!("{turn}") };
-        let DealsTurn::Close(review) = review.approve(&carl()).await.unwrap() else { panic!() };
-        let DealsTurn::InDoubt(doubt) = review.approve(&dora()).await.unwrap() else { panic!() };
+        let DealsTurn::Close(review) = review.approve(&clerk()).await.unwrap() else { panic!() };
+        let DealsTurn::InDoubt(doubt) = review.approve(&director()).await.unwrap() else { panic!() };
         let view = agent.view("t").await.unwrap().in_doubt.unwrap();
         assert_eq!(view.roles, ["director", "clerk"]);
-        for (operator, missing) in [(carl(), "director"), (dora(), "clerk")] {
+        for (operator, missing) in [(clerk(), "director"), (director(), "clerk")] {
             for how in [Settlement::RunAgain, Settlement::Stop { note: String::new() }] {
                 let error = agent.settle("t", doubt.digest(), &operator, how).await.unwrap_err();
                 assert!(matches!(&error, Error::RoleMissing { role, .. } if role == missing), "{error}");

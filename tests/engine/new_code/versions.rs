@@ -4,12 +4,12 @@
 pub mod renamed {
     use hitl::prelude::*;
 
-    use super::super::v1::{Draft, Ticket, World, cancel, draft, plan};
+    use super::super::v1::{self, Draft, Ticket, World, cancel, draft, plan};
 
     #[interrupt_before(role = "approver", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
     async fn pay(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
-        world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
+        v1::refund(draft, &world, cx).await
     }
 
     #[node(Ticket)]
@@ -32,12 +32,12 @@ pub mod renamed {
 pub mod renamed_again {
     use hitl::prelude::*;
 
-    use super::super::v1::{Draft, Ticket, World, cancel, draft, plan};
+    use super::super::v1::{self, Draft, Ticket, World, cancel, draft, plan};
 
     #[interrupt_before(role = "approver", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
     async fn refund(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
-        world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
+        v1::refund(draft, &world, cx).await
     }
 
     graph! {

@@ -8,6 +8,7 @@ use hitl::{Error, ManualClock, MemoryStore, SqliteStore, Store, Timestamp, prelu
 use serde_json::json;
 
 use super::summary;
+use crate::kit::operators::{both, clerk, director};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -85,18 +86,6 @@ graph! {
         pay_large { reject -> cancel, ask -> draft }
         cancel -> end;
     }
-}
-
-pub fn clerk() -> Operator {
-    Operator::new("carl").role("clerk")
-}
-
-pub fn director() -> Operator {
-    Operator::new("dora").role("director")
-}
-
-pub fn both() -> Operator {
-    Operator::new("bea").role("clerk").role("director")
 }
 
 async fn small(agent: &hitl::Agent<Till>, thread: &str) -> hitl::Review<Till, Payment, hitl::CanAsk> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use hitl::prelude::*;
 
 use super::summary;
+use crate::kit::operators::{clerk, director};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -61,14 +62,6 @@ graph! {
         pay_high { reject -> drop_it }
         drop_it -> end;
     }
-}
-
-fn clerk() -> Operator {
-    Operator::new("carl").role("clerk")
-}
-
-fn director() -> Operator {
-    Operator::new("dora").role("director")
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use hitl::{
 };
 use serde_json::{Value, json};
 
-use super::by_tier::{Bank, OrderInput, Till, TillTurn, both, clerk, director};
+use super::by_tier::{Bank, OrderInput, Till, TillTurn};
+use crate::kit::operators::{both, clerk, director};
 
 async fn act(agent: &Agent<Till>, request: Value, operator: &Operator) -> Result<Value, ApiError> {
     let reply = api::dispatch(agent, Request::parse(request, None)?, Some(operator)).await?;

@@ -3,45 +3,43 @@
 
 use hitl::prelude::*;
 
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Amount {
-    #[garde(range(max = 1_000_000))]
-    pub cents: u64,
-}
+use crate::kit::{
+    operators::{both, director},
+    payment::Draft,
+};
 
 #[state]
 pub struct Order {
     #[input]
-    pub cents: u64,
+    pub cents: u32,
     #[input]
     pub iban: String,
-    pub draft: Amount,
+    pub draft: Draft,
     #[output]
     pub outcome: String,
 }
 
 #[node(Order, writes = draft)]
-async fn propose(cents: u64) -> Result<Amount> {
-    Ok(Amount { cents })
+async fn propose(cents: u32) -> Result<Draft> {
+    Ok(Draft { cents })
 }
 
 #[interrupt_before(role = "clerk", unsigned(rejection))]
 #[node(Order, writes = outcome, effect)]
-async fn pay_small(draft: &Approved<Amount>, rejection: Option<&Rejection>) -> Result<String> {
+async fn pay_small(draft: &Approved<Draft>, rejection: Option<&Rejection>) -> Result<String> {
     let note = rejection.map(|rejection| rejection.note.as_str()).unwrap_or_default();
     Ok(format!("{} by {} {note}", draft.cents, draft.operator()))
 }
 
 #[interrupt_before(role = "director")]
 #[node(Order, writes = outcome, effect)]
-async fn pay_large(draft: &Approved<Amount>) -> Result<String> {
+async fn pay_large(draft: &Approved<Draft>) -> Result<String> {
     Ok(format!("{} by {}", draft.cents, draft.operator()))
 }
 
 #[interrupt_before(role = "director", show = iban)]
 #[node(Order, writes = outcome, effect)]
-async fn pay_abroad(draft: &Approved<Amount>, iban: &str) -> Result<String> {
+async fn pay_abroad(draft: &Approved<Draft>, iban: &str) -> Result<String> {
     Ok(format!("{} to {iban} by {}", draft.cents, draft.operator()))
 }
 
@@ -53,7 +51,7 @@ async fn cancel(rejection: &Rejection) -> Result<String> {
 graph! {
     /// A graph whose review of a large amount shows the account, which the review of a small one does not.
     pub Abroad<Order> {
-        start -> propose -> match draft { Amount { cents: ..=500 } => pay_small, Amount { .. } => pay_abroad };
+        start -> propose -> match draft { Draft { cents: ..=500 } => pay_small, Draft { .. } => pay_abroad };
         pay_small -> end;
         pay_abroad -> end;
         pay_small { reject -> cancel }
@@ -65,7 +63,7 @@ graph! {
 graph! {
     /// A graph in which a large amount that the director rejects goes to a clerk.
     pub Passed<Order> {
-        start -> propose -> match draft { Amount { cents: ..=500 } => pay_small, Amount { .. } => pay_large };
+        start -> propose -> match draft { Draft { cents: ..=500 } => pay_small, Draft { .. } => pay_large };
         pay_small -> end;
         pay_large -> end;
         pay_small { reject -> cancel }
@@ -74,11 +72,7 @@ graph! {
     }
 }
 
-fn both() -> Operator {
-    Operator::new("bea").role("clerk").role("director")
-}
-
-fn input(cents: u64) -> OrderInput {
+fn input(cents: u32) -> OrderInput {
     OrderInput { cents, iban: "DE1".into() }
 }
 
@@ -100,8 +94,7 @@ async fn an_edit_signs_only_what_its_operator_was_shown() {
 async fn an_edit_does_not_sign_what_another_operator_rejected() {
     let agent = Passed::new(MemoryStore::new());
     let PassedTurn::PayLarge(review) = agent.start("t", input(900)).await.unwrap() else { panic!() };
-    let dora = Operator::new("dora").role("director");
-    let turn = review.reject(&dora, Reason::BadPlan, "too much").await.unwrap();
+    let turn = review.reject(&director(), Reason::BadPlan, "too much").await.unwrap();
     let PassedTurn::PaySmall(review) = turn else { panic!("{turn}") };
     let edit = Verdict::Edit { patch: serde_json::json!({ "cents": 800 }) };
     let preview = agent.preview("t", review.digest(), &both(), edit).await.unwrap();

@@ -8,13 +8,10 @@ use std::sync::{
 use hitl::{Error, prelude::*};
 
 use super::summary;
-
-#[draft]
-#[derive(Clone, Debug, PartialEq, Validate)]
-pub struct Amount {
-    #[garde(range(max = 1_000_000))]
-    pub cents: u64,
-}
+use crate::kit::{
+    operators::{clerk, director},
+    payment::Draft,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tier {
@@ -25,9 +22,9 @@ pub enum Tier {
 #[state]
 pub struct Order {
     #[input]
-    pub cents: u64,
-    pub draft: Amount,
-    pub tax: u64,
+    pub cents: u32,
+    pub draft: Draft,
+    pub tax: u32,
     pub tier: Tier,
     #[output]
     pub outcome: String,
@@ -41,19 +38,19 @@ pub struct Office {
 }
 
 #[node(Order, writes = draft)]
-async fn draft(cents: u64) -> Result<Amount> {
-    Ok(Amount { cents })
+async fn draft(cents: u32) -> Result<Draft> {
+    Ok(Draft { cents })
 }
 
 #[node(Order, writes = tax)]
-async fn levy(draft: &Amount, office: Deps<Office>) -> Result<u64> {
+async fn levy(draft: &Draft, office: Deps<Office>) -> Result<u32> {
     office.taxed.fetch_add(1, Ordering::SeqCst);
     Ok(draft.cents / 10)
 }
 
 /// Rates the order. Depends on the draft through `tax`, the write of another node.
 #[node(Order, writes = tier)]
-async fn rate(tax: u64, office: Deps<Office>) -> Result<Tier> {
+async fn rate(tax: u32, office: Deps<Office>) -> Result<Tier> {
     if office.failing.load(Ordering::SeqCst) > 0 {
         office.failing.fetch_sub(1, Ordering::SeqCst);
         return Err(NodeError::msg("no rates today"));
@@ -63,13 +60,13 @@ async fn rate(tax: u64, office: Deps<Office>) -> Result<Tier> {
 
 #[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = outcome, effect)]
-async fn pay_low(draft: &Approved<Amount>, tax: u64) -> Result<String> {
+async fn pay_low(draft: &Approved<Draft>, tax: u32) -> Result<String> {
     Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
 }
 
 #[interrupt_before(role = "director", unsigned(tax))]
 #[node(Order, writes = outcome, effect)]
-async fn pay_high(draft: &Approved<Amount>, tax: u64) -> Result<String> {
+async fn pay_high(draft: &Approved<Draft>, tax: u32) -> Result<String> {
     Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
 }
 
@@ -89,11 +86,7 @@ graph! {
     }
 }
 
-fn clerk() -> Operator {
-    Operator::new("carl").role("clerk")
-}
-
-async fn low(agent: &Agent<Taxed>) -> hitl::Review<Taxed, Amount> {
+async fn low(agent: &Agent<Taxed>) -> hitl::Review<Taxed, Draft> {
     match agent.start("t", OrderInput { cents: 1_000 }).await.unwrap() {
         TaxedTurn::PayLow(review) => review,
         other => panic!("{other}"),
@@ -163,13 +156,13 @@ async fn a_fork_of_a_thread_drops_its_pending_edit() {
 
 #[interrupt_before(role = "director", edit = false)]
 #[node(Order, writes = outcome, effect)]
-async fn pay_held(draft: &Approved<Amount>) -> Result<String> {
+async fn pay_held(draft: &Approved<Draft>) -> Result<String> {
     Ok(format!("{} by {}", draft.cents, draft.operator()))
 }
 
 #[interrupt_before(role = "clerk")]
 #[node(Order, writes = tax, effect)]
-async fn hold(draft: &Approved<Amount>) -> Result<u64> {
+async fn hold(draft: &Approved<Draft>) -> Result<u32> {
     Ok(draft.cents)
 }
 
@@ -188,7 +181,7 @@ async fn a_review_without_edits_rejects_an_edit() {
     let HeldTurn::Hold(hold) = agent.start("t", OrderInput { cents: 5 }).await.unwrap() else { panic!() };
     let turn = hold.edit(&clerk(), |draft| draft.cents = 6).await.unwrap();
     let HeldTurn::PayHeld(review) = turn else { panic!("{turn}") };
-    let (digest, dora) = (review.digest(), Operator::new("dora").role("director"));
+    let (digest, dora) = (review.digest(), director());
     let view = agent.view("t").await.unwrap();
     assert_eq!(view.reviews[0].verdicts, ["approve", "reject"]);
     let edit = || Verdict::Edit { patch: serde_json::json!({ "cents": 7 }) };
@@ -216,7 +209,7 @@ async fn edit_false_rejects_an_edit_that_the_graph_allows() {
     let agent = Plain::new(MemoryStore::new());
     let turn = agent.start("t", OrderInput { cents: 5 }).await.unwrap();
     let PlainTurn::PayHeld(review) = turn else { panic!("{turn}") };
-    let (digest, dora) = (review.digest(), Operator::new("dora").role("director"));
+    let (digest, dora) = (review.digest(), director());
     let edit = || Verdict::Edit { patch: serde_json::json!({ "cents": 7 }) };
     for error in [
         agent.decide("t", digest, &dora, edit()).await.unwrap_err(),
@@ -233,17 +226,17 @@ async fn edit_false_rejects_an_edit_that_the_graph_allows() {
 /// the earlier ones.
 #[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = tax, effect)]
-async fn instalment(draft: &Approved<Amount>, tax: Option<&u64>) -> Result<u64> {
+async fn instalment(draft: &Approved<Draft>, tax: Option<&u32>) -> Result<u32> {
     Ok(tax.copied().unwrap_or_default() + draft.cents)
 }
 
 #[node(Order, writes = tier)]
-async fn judge(tax: u64) -> Result<Tier> {
+async fn judge(tax: u32) -> Result<Tier> {
     Ok(if tax >= 10 { Tier::High } else { Tier::Low })
 }
 
 #[node(Order, writes = outcome)]
-async fn close(tax: u64) -> Result<String> {
+async fn close(tax: u32) -> Result<String> {
     Ok(format!("{tax} in all"))
 }
 

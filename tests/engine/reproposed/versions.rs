@@ -6,18 +6,13 @@ use hitl::{Digest, prelude::*};
 mod shared {
     use hitl::prelude::*;
 
-    #[draft]
-    #[derive(Clone, Debug, PartialEq, Validate)]
-    pub struct Amount {
-        #[garde(skip)]
-        pub cents: u64,
-    }
+    pub use crate::kit::payment::Draft;
 
     #[state]
     pub struct Order {
         #[input]
-        pub cents: u64,
-        pub draft: Amount,
+        pub cents: u32,
+        pub draft: Draft,
         #[reduce(append)]
         pub notes: Vec<String>,
         #[output]
@@ -31,26 +26,27 @@ mod shared {
 
     #[interrupt_before(role = "clerk")]
     #[node(Order, writes = outcome, effect)]
-    pub async fn pay(draft: &Approved<Amount>) -> Result<String> {
+    pub async fn pay(draft: &Approved<Draft>) -> Result<String> {
         Ok(format!("{} by {}", draft.cents, draft.operator()))
     }
 
     #[interrupt_before(role = "director")]
     #[node(Order, writes = outcome, effect)]
-    pub async fn pay_large(draft: &Approved<Amount>) -> Result<String> {
+    pub async fn pay_large(draft: &Approved<Draft>) -> Result<String> {
         Ok(format!("{} by {}, as large", draft.cents, draft.operator()))
     }
 }
 
-use shared::Amount;
+use crate::kit::operators::{both, clerk};
+use shared::Draft;
 
 mod straight {
     use super::shared::*;
     use hitl::prelude::*;
 
     #[node(Order, writes = draft)]
-    async fn propose(cents: u64) -> Result<Amount> {
-        Ok(Amount { cents })
+    async fn propose(cents: u32) -> Result<Draft> {
+        Ok(Draft { cents })
     }
 
     graph! {
@@ -68,16 +64,16 @@ mod renamed {
     use hitl::prelude::*;
 
     #[node(Order, writes = draft)]
-    async fn draft(cents: u64) -> Result<Amount> {
-        Ok(Amount { cents })
+    async fn draft(cents: u32) -> Result<Draft> {
+        Ok(Draft { cents })
     }
 
     graph! {
         pub Till<Order> {
             renamed propose -> draft;
             start -> draft -> match draft {
-                Amount { cents: ..=500 } => pay,
-                Amount { .. } => pay_large,
+                Draft { cents: ..=500 } => pay,
+                Draft { .. } => pay_large,
             };
             pay -> end;
             pay_large -> end;
@@ -94,15 +90,15 @@ mod gone {
     use hitl::prelude::*;
 
     #[node(Order, writes = draft)]
-    async fn invent(cents: u64) -> Result<Amount> {
-        Ok(Amount { cents })
+    async fn invent(cents: u32) -> Result<Draft> {
+        Ok(Draft { cents })
     }
 
     graph! {
         pub Till<Order> {
             start -> invent -> match draft {
-                Amount { cents: ..=500 } => pay,
-                Amount { .. } => pay_large,
+                Draft { cents: ..=500 } => pay,
+                Draft { .. } => pay_large,
             };
             pay -> end;
             pay_large -> end;
@@ -119,8 +115,8 @@ mod noisy {
     use hitl::prelude::*;
 
     #[node(Order, writes = draft)]
-    async fn propose(cents: u64) -> Result<Amount> {
-        Ok(Amount { cents })
+    async fn propose(cents: u32) -> Result<Draft> {
+        Ok(Draft { cents })
     }
 
     #[node(Order, writes = notes, effect, risk = low)]
@@ -137,11 +133,7 @@ mod noisy {
     }
 }
 
-fn clerk() -> Operator {
-    Operator::new("carl").role("clerk")
-}
-
-fn edit(cents: u64) -> Verdict {
+fn edit(cents: u32) -> Verdict {
     Verdict::Edit { patch: serde_json::json!({ "cents": cents }) }
 }
 
@@ -160,7 +152,7 @@ async fn an_edit_follows_the_path_of_the_new_code() {
     let agent = renamed::Till::new(store);
     let turn = agent.decide("t", digest, &clerk(), edit(999)).await.unwrap();
     let renamed::TillTurn::PayLarge(review) = turn else { panic!("{turn}") };
-    assert_eq!((review.draft(), review.proposed_by()), (&Amount { cents: 999 }, Some("carl")));
+    assert_eq!((review.draft(), review.proposed_by()), (&Draft { cents: 999 }, Some("carl")));
 }
 
 #[tokio::test]
@@ -195,9 +187,8 @@ async fn an_edit_of_old_code_signs_nothing_under_new_code() {
     let clock = hitl::ManualClock::at(hitl::Timestamp::from_millis(1_000_000));
     let store = MemoryStore::new();
     let digest = waiting(&store).await;
-    let bea = Operator::new("bea").role("clerk").role("director");
     let old = renamed::Till::new(store.clone()).clock(clock.clone());
-    let turn = old.decide("t", digest, &bea, edit(999)).await.unwrap();
+    let turn = old.decide("t", digest, &both(), edit(999)).await.unwrap();
     assert!(matches!(turn, renamed::TillTurn::Done(_)));
     // The journal of a process that died right after the edit.
     let records = hitl::Store::entries(&store, &"t".parse().unwrap(), 0.into(), 100).await.unwrap();
@@ -218,8 +209,8 @@ mod again {
     use hitl::prelude::*;
 
     #[node(Order, writes = draft)]
-    async fn draft(cents: u64) -> Result<Amount> {
-        Ok(Amount { cents })
+    async fn draft(cents: u32) -> Result<Draft> {
+        Ok(Draft { cents })
     }
 
     #[node(Order)]
@@ -231,8 +222,8 @@ mod again {
         pub Till<Order> {
             renamed propose -> draft;
             start -> draft -> match draft {
-                Amount { cents: ..=500 } => pay,
-                Amount { .. } => muse,
+                Draft { cents: ..=500 } => pay,
+                Draft { .. } => muse,
             };
             muse -> pay_large -> end;
             pay -> end;
