@@ -22,6 +22,10 @@ pub(crate) fn reachability(model: &Model<'_>, errors: &mut Errors) {
 
 fn report_unreachable(model: &Model<'_>, on: &Successors, back: &Successors, errors: &mut Errors) {
     let mut known = on.from(Point::Start);
+    // Where the arm that led to the node was removed, rustc does not get to report the pattern.
+    let choice =
+        model.routes.iter().find(|route| !route.has_wildcard()).and_then(|route| route.field.as_ref());
+    let arm = choice.map(|field| format!(" or an arm of `match {field}`")).unwrap_or_default();
     // Nodes without any incoming edge are reported first: the nodes after them are unreachable for the same reason.
     for alone in [true, false] {
         for (node, found) in model.nodes.iter().enumerate() {
@@ -31,7 +35,7 @@ fn report_unreachable(model: &Model<'_>, on: &Successors, back: &Successors, err
             errors.at(
                 found.span(),
                 format!(
-                    "no path leads from `start` to `{name}`: add an edge `… -> {name}`, or remove `{name}` from the graph",
+                    "no path leads from `start` to `{name}`: add an edge `… -> {name}`{arm}, or remove `{name}` from the graph",
                     name = found.name
                 ),
             );

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::{Ident, Span};
-use syn::Path;
+use syn::{Pat, Path};
 
 use super::parse::{Each, Match};
 use crate::names;
@@ -81,6 +81,12 @@ pub(crate) struct Route<'a> {
 }
 
 impl<'a> Route<'a> {
+    /// Returns whether an arm takes every value that is left: `_ => …`.
+    pub(super) fn has_wildcard(&self) -> bool {
+        let mut arms = self.source.arms.iter();
+        arms.any(|arm| arm.guard.is_none() && matches!(arm.pattern, Pat::Wild(_)))
+    }
+
     /// Returns the nodes whose runs its guards count, each with the point before the `match`.
     pub(super) fn counted(&self) -> impl Iterator<Item = (Point, &'a Path)> {
         let guards = self.source.arms.iter().filter_map(|arm| arm.guard.as_ref());

@@ -1,6 +1,6 @@
 //! One journal entry in the form that history, subscribers and the API show.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Digest, Error, Place, ThreadId, Timestamp,
@@ -27,7 +27,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HistoryEntry {
     /// The place of the entry in the journal.
@@ -40,12 +40,12 @@ pub struct HistoryEntry {
     /// The event that the entry records.
     pub event: Event,
     /// The model usage (tokens and time) of the node attempt that led to this entry.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Usage>,
     /// Warnings about the person's name in the entry, if it could be mistaken for another name:
     /// `look-alike letters: …`, ``looks like `ceo`, another name here``. A user interface that shows the name must show
     /// these warnings.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<String>,
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{Stream, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{
     self,
     error::{RecvError, TryRecvError},
@@ -23,7 +23,8 @@ use crate::{
     node::{Cx, ModelListener},
 };
 
-/// An event that a [`Subscription`] receives.
+/// An event that a [`Subscription`] receives, and that the HTTP API sends as JSON. A test of a user interface reads one
+/// from JSON.
 ///
 /// ```
 /// use hitl::ThreadEvent;
@@ -35,9 +36,12 @@ use crate::{
 ///         _ => None,
 ///     }
 /// }
-/// # let _ = line;
+/// let sent = r#"{"entry": {"place": 1, "at_ms": 1763800000000, "event": {"resumed": {}},
+///     "hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}"#;
+/// assert_eq!(line(&serde_json::from_str(sent)?).as_deref(), Some("resumed"));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ThreadEvent {
