@@ -623,7 +623,8 @@ pub use hitl_macros::interrupt_after;
 ///
 /// The count is that of the thread, over processes and verdicts; retries of a failed run do not count. A branch of a fork
 /// and an item of a `for` begin at 0 and count their own runs, so the node must be one of the same branch. Runs before
-/// the guard was added are not counted.
+/// the guard was added are not counted, nor are those under a new name if older code runs the thread again. An edit
+/// evaluates the guards on its path with the runs so far.
 ///
 /// A `match`, a `for` or a fork may also begin an arm or a branch, and follow a fork or a `for`, where its parts join.
 /// `continue` ends a branch, or an item of a `for`, early: it leads to the join. A thread may wait at such a place, for

@@ -6,7 +6,7 @@
 //! `.ci/editor` asks a rust-analyzer.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 /// The names in the input of a macro.
 #[derive(Default)]
@@ -47,45 +47,63 @@ impl Names {
         }
     }
 
-    /// Finds the names in a `graph!`, from the name of the graph or from a group inside on.
+    /// Finds the names in the statements of a `graph!`.
     pub(crate) fn of_graph(tokens: TokenStream) -> Self {
         let mut names = Self::default();
-        names.add_statements(tokens, false);
+        names.add_chain(tokens);
         names
     }
 
-    fn add_statements(&mut self, tokens: TokenStream, is_verdicts: bool) {
-        // The next braces are the arms of a `match` or the body of a `for`, and the next name is a field.
-        let (mut is_choice, mut is_field) = (false, false);
-        let mut is_first = true;
+    /// Finds the names in statements, or in a chain of steps.
+    fn add_chain(&mut self, tokens: TokenStream) {
+        // The braces after `match` are its arms, those after `for` its body, and others a verdict block.
+        let mut braces: fn(&mut Self, TokenStream) = Self::add_verdicts;
+        let mut is_field = false;
         for token in tokens {
-            match &token {
-                TokenTree::Ident(word) if word == "match" || word == "for" => {
-                    (is_choice, is_field) = (true, true)
-                }
+            match token {
+                TokenTree::Ident(word) if word == "match" => (braces, is_field) = (Self::add_arms, true),
+                TokenTree::Ident(word) if word == "for" => (braces, is_field) = (Self::add_chain, true),
                 TokenTree::Ident(word) if word == "in" => is_field = true,
                 TokenTree::Ident(field) if is_field => {
-                    self.fields.push(field.clone());
+                    self.fields.push(field);
                     is_field = false;
                 }
-                TokenTree::Ident(word) if is_verdicts && is_first => {
-                    self.words.push(("verdict", word.clone()))
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                    braces(self, group.stream());
+                    (braces, is_field) = (Self::add_verdicts, false);
                 }
-                TokenTree::Group(group) => {
-                    let is_block = group.delimiter() == Delimiter::Brace && !is_choice;
-                    self.add_statements(group.stream(), is_block);
-                    is_choice &= group.delimiter() != Delimiter::Brace;
-                }
+                // In a `match`, the arguments of a method; else a fork.
+                TokenTree::Group(group) if !is_field => self.add_chain(group.stream()),
                 _ => {}
             }
-            is_first = matches!(&token, TokenTree::Punct(mark) if mark.as_char() == ',');
+        }
+    }
+
+    /// Finds the names in the chains of the arms of a `match`. Patterns and guards are Rust.
+    fn add_arms(&mut self, arms: TokenStream) {
+        for arm in arguments(&arms) {
+            let arrow = arm.windows(2).position(|pair| is_mark(&pair[0], '=') && is_mark(&pair[1], '>'));
+            if let Some(arrow) = arrow {
+                self.add_chain(arm.into_iter().skip(arrow + 2).collect());
+            }
+        }
+    }
+
+    /// Finds the names in a verdict block, which begin with the word of a verdict.
+    fn add_verdicts(&mut self, verdicts: TokenStream) {
+        for verdict in arguments(&verdicts) {
+            let mut verdict = verdict.into_iter();
+            self.words.extend(verdict.next().and_then(ident).map(|word| ("verdict", word)));
+            self.add_chain(verdict.collect());
         }
     }
 
     /// Generates a function that names the fields of `state` and the words.
     pub(crate) fn emit(&self, state: &TokenStream) -> TokenStream {
-        let fields = &self.fields;
-        let words = self.words.iter().map(|(module, word)| {
+        // rustc parses the function before it drops it, so a keyword must not be a name.
+        let is_name = |word: &Ident| syn::parse2::<Ident>(word.to_token_stream()).is_ok();
+        let fields = self.fields.iter().filter(|field| is_name(field));
+        let words = self.words.iter().filter(|(_, word)| is_name(word)).map(|(module, word)| {
             let module = format_ident!("{module}");
             quote!(::hitl::__private::words::#module::#word)
         });
@@ -102,8 +120,12 @@ impl Names {
 /// Splits tokens at the commas.
 fn arguments(tokens: &TokenStream) -> Vec<Vec<TokenTree>> {
     let tokens: Vec<_> = tokens.clone().into_iter().collect();
-    let split = tokens.split(|token| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ','));
+    let split = tokens.split(|token| is_mark(token, ','));
     split.map(<[TokenTree]>::to_vec).collect()
+}
+
+fn is_mark(token: &TokenTree, sign: char) -> bool {
+    matches!(token, TokenTree::Punct(mark) if mark.as_char() == sign)
 }
 
 fn ident(token: TokenTree) -> Option<Ident> {

@@ -189,6 +189,83 @@ async fn a_settled_run_counts_under_a_new_name() {
     assert!(audit.findings.is_empty(), "{audit:?}");
 }
 
+mod raised {
+    use super::{Question, World, give_up, ring};
+    use hitl::prelude::*;
+
+    graph! {
+        pub Caller<Question, World> {
+            start -> ring -> match log.len() {
+                0..=99 if runs(ring) < 5 => ring,
+                _ => give_up -> end,
+            };
+        }
+    }
+}
+
+/// Another limit is other code: the entries of a running thread are not checked against it, and the thread goes on.
+#[tokio::test]
+async fn a_limit_may_change_while_threads_run() {
+    let (store, world) =
+        (MemoryStore::new(), World::new([Behavior::Works, Behavior::Works, Behavior::Fails]));
+    let agent = Caller::new(world.clone(), store.clone());
+    let CallerTurn::InDoubt(_) = agent.start("t", about(&[])).await.unwrap() else { panic!() };
+    let new = raised::Caller::new(world, store);
+    let audit = new.audit("t", None).await.unwrap();
+    assert!(audit.findings.is_empty() && !audit.unchecked.is_empty(), "{audit:?}");
+    let raised::CallerTurn::InDoubt(doubt) = new.turn("t").await.unwrap() else { panic!() };
+    let raised::CallerTurn::Done(log) = doubt.run_again(&mara()).await.unwrap() else { panic!() };
+    assert_eq!(log.len(), 6);
+    assert_eq!(runs(&new, "ring").await, [1, 2, 3, 4, 5].map(Some));
+    assert!(new.audit("t", None).await.unwrap().findings.is_empty());
+}
+
+#[state]
+pub struct Letter {
+    #[input]
+    pub reply: Reply,
+    pub screened: bool,
+    #[output]
+    pub outcome: String,
+}
+
+#[node(Letter, writes = screened)]
+async fn screen() -> Result<bool> {
+    Ok(true)
+}
+
+#[interrupt_before]
+#[node(Letter, writes = outcome, effect)]
+async fn post(reply: &Approved<Reply>) -> Result<String> {
+    Ok(format!("posted {}", reply.text))
+}
+
+#[node(Letter, writes = outcome)]
+async fn discard(rejection: Option<&Rejection>) -> Result<String> {
+    Ok(rejection.map_or("discarded", |_| "rejected").into())
+}
+
+graph! {
+    pub Screener<Letter> {
+        start -> match reply.text.len() {
+            _ if runs(screen) > 0 => discard -> end,
+            _ => screen -> post -> end,
+        };
+        post { reject -> discard }
+    }
+}
+
+/// An edit of an input leads back to the start, where the guard sees that the letter was screened.
+#[tokio::test]
+async fn a_guard_after_the_start_counts_for_an_edit() {
+    let agent = Screener::new(MemoryStore::new());
+    let reply = Reply { text: "first".into() };
+    let ScreenerTurn::Post(review) = agent.start("t", LetterInput { reply }).await.unwrap() else { panic!() };
+    let turn = review.edit(&mara(), |reply| reply.text = "second".into()).await.unwrap();
+    assert!(matches!(turn, ScreenerTurn::Done(outcome) if outcome == "discarded"));
+    assert_sound(&agent).await;
+}
+
 #[node(Question, writes = log)]
 async fn look_up(topic: &str) -> Result<Vec<String>> {
     Ok(vec![topic.to_owned()])

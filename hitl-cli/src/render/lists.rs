@@ -106,9 +106,11 @@ pub(crate) fn history(entries: &[HistoryEntry], context: RenderContext) -> Strin
 /// Formats the use of models, if there was any: `, by nova-lite: 812 + 64 tokens, 0.9 s`.
 fn model_usage(spent: &[Usage]) -> String {
     let Some(first) = spent.first() else { return String::new() };
-    let sum = |tokens: fn(&Usage) -> Option<u64>| spent.iter().filter_map(tokens).sum::<u64>();
+    let sum =
+        |tokens: fn(&Usage) -> Option<u64>| spent.iter().filter_map(tokens).fold(0, u64::saturating_add);
     let (read, wrote) = (sum(|usage| usage.input_tokens), sum(|usage| usage.output_tokens));
-    let seconds = spent.iter().map(|usage| usage.duration).sum::<Duration>().as_secs_f64();
+    let seconds =
+        spent.iter().map(|usage| usage.duration).fold(Duration::ZERO, Duration::saturating_add).as_secs_f64();
     let times = if spent.len() > 1 { format!(" in {} calls", spent.len()) } else { String::new() };
     format!(", by {}: {read} + {wrote} tokens, {seconds:.1} s{times}", escape(&first.model))
 }

@@ -39,16 +39,21 @@ impl Guard {
     }
 }
 
-/// Replaces each call `runs(node)` in an expression. A method and a path that end in `runs` are the user's.
+/// Replaces each call `runs(node)` in an expression. A method `.runs(…)` and a path `self::runs(…)` are the user's.
 fn replace_counts(
     tokens: TokenStream,
     replace: &mut impl FnMut(&Ident, Path) -> TokenStream,
 ) -> Result<TokenStream> {
     let mut out = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
-    let mut is_qualified = false;
+    // The punctuation directly before the token.
+    let mut before = String::new();
     while let Some(token) = tokens.next() {
-        let qualifies = matches!(&token, TokenTree::Punct(mark) if matches!(mark.as_char(), '.' | ':'));
+        let is_qualified = before.ends_with("::") || before.ends_with('.') && !before.ends_with("..");
+        match &token {
+            TokenTree::Punct(mark) => before.push(mark.as_char()),
+            _ => before.clear(),
+        }
         match token {
             TokenTree::Ident(word) if word == RUNS && !is_qualified => match tokens.peek() {
                 Some(TokenTree::Group(args)) if args.delimiter() == Delimiter::Parenthesis => {
@@ -70,7 +75,6 @@ fn replace_counts(
             }
             other => out.extend([other]),
         }
-        is_qualified = qualifies;
     }
     Ok(out)
 }

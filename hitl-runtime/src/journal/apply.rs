@@ -49,7 +49,7 @@ impl Fold {
                 }
             }
             Event::Ran { node, lane, run, wrote, to } => {
-                self.lane(*lane)?.runs.record(node, *run)?;
+                self.lane(*lane)?.runs.record(node, *run);
                 self.take(*lane, wrote, Some(SourceRef::After(node)))?;
                 return self.ran(*lane, to);
             }
@@ -136,10 +136,9 @@ impl Fold {
                     error: error.clone(),
                 };
             }
-            Event::Settled { node, lane, how, operator, run, to, .. } => {
+            Event::Settled { lane, how, operator, run, to, .. } => {
                 self.reset_steps(*lane);
-                self.lane(*lane)?.runs.record(node, *run)?;
-                self.settle(*lane, how, operator, to.as_ref(), entry.at)?;
+                self.settle(*lane, how, operator, *run, to.as_ref(), entry.at)?;
             }
             Event::Migrated { print, version, renamed, void } => {
                 self.apply_migration(print, *version, renamed, void)
@@ -200,8 +199,8 @@ impl Fold {
         }
     }
 
-    /// Counts the run of a node that has just finished, and writes its values to its lane. `back` has those of them that were read back
-    /// from their JSON.
+    /// Counts the run of a node that has just finished, and writes its values to its lane. `back` has those of them
+    /// that were read back from their JSON.
     pub(crate) fn write(
         &mut self,
         lane: LaneId,
@@ -212,7 +211,7 @@ impl Fold {
     ) -> Result<(), FoldError> {
         let place = self.next;
         let lane = self.lane(lane)?;
-        lane.runs.record(node, run)?;
+        lane.runs.record(node, run);
         for (field, json) in wrote {
             let back = back.iter().position(|back| back.is_of(field)).map(|i| back.swap_remove(i));
             lane.write(Write { field, json, replaces: false, place }, back)?;

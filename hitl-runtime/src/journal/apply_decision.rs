@@ -115,6 +115,7 @@ impl Fold {
         id: LaneId,
         how: &Settlement,
         operator: &str,
+        run: Option<u32>,
         to: Option<&Transition>,
         time: Timestamp,
     ) -> Result<(), FoldError> {
@@ -129,8 +130,10 @@ impl Fold {
                 let to = to.ok_or_else(|| {
                     FoldError::Damaged("it does not record where the thread continues".to_owned())
                 })?;
+                let lane = self.lane(id)?;
+                lane.runs.record(&activation.node, run);
                 if activation.signed {
-                    self.lane(id)?.sources.done(&activation.node);
+                    lane.sources.done(&activation.node);
                 }
                 self.take(id, wrote, Some(SourceRef::After(&activation.node)))?;
                 self.arrive(id, to, place, false, None)

@@ -31,7 +31,7 @@ use crate::{
     note = "another graph cannot be a node of this one: name its nodes here"
 )]
 pub trait Node: SealedNode + 'static {
-    /// The state it reads and writes. The code of the node requires that it is a [`State`], so that rustc reports another
+    /// The state it reads and writes. The code of the node requires that it is a [`State`](crate::state::State), so that rustc reports another
     /// type once.
     type State;
     /// The static description that the graph's proof reads.

@@ -154,6 +154,10 @@ pub mod deep {
     }
 }
 
+fn unsafe_looking(n: u32) -> bool {
+    n > 5
+}
+
 graph! {
     /// Takes every way there is.
     ///
@@ -163,6 +167,8 @@ graph! {
         start -> triage -> match risk {
             Risk::High => propose,
             | Risk::Some(n) if *n > 3 && matches!(runs(triage), 0..=3) => propose,
+            Risk::Some(n) if { let last = (0..runs(triage)).contains(n); if last { true } else { false } } => propose,
+            Risk::Some(n) if match *n { 0 => false, _ => unsafe_looking(*n) } => propose,
             Risk::Some(_) | Risk::Low => refuse -> end,
         };
         propose -> (count, again -> (weigh, note) -> deep::look_up) -> pay -> end;

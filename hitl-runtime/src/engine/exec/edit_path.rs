@@ -3,7 +3,8 @@
 //! An edit signs the open review directly if no `match` or node between the field's last write and the review depends
 //! on the field, or if the `match`es on the path, evaluated again, lead straight back to the same review. Otherwise the
 //! edit signs nothing: its entry records the proposal ([`Proposal::Made`]), its operator and their roles, and the lane
-//! goes back to where the field was last written and continues from there. Nodes on the path run again. None of them is
+//! goes back to where the field was last written and continues from there. A guard that counts runs sees the runs so
+//! far, so it may now lead past a node that ran before. Nodes on the path run again. None of them is
 //! an effect: the graph's proof excludes it, and for threads that began under other code the lane's own record of
 //! effects does.
 //!
@@ -121,7 +122,7 @@ impl Engine {
             .map_err(|e| EditRouteError::Lost(e.to_string()))?;
         let to = match point {
             Point::Node(node) => routing::after_node(self.graph, node, &fields, &runs),
-            Point::Start | Point::End => routing::after_start(self.graph, &fields),
+            Point::Start | Point::End => routing::after_start(self.graph, &fields, &runs),
         };
         to.map_err(EditRouteError::Lost)
     }

@@ -13,7 +13,7 @@ use crate::{
         session::{ThreadWriter, may_decide, random_id},
     },
     graph::Point,
-    journal::{Entry, Event, Fold, Requester, Values, migrate::updated},
+    journal::{Entry, Event, Fold, Requester, Runs, Values, migrate::updated},
     state::{Slots, StateTable},
 };
 
@@ -85,7 +85,7 @@ impl Engine {
             write_checks::check(self.graph, &unwritten, field, json.get()).map_err(invalid)?;
         }
         for_each::fits(self.graph, Point::Start, &fields, |_| None).map_err(|e| invalid(e.to_string()))?;
-        let to = routing::after_start(self.graph, &fields).map_err(invalid)?;
+        let to = routing::after_start(self.graph, &fields, &Runs::default()).map_err(invalid)?;
         let mut writer = ThreadWriter::new(self, Fold::empty(self.graph.state, start.thread.clone()));
         // The thread has had no other runner: its own id is the first runner's name.
         let id = random_id()?;

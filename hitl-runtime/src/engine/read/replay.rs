@@ -22,8 +22,8 @@ use crate::{
     },
     graph::{EdgeKind, ReadKind},
     journal::{
-        Decision, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, OpenReviewState, Proposal,
-        Reason, Settlement, Transition, Unmigrated, Values,
+        Decision, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, NodeRenames, OpenReviewState,
+        Proposal, Reason, Runs, Settlement, Transition, Unmigrated, Values,
     },
     node::NodeTable,
     review::{SignatureError, check_signature},
@@ -174,6 +174,9 @@ impl<'a> Replay<'a> {
         {
             self.note(FindingKind::Route, "the thread had not reached its end");
         }
+        if let Event::Migrated { print, version, renamed, .. } = &entry.event {
+            self.migrated(print, *version, renamed);
+        }
         let begins = matches!(
             entry.event,
             Event::Began { .. } | Event::Paused { .. } | Event::Reminded { .. } | Event::Decided { .. }
@@ -203,7 +206,7 @@ impl<'a> Replay<'a> {
             Event::Began { key, .. } => self.began(id, known, key),
             Event::Ran { run, wrote, to, .. } => {
                 self.ran(id, known);
-                self.counted(known, *run);
+                self.counted(id, known, *run);
                 self.wrote(known, wrote);
                 let (number, _) = known.filter(|_| *to == Transition::Join)?;
                 // Applying the entry removes the lane, so the next step must be computed here.
@@ -225,9 +228,12 @@ impl<'a> Replay<'a> {
                 }
             }
             Event::Settled { how, run, .. } => {
-                if let Settlement::Happened { wrote } = how {
-                    self.counted(known, *run);
-                    self.wrote(known, wrote);
+                match how {
+                    Settlement::Happened { wrote } => {
+                        self.counted(id, known, *run);
+                        self.wrote(known, wrote);
+                    }
+                    Settlement::RunAgain | Settlement::Stop { .. } => self.has_number(node, *run, None),
                 }
                 let at = self.fold.lanes.get(&id).map(|lane| &lane.at);
                 if !matches!(at, Some(LaneState::InDoubt { .. })) {
@@ -320,13 +326,35 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Checks that an entry has the number of its run if and only if the graph counts the runs of the node. That the
-    /// number is the next one is checked when the entry is read.
-    fn counted(&mut self, known: Option<(usize, &'static NodeTable)>, run: Option<u32>) {
+    /// Checks that an entry has the number of its run if the graph counts the runs of the node, and none otherwise.
+    fn counted(&mut self, lane: LaneId, known: Option<(usize, &'static NodeTable)>, run: Option<u32>) {
         let Some((_, NodeTable { spec, .. })) = known else { return };
-        if spec.counted != run.is_some() {
-            let problem = if spec.counted { "does not count" } else { "counts" };
-            self.note(FindingKind::Route, format!("it {problem} the run of `{}`", spec.name));
+        let expected = self.fold.next_run(lane, Some(spec));
+        self.has_number(spec.name, run, expected);
+    }
+
+    fn has_number(&mut self, node: &str, run: Option<u32>, expected: Option<u32>) {
+        let word = |run: Option<u32>| run.map_or("no number".to_owned(), |run| format!("number {run}"));
+        if run != expected {
+            let problem =
+                format!("the run of `{node}` has {}, but {} was expected", word(run), word(expected));
+            self.note(FindingKind::Route, problem);
+        }
+    }
+
+    /// Checks that a migration is one to other code, and that this program renames the nodes that it renames.
+    fn migrated(&mut self, print: &str, version: Option<u32>, renamed: &NodeRenames) {
+        if print == self.fold.print && version.is_none_or(|version| version == self.fold.version) {
+            self.note(FindingKind::Route, "it is a migration to the code that wrote the entry before it");
+        }
+        if print != self.engine.print {
+            return;
+        }
+        let known = self.engine.graph.spec.renamed;
+        for (old, new) in renamed {
+            if !known.iter().any(|(from, to)| (from, to) == (&old.as_str(), &new.as_str())) {
+                self.note(FindingKind::Route, format!("the graph does not rename `{old}` to `{new}`"));
+            }
         }
     }
 
@@ -434,8 +462,9 @@ impl<'a> Replay<'a> {
                     self.note(FindingKind::Route, format!("`{field}` is not an input"));
                 }
                 let fields = self.fold.root().map(|lane| lane.fields.clone());
-                let leads =
-                    fields.and_then(|fields| guarded(|| routing::after_start(self.engine.graph, &fields)));
+                let leads = fields.and_then(|fields| {
+                    guarded(|| routing::after_start(self.engine.graph, &fields, &Runs::default()))
+                });
                 self.leads(leads, to);
             }
             Event::Started { to: None, .. } => {

@@ -10,9 +10,14 @@ use crate::{
     user_code::catch_panic,
 };
 
-/// Returns the first step of a thread.
-pub(super) fn after_start(graph: &'static GraphTable, fields: &Slots) -> Result<Transition, String> {
-    after(graph, Point::Start, fields, &Runs::default())
+/// Returns the step after the start. `runs` has the counts of the thread, which has run further if an edit leads back to
+/// its start.
+pub(super) fn after_start(
+    graph: &'static GraphTable,
+    fields: &Slots,
+    runs: &Runs,
+) -> Result<Transition, String> {
+    after(graph, Point::Start, fields, runs)
 }
 
 /// Returns the next step of a lane after a node has run. `runs` has the counts of the lane, with this run.

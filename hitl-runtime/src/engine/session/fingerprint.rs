@@ -58,6 +58,9 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
                 }
             }
         }
+        if node.counted {
+            writeln!(text, "  counted")?;
+        }
         for read in node.reads {
             writeln!(text, "  {} {:?}", read.field, read.kind)?;
         }
@@ -65,6 +68,12 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
     for edge in spec.edges {
         let name = |point: Point| point.name(spec);
         writeln!(text, "{} -> {} {:?} {:?}", name(edge.from), name(edge.to), edge.kind, edge.joins)?;
+    }
+    // The limits of loops are in the guards. A graph without them keeps its fingerprint.
+    if spec.nodes.iter().any(|node| node.counted) {
+        for route in spec.routes {
+            writeln!(text, "{} {} {:?}", route.from.name(spec), route.field, route.cases)?;
+        }
     }
     for each in spec.forks.iter().filter_map(|fork| fork.each) {
         // `at_most` is left out: a thread does not depend on how many items run concurrently.
