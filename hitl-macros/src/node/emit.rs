@@ -17,7 +17,7 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
     let allow_dead_code = (!errors.is_empty()).then(|| quote!(#[allow(dead_code)]));
     let cfgs: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     let (vis, ident) = (&function.vis, &function.sig.ident);
-    let item = node.unparsed.clone().unwrap_or_else(|| function.to_token_stream());
+    let item = node.unparsed.is_none().then_some(function);
     let Some(state) = &node.args.state else {
         let replaced = Replaced {
             cfgs: cfgs.into_iter().cloned().collect(),
@@ -296,10 +296,14 @@ fn run(node: &Node, state: &Path, has_errors: bool, this: &Ident, generics: &Nod
         _ => None,
     });
     let args = Ident::new("args", Span::mixed_site());
-    let body = if !has_errors && node.unshown.is_empty() {
-        call(node, state, given, &args)
-    } else {
-        quote!(::core::unreachable!())
+    let body = match &node.unparsed {
+        // Evaluated when rustc has no errors and generates the code: if it knows a syntax that this macro does not.
+        Some(error) => quote! {
+            const { ::hitl::__private::reject(#error) };
+            ::core::unreachable!()
+        },
+        None if !has_errors && node.unshown.is_empty() => call(node, state, given, &args),
+        None => quote!(::core::unreachable!()),
     };
     quote! {
         #[automatically_derived]

@@ -22,7 +22,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, path: &CratePath) -> 
     let mut function = match Function::parser.parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => match Unparsed::parser.parse2(item.clone()) {
-            Ok(function) => return unparsed(args, function, errors),
+            Ok(function) => return unparsed(args, function, &error, errors),
             Err(_) => return not_a_function(item, error, &mut errors),
         },
     };
@@ -46,12 +46,18 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, path: &CratePath) -> 
     tokens
 }
 
-/// Generates a node in place of a function whose signature cannot be parsed. rustc reports the signature, and only that.
-fn unparsed(args: TokenStream, mut function: Unparsed, mut errors: Errors) -> TokenStream {
+/// Generates a node in place of a function whose signature cannot be parsed. rustc parses an item before its attributes
+/// are expanded, so it has reported the signature.
+fn unparsed(
+    args: TokenStream,
+    mut function: Unparsed,
+    error: &syn::Error,
+    mut errors: Errors,
+) -> TokenStream {
     function.attrs.retain(|attr| !names::ends_in(attr.path(), "interrupt_before"));
     let names = editor::Names::of_node(&args);
     let args = args::parse(args, &mut errors);
-    emit::emit(&model::Node::unparsed(&function, args), &names, &errors)
+    emit::emit(&model::Node::unparsed(&function, args, error.to_string()), &names, &errors)
 }
 
 /// Generates the error for an item that is no function. A type is replaced, so that its uses cause no further errors.

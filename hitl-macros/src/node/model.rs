@@ -1,7 +1,6 @@
 //! The model of a node: the role of each parameter, and the rules that its signature must keep.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type, parse_quote};
 
 use super::{
@@ -12,8 +11,8 @@ use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) struct Node {
     pub(crate) function: Function,
-    /// The function as written, if its signature cannot be parsed; `function` is an empty one then.
-    pub(crate) unparsed: Option<TokenStream>,
+    /// The error if the signature cannot be parsed. `function` then stands in for the function as written.
+    pub(crate) unparsed: Option<String>,
     pub(crate) name: String,
     pub(crate) args: Args,
     pub(crate) params: Vec<Param>,
@@ -114,7 +113,7 @@ impl Node {
 
     /// Creates a node in place of a function whose signature cannot be parsed. It takes nothing, so that a graph with it
     /// is proved, except for what the other nodes lack.
-    pub(crate) fn unparsed(function: &Unparsed, mut args: Args) -> Self {
+    pub(crate) fn unparsed(function: &Unparsed, mut args: Args, error: String) -> Self {
         (args.effect, args.interrupt) = (None, None);
         let (attrs, vis, ident) = (&function.attrs, &function.vis, &function.name);
         let payload = |name: &str, role| Param {
@@ -134,7 +133,7 @@ impl Node {
                 sig: parse_quote!(async fn #ident()),
                 body: TokenTree::Group(Group::new(Delimiter::Brace, TokenStream::new())),
             },
-            unparsed: Some(function.to_token_stream()),
+            unparsed: Some(error),
             name: names::plain(ident),
             args,
             params: payloads.into(),

@@ -1,7 +1,7 @@
 //! Parsing of a function up to its body. The body is kept as tokens: errors in incomplete code are left to rustc.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::{
     Attribute, GenericArgument, LitStr, PathArguments, PathSegment, Result, Signature, Token, Type,
     Visibility, ext::IdentExt, parse::ParseStream, token,
@@ -18,7 +18,7 @@ impl Function {
     pub(crate) fn parser(input: ParseStream) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
         let (vis, sig) = (|| Ok((input.parse()?, input.parse()?)))().map_err(|e: syn::Error| {
-            syn::Error::new(e.span(), format!("a node must be an `async fn`: {e}"))
+            syn::Error::new(e.span(), format!("this is not the signature of an `async fn`: {e}"))
         })?;
         if !input.peek(token::Brace) {
             return Err(input.error("a node needs a body: write `async fn name(…) -> Result<T> { … }`"));
@@ -32,35 +32,24 @@ impl Function {
     }
 }
 
-/// A function whose signature rustc rejects: the words before its parameters, and the rest as tokens.
+/// A function whose signature cannot be parsed: what is before its parameters.
 pub(crate) struct Unparsed {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) name: Ident,
-    qualifiers: TokenStream,
-    rest: TokenStream,
 }
 
 impl Unparsed {
     pub(crate) fn parser(input: ParseStream) -> Result<Self> {
         let (attrs, vis) = (input.call(Attribute::parse_outer)?, input.parse()?);
-        let mut qualifiers = TokenStream::new();
-        while !input.peek(Token![fn]) {
-            // `async`, `unsafe`, `extern "C"`.
-            if !input.peek(Ident::peek_any) && !input.peek(LitStr) {
-                return Err(input.error("expected `fn`"));
-            }
-            qualifiers.extend([input.parse::<TokenTree>()?]);
+        // `async`, `unsafe`, `extern "C"`.
+        while !input.peek(Token![fn]) && (input.peek(Ident::peek_any) || input.peek(LitStr)) {
+            input.parse::<TokenTree>()?;
         }
-        qualifiers.extend([input.parse::<TokenTree>()?]);
-        Ok(Self { attrs, vis, name: input.parse()?, qualifiers, rest: input.parse()? })
-    }
-}
-
-impl ToTokens for Unparsed {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, vis, name, qualifiers, rest } = self;
-        tokens.extend(quote!(#(#attrs)* #vis #qualifiers #name #rest));
+        input.parse::<Token![fn]>()?;
+        let name = input.parse()?;
+        input.parse::<TokenStream>()?;
+        Ok(Self { attrs, vis, name })
     }
 }
 
