@@ -99,7 +99,7 @@ impl Names {
     }
 
     /// Generates a function that names the fields of `state` and the words.
-    pub(crate) fn emit(&self, state: &TokenStream) -> TokenStream {
+    pub(crate) fn emit(&self, state: &impl ToTokens) -> TokenStream {
         // rustc parses the function before it drops it, so a keyword must not be a name.
         let is_name = |word: &Ident| syn::parse2::<Ident>(word.to_token_stream()).is_ok();
         let fields = self.fields.iter().filter(|field| is_name(field));

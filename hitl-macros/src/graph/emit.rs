@@ -42,7 +42,7 @@ pub(crate) fn emit(
     let (name, state, deps) = (spans::hide_from_editors(&graph.name), &graph.state, deps(graph));
     let turn = &turns.name;
     let view = spans::of_state(state, quote!(View<'_>));
-    let editor = names.emit(&quote!(#state));
+    let editor = names.emit(state);
     quote! {
         #types
         #(#cfgs)*
@@ -113,7 +113,7 @@ fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<
         let (old, new) = (names::plain(old), &model.nodes[*node].name);
         quote!((#old, #new))
     });
-    let editor = names.emit(&quote!(#state));
+    let editor = names.emit(state);
     let checks = checks(model);
     let items = items(model, state);
     let route_fn = route_fn(model, state);

@@ -64,7 +64,7 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
     let stored = spans::delimited(function.body.span(), Delimiter::Brace, stored.clone());
 
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
-    let editor = names.emit(&quote!(#state));
+    let editor = names.emit(state);
     quote! {
         #(#cfgs)*
         #[allow(unexpected_cfgs)]

@@ -75,8 +75,7 @@ pub use self::{
 };
 use self::{cipher::EncryptionKey, header::ParsedValue};
 use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus};
-use crate::ThreadId;
-use crate::{Place, Timestamp};
+use crate::{Place, ThreadId, Timestamp};
 
 /// The maximum number of entries that are decrypted concurrently.
 const CONCURRENCY: usize = 16;

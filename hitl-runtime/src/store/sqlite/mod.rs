@@ -22,8 +22,7 @@ use futures_util::future::BoxFuture;
 
 use self::{file::File, reader::Readers, writer::Writer};
 use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus, position_after};
-use crate::ThreadId;
-use crate::{Place, Timestamp};
+use crate::{Place, ThreadId, Timestamp};
 
 /// The time that a write waits for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
