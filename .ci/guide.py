@@ -13,6 +13,8 @@ import tempfile
 # How long it may take, in seconds, with a build in it.
 PATIENCE = 1200
 
+FEATURES = "agentcore,dynamodb,bedrock,kms"
+
 # The command line that also holds what is sent against the service's model. Nobody here ends sessions: that is not sent.
 STRICT = """
 aws() {
@@ -136,9 +138,12 @@ class Reader:
 
 
 def built():
-    """Where cargo puts things, if not where the guide says."""
+    """What cargo builds, with what CI has compiled already, and where it puts it, if not where the guide says.
+
+    `.ci/features` compiles the library with the guide's own features."""
     target = os.environ.get("CARGO_TARGET_DIR")
-    return {"target/debug": f"{shlex.quote(target)}/debug"} if target else {}
+    there = {"target/debug": f"{shlex.quote(target)}/debug"} if target else {}
+    return there | {f"--features {FEATURES}": "--workspace --all-features"}
 
 
 def offline(guide):

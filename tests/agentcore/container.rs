@@ -91,7 +91,7 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let profile = test.ancestors().nth(2).unwrap();
     let features = if cfg!(feature = "dynamodb") { "--all-features" } else { "--features=agentcore" };
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--example", "refund", features, "--manifest-path"]);
+    cargo.args(["build", "--quiet", "--workspace", "--example", "refund", features, "--manifest-path"]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     cargo.arg("--target-dir").arg(profile.parent().unwrap());
     assert!(cargo.status().unwrap().success(), "{cargo:?} failed");
