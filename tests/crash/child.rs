@@ -39,7 +39,19 @@ pub enum Work {
         digest: Digest,
         verdict: Verdict,
     },
+    /// Records a verdict in a front, which has neither the ledger nor any other dependency.
+    Record {
+        digest: Digest,
+        verdict: Verdict,
+    },
+    /// Continues the thread, as a runner that a front wakes.
+    Resume,
     Settle {
+        key: String,
+        how: Settlement,
+    },
+    /// Records in a front how an effect ended.
+    RecordSettlement {
         key: String,
         how: Settlement,
     },
@@ -94,7 +106,7 @@ async fn work<G: Graph<State = Ticket, Deps = World>>(orders: Orders) {
 
 impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
     async fn work(&self, work: Work) -> Result<(), Error> {
-        let Self { agent, clock, .. } = self;
+        let Self { agent, front, clock, .. } = self;
         if !matches!(work, Work::Run) {
             // Only `Work::Run` decides a review while `score` waits.
             let _ = self.scored.set(());
@@ -115,14 +127,17 @@ impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
             Work::Decide { digest, verdict } => {
                 agent.decide(THREAD, digest, &mara(), verdict).await.map(drop)
             }
+            Work::Record { digest, verdict } => {
+                front.record(THREAD, digest, &mara(), verdict).await.map(drop)
+            }
+            Work::Resume => agent.resume(THREAD).await.map(drop),
             Work::Settle { key, how } => {
-                clock.advance(2 * LEASE);
-                // As `show` reports it once the dead process's lease has expired.
-                let doubt = agent.view(THREAD).await?.in_doubt.filter(|doubt| doubt.key == key);
-                let Some(doubt) = doubt else {
-                    return Err(Error::NotInDoubt { thread: ThreadId::new(THREAD)? });
-                };
-                agent.settle(THREAD, doubt.digest, &mara(), how).await.map(drop)
+                let doubt = self.doubt(&key).await?;
+                agent.settle(THREAD, doubt, &mara(), how).await.map(drop)
+            }
+            Work::RecordSettlement { key, how } => {
+                let doubt = self.doubt(&key).await?;
+                front.settle(THREAD, doubt, &mara(), how).await.map(drop)
             }
             Work::Fork { place } => agent.fork(&ThreadId::new(THREAD)?, place, COPY).await.map(drop),
             Work::Again(work) => match Box::pin(self.work(*work)).await {
@@ -135,6 +150,13 @@ impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
                 agent.resume(THREAD).await.map(drop)
             }
         }
+    }
+
+    /// Returns the doubt with this idempotency key, as `show` reports it once the dead process's lease has expired.
+    async fn doubt(&self, key: &str) -> Result<Digest, Error> {
+        self.clock.advance(2 * LEASE);
+        let doubt = self.front.view(THREAD).await?.in_doubt.filter(|doubt| doubt.key == key);
+        doubt.map(|doubt| doubt.digest).ok_or(Error::NotInDoubt { thread: ThreadId::new(THREAD)? })
     }
 
     async fn run(&self) -> Result<(), Error> {

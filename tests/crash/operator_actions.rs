@@ -93,6 +93,32 @@ fn a_question_killed_at_every_point() {
     verdict(&ask, 2, "9900 cents, signed by mara", 1);
 }
 
+/// A front records the verdict and dies, before or after it wakes a runner, which dies too.
+#[test]
+fn a_front_and_its_runner_killed_at_every_point() {
+    let (initial, digest) = waiting();
+    let record = || Work::Record { digest, verdict: Verdict::Approve };
+    let paid_once = |case: &Case| {
+        case.complete(Work::Finish);
+        let found = case.inspect(THREAD);
+        found.assert_nothing_twice();
+        ends_with(&found, "14900 cents, signed by mara");
+        assert_eq!((found.lines(EffectKind::Letter), found.lines(EffectKind::Refund)), (1, 1));
+    };
+    let points = matrix("record", &initial, record, |case| {
+        case.complete(Work::Again(Box::new(record())));
+        let found = case.inspect(THREAD);
+        assert_eq!(found.lines(EffectKind::Refund), 0, "a front has paid");
+        assert_eq!(found.view.standing, ThreadStatus::Running);
+        paid_once(case);
+    });
+    assert_eq!(points, [1, 1]);
+
+    initial.complete(record());
+    let points = matrix("resume after record", &initial, || Work::Resume, paid_once);
+    assert!(points.iter().all(|points| *points >= 2), "{points:?}");
+}
+
 /// Returns a ticket whose process died just before or just after the refund, and the refund's idempotency key.
 fn in_doubt(paid: bool, noticed: bool) -> (Case, String) {
     let (case, digest) = waiting();
@@ -131,6 +157,26 @@ fn a_settlement_killed_at_every_point() {
             points.iter().all(|points| *points >= least),
             "only {points:?} points, expected at least {least}"
         );
+    }
+}
+
+/// A front settles a doubt that no runner may have noticed yet, and the next runner goes on.
+#[test]
+fn a_settlement_in_a_front_killed_at_every_point() {
+    for (paid, noticed) in [(false, false), (true, true)] {
+        let (initial, key) = in_doubt(paid, noticed);
+        let how = settlement_from_ledger(&initial.inspect(THREAD).ledger, &key);
+        let settle = || Work::RecordSettlement { key: key.clone(), how: how.clone() };
+        let points = matrix("settle in a front", &initial, settle, |case| {
+            case.complete(Work::Again(Box::new(settle())));
+            assert_eq!(case.inspect(THREAD).lines(EffectKind::Refund), usize::from(paid), "a front has paid");
+            case.complete(Work::Finish);
+            let found = case.inspect(THREAD);
+            found.assert_nothing_twice();
+            ends_with(&found, "14900 cents, signed by mara");
+            assert_eq!(found.lines(EffectKind::Refund), 1);
+        });
+        assert_eq!(points, [1, 1]);
     }
 }
 

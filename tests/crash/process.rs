@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use hitl::{Agent, Graph, ManualClock, Timestamp};
+use hitl::{Agent, Front, Graph, ManualClock, Timestamp};
 use tokio::sync::SetOnce;
 
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
 
 pub struct Process<G: Graph> {
     pub agent: Agent<G>,
+    /// A front on the same files, with a store handle of its own.
+    pub front: Front<G>,
     pub clock: ManualClock,
     pub ledger: Ledger,
     pub kill_switch: Arc<KillSwitch>,
@@ -35,6 +37,8 @@ impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
         };
         let clock = ManualClock::at(Timestamp::from_millis(1_763_800_000_000));
         let agent = Agent::new(world, store).clock(clock.clone()).lease(LEASE);
-        Self { agent, clock, ledger: Ledger::in_dir(dir), kill_switch, opened, scored }
+        let store = KillPoints::open(dir, Arc::clone(&kill_switch)).await;
+        let front = Front::new(store).clock(clock.clone());
+        Self { agent, front, clock, ledger: Ledger::in_dir(dir), kill_switch, opened, scored }
     }
 }

@@ -16,6 +16,7 @@ mod for_each_migration;
 mod for_each_nested;
 mod for_each_reviewed;
 mod forks;
+mod fronts;
 mod history;
 mod interactions;
 mod json_paths;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{Graph, ManualClock, Store, Timestamp, prelude::*};
+use hitl::{Front, Graph, ManualClock, Store, Timestamp, prelude::*};
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -171,11 +171,20 @@ const LEASE: Duration = Duration::from_secs(100 * 3600);
 
 /// Returns an agent on this store. The clock of a late one is past every deadline, but not past the lease.
 pub fn agent<G: Graph<Deps = World>>(store: impl Store, world: &World, is_late: bool) -> Agent<G> {
+    Agent::new(world.clone(), store).clock(clock(is_late)).lease(LEASE)
+}
+
+/// Returns a front on this store, which has no world.
+pub fn front<G: Graph>(store: impl Store, is_late: bool) -> Front<G> {
+    Front::new(store).clock(clock(is_late))
+}
+
+fn clock(is_late: bool) -> ManualClock {
     let clock = ManualClock::at(Timestamp::from_millis(MORNING_MS));
     if is_late {
         clock.advance(Duration::from_secs(25 * 3600));
     }
-    Agent::new(world.clone(), store).clock(clock).lease(LEASE)
+    clock
 }
 
 /// Returns an agent whose clock is past every lease.

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 
 use crate::{
     assertions::check_races,
-    graphs::{World, agent, letters::Letters, refund::Refunds},
+    graphs::{World, agent, front, letters::Letters, refund::Refunds},
     matrix_store,
-    racer::{Answer, Move, Racer},
+    racer::{Answer, Handle, Move, Racer},
     rounds,
     tasks::{ONE_REVIEW, TWO_REVIEWS, open},
 };
@@ -46,11 +46,15 @@ pub fn run_child() {
 /// Runs all rounds. An input line has a thread and its reviews; an output line has the answers to the racer.
 async fn run<G: Graph<Deps = World>>(Orders { dir, racer, .. }: &Orders) {
     let store = matrix_store::open(dir).await;
-    let agent: Agent<G> = agent(store, &World::in_dir(dir), racer.does.is_late());
+    let is_late = racer.does.is_late();
+    let handle: Handle<G> = match racer.in_front {
+        true => Handle::Front(front(store, is_late)),
+        false => Handle::Agent(agent(store, &World::in_dir(dir), is_late)),
+    };
     child::say("ready");
     while let Some(line) = child::wait() {
         let (thread, reviews): (String, Vec<Digest>) = serde_json::from_str(&line).unwrap();
-        let answers = racer.race(&agent, &thread, &reviews).await;
+        let answers = racer.race(&handle, &thread, &reviews).await;
         child::say(serde_json::to_string(&answers).unwrap());
     }
 }
@@ -81,7 +85,7 @@ async fn race<G: Graph<Deps = World>>(dir: &Path, graph: TestGraph, moves: &[Mov
     let agent: Agent<G> = agent(store, &world, false);
     let mut races = open(&agent, rounds(count)).await;
 
-    let racers = Racer::one_per_move(moves);
+    let racers = Racer::with_fronts(moves);
     let mut processes: Vec<_> = racers.into_iter().map(|racer| Process::start(dir, graph, racer)).collect();
     processes.iter_mut().for_each(|process| assert_eq!(process.line(), "ready"));
     for race in &mut races {
@@ -90,6 +94,8 @@ async fn race<G: Graph<Deps = World>>(dir: &Path, graph: TestGraph, moves: &[Mov
         processes.rotate_left(1);
         processes.iter_mut().for_each(|process| process.child.send(&go));
         race.answers = processes.iter_mut().map(|process| (process.racer, process.answers())).collect();
+        // What a front has recorded last is left to a runner.
+        drop(agent.resume(race.thread.as_str()).await.unwrap());
     }
     processes.into_iter().for_each(|process| drop(process.child.succeed()));
 

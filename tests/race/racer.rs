@@ -1,6 +1,6 @@
 //! A racer, and the answers to it.
 
-use hitl::{Agent, Digest, Error, Graph, Operator, Reason, Timestamp, Verdict};
+use hitl::{Agent, Digest, Error, Front, Graph, Operator, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -56,12 +56,28 @@ pub enum Answer {
 pub struct Racer {
     pub number: usize,
     pub does: Move,
+    /// `true` if it acts through a front, which runs nothing.
+    pub in_front: bool,
+}
+
+/// The agent or the front through which a racer acts.
+pub enum Handle<G: Graph> {
+    Agent(Agent<G>),
+    Front(Front<G>),
 }
 
 impl Racer {
     /// Returns one racer for each move.
     pub fn one_per_move(moves: &[Move]) -> Vec<Self> {
-        (0..).zip(moves).map(|(number, does)| Self { number, does: *does }).collect()
+        (0..).zip(moves).map(|(number, does)| Self { number, does: *does, in_front: false }).collect()
+    }
+
+    /// Returns one racer for each move, and one more in a front for each move that is a verdict.
+    pub fn with_fronts(moves: &[Move]) -> Vec<Self> {
+        let verdicts: Vec<Move> = moves.iter().copied().filter(|does| does.verdict().is_some()).collect();
+        let fronts =
+            (moves.len()..).zip(verdicts).map(|(number, does)| Self { number, does, in_front: true });
+        Self::one_per_move(moves).into_iter().chain(fronts).collect()
     }
 
     pub fn name(self) -> String {
@@ -69,25 +85,26 @@ impl Racer {
     }
 
     /// Acts on each review, in an order of its own, and returns the answers in the order of `reviews`.
-    pub async fn race<G: Graph>(self, agent: &Agent<G>, thread: &str, reviews: &[Digest]) -> Vec<Answer> {
+    pub async fn race<G: Graph>(self, handle: &Handle<G>, thread: &str, reviews: &[Digest]) -> Vec<Answer> {
         let mut order: Vec<usize> = (0..reviews.len()).collect();
         order.rotate_left(self.number % reviews.len());
         let mut answers = vec![Answer::NoVerdict; reviews.len()];
         for review in order {
-            answers[review] = self.answer(agent, thread, reviews[review]).await;
+            answers[review] = self.answer(handle, thread, reviews[review]).await;
         }
         answers
     }
 
-    async fn answer<G: Graph>(self, agent: &Agent<G>, thread: &str, review: Digest) -> Answer {
-        let Some(verdict) = self.does.verdict() else {
-            return agent
-                .resume(thread)
-                .await
-                .map_or_else(|error| Answer::Failed(error.to_string()), |_| Answer::NoVerdict);
-        };
+    async fn answer<G: Graph>(self, handle: &Handle<G>, thread: &str, review: Digest) -> Answer {
         let operator = Operator::new(self.name()).role("clerk");
-        match agent.decide(thread, review, &operator, verdict).await {
+        let turn = match (handle, self.does.verdict()) {
+            (Handle::Agent(agent), Some(verdict)) => agent.decide(thread, review, &operator, verdict).await,
+            (Handle::Front(front), Some(verdict)) => front.record(thread, review, &operator, verdict).await,
+            (Handle::Agent(agent), None) => agent.resume(thread).await,
+            (Handle::Front(front), None) => front.turn(thread).await,
+        };
+        match turn {
+            Ok(_) if self.does.verdict().is_none() => Answer::NoVerdict,
             Ok(_) => Answer::Won,
             Err(Error::AlreadyDecided { by, verdict, at, .. }) => Answer::Lost { by, verdict, at },
             Err(Error::Expired { .. }) => Answer::Expired,

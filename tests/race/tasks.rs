@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 use crate::{
     assertions::{Race, check_races},
     graphs::{World, agent, letters::Letters, refund::Refunds, successor},
-    racer::{Move, Racer},
+    racer::{Handle, Move, Racer},
     rounds,
 };
 
@@ -43,13 +43,14 @@ async fn race<G: Graph<Deps = World>>(stores: [impl Store + Clone; 2], moves: &[
     let threads: Arc<Vec<_>> =
         Arc::new(races.iter().map(|race| (race.thread.clone(), race.reviews.clone())).collect());
     let tasks = Racer::one_per_move(moves).into_iter().map(|racer| {
-        let agent: Agent<G> = agent(stores[racer.number % 2].clone(), &world, racer.does.is_late());
+        let handle =
+            Handle::<G>::Agent(agent(stores[racer.number % 2].clone(), &world, racer.does.is_late()));
         let (gate, threads) = (Arc::clone(&gate), Arc::clone(&threads));
         tokio::spawn(async move {
             let mut answers = Vec::new();
             for (thread, reviews) in &*threads {
                 gate.wait().await;
-                answers.push(racer.race(&agent, thread, reviews).await);
+                answers.push(racer.race(&handle, thread, reviews).await);
             }
             (racer, answers)
         })

@@ -1,6 +1,7 @@
 //! An agent: the typed interface of a graph. Every method converts its arguments, calls the engine, and converts the
 //! result into the graph's own types.
 
+mod front;
 mod graph;
 mod handles;
 mod input;
@@ -11,6 +12,7 @@ mod thread_state;
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 pub use self::{
+    front::Front,
     graph::{Asks, CanAsk, CanEdit, Edits, Graph, NoAsk, NoEdit},
     handles::{Failed, InDoubt, Running},
     review::{AnyReview, Review, several},
@@ -84,7 +86,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn new(deps: G::Deps, store: impl Store) -> Self {
         Self {
-            engine: Arc::new(Engine::new(G::TABLE, Arc::new(deps), Arc::new(traced(store)))),
+            engine: Arc::new(Engine::new(G::TABLE, Some(Arc::new(deps)), Arc::new(traced(store)))),
             graph: PhantomData,
         }
     }
@@ -391,6 +393,40 @@ impl<G: Graph> Agent<G> {
         verdict: Verdict,
     ) -> Result<G::Turn, Error> {
         self.turn_of(self.engine.decide(thread.into_thread_id()?, digest, operator, verdict).await?)
+    }
+
+    /// Decides the open review that has this digest, like [`Agent::decide`], but runs nothing: the verdict is in the
+    /// journal, and a runner continues the thread, by [`Agent::resume`] or in its next [`Agent::sweep`]. If a runner has
+    /// the thread at this moment, because another branch of it runs, that runner continues at once.
+    ///
+    /// A process that only takes verdicts is a [`Front`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let digest = waiting(&agent, "A-9133").await?.digest();
+    /// let turn = agent.record("ticket-A-9133", digest, &mara(), Verdict::Approve).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Running(_)), "signed, and not paid yet");
+    ///
+    /// assert!(matches!(agent.resume("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Agent::decide`].
+    pub async fn record(
+        &self,
+        thread: impl IntoThreadId,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<G::Turn, Error> {
+        let verdict = VerdictInput::Given(verdict);
+        let operator = operator.clone();
+        self.turn_of(self.engine.record_verdict(thread.into_thread_id()?, digest, operator, verdict).await?)
     }
 
     /// Checks a verdict as [`Agent::decide`] does, and returns what it would do: the draft that it would sign, or the
@@ -881,6 +917,30 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn store(&self) -> &dyn Store {
         &*self.engine.store
+    }
+
+    /// Returns a front of this agent: a handle that records what people decide, and runs nothing. It wakes this agent
+    /// after each verdict, so that the thread runs in the background, and not in the call.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::ThreadEvent;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// # let digest = waiting(&agent, "A-9133").await?.digest();
+    /// let mut events = agent.listen("ticket-A-9133")?;
+    /// agent.front().record("ticket-A-9133", digest, &mara(), Verdict::Approve).await?;
+    ///
+    /// // The agent goes on by itself.
+    /// while !matches!(events.next().await, ThreadEvent::Entry(entry) if entry.event.name() == "ended") {}
+    /// assert!(matches!(agent.turn("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn front(&self) -> Front<G> {
+        Front::of(self)
     }
 
     /// Returns the fingerprint of this program's graph.

@@ -28,17 +28,18 @@ pub use self::{
     },
     session::{HistoryEntry, ReviewChange, Subscription, ThreadEvent},
 };
-use self::{
-    exec::RunCounters,
-    ops::Previews,
-    session::{Sightings, Subscribers, fingerprint},
-};
 pub(crate) use self::{
+    exec::WakeRunner,
     read::{
         DoubtTurn, EndTurn, FailureTurn, ReviewTurn, RootFields, RunningTurn, Turn, items_of_review,
         shown_with,
     },
     session::{incompatible, thread_status, unreadable},
+};
+use self::{
+    exec::{RunCounters, RunSignals},
+    ops::Previews,
+    session::{Sightings, Subscribers, fingerprint},
 };
 use crate::{
     Error, OpenReview, Page, Store, Timestamp,
@@ -51,7 +52,8 @@ use crate::{
 pub struct Engine {
     /// The graph.
     pub graph: &'static GraphTable,
-    pub(crate) deps: Arc<dyn Any + Send + Sync>,
+    /// The dependencies of its nodes; `None` in a front, which runs no nodes.
+    pub(crate) deps: Option<Arc<dyn Any + Send + Sync>>,
     /// The store of its threads.
     pub store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -65,6 +67,9 @@ pub struct Engine {
     pub keys: Option<JournalKeys>,
     subscribers: Arc<Subscribers>,
     run_counters: Arc<RunCounters>,
+    run_signals: Arc<RunSignals>,
+    /// Called when a thread needs a runner after this process has recorded something.
+    pub(crate) wake: Option<Arc<WakeRunner>>,
     /// Leases that were set by clocks ahead of this process's clock.
     sightings: Arc<Sightings>,
     previews: Arc<Previews>,
@@ -77,7 +82,7 @@ impl Engine {
     /// Creates an engine with the system clock, a lease of 30 s and a limit of 10,000 steps.
     pub(crate) fn new(
         graph: &'static GraphTable,
-        deps: Arc<dyn Any + Send + Sync>,
+        deps: Option<Arc<dyn Any + Send + Sync>>,
         store: Arc<dyn Store>,
     ) -> Self {
         Self {
@@ -91,6 +96,8 @@ impl Engine {
             keys: None,
             subscribers: Arc::default(),
             run_counters: Arc::default(),
+            run_signals: Arc::default(),
+            wake: None,
             sightings: Arc::default(),
             previews: Arc::default(),
         }

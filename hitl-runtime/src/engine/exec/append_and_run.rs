@@ -10,47 +10,49 @@ use crate::{
 };
 
 impl Engine {
-    /// Appends events that move a thread from outside, and runs the thread unless another runner has it.
+    /// Appends events that move a thread from outside, and runs the thread, unless another runner has it or this program
+    /// is a front.
     pub(in crate::engine) async fn append_and_run(
         self: &Arc<Self>,
         mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Fold, RunError> {
-        let now = self.clock.now();
-        let leased = writer.fold.is_leased(now);
-        if let Some(until) = writer.leased_until(now).filter(|_| writer.is_pending()) {
-            // The lease holder runs other code, which could not go on after this program's migration of the thread.
-            return Err(Error::OtherCode { thread: writer.fold.thread.clone(), until }.into());
+        if !self.may_run() || writer.fold.is_leased(self.clock.now()) {
+            return self.append_only(writer, events).await;
         }
-        // A program that can only record verdicts does not claim the thread; a runner takes it up in its next sweep.
-        if !leased && self.may_run() {
-            writer.claim()?;
-        }
+        self.is_of_this_code(&writer)?;
+        writer.claim()?;
         for event in events {
             writer.push(event)?;
         }
-        if writer.claims() {
-            return execute(writer).await;
-        }
-        let thread = writer.fold.thread.clone();
-        if writer.flush(false).await? { Ok(writer.fold) } else { Err(RunError::Conflict(thread)) }
+        execute(writer).await
     }
 
-    /// Appends events to a thread without claiming it. Returns `false` on a conflict.
-    pub(in crate::engine) async fn append_unclaimed(
+    /// Appends events to a thread without claiming it, and leaves the rest to a runner: the one that has the thread, one
+    /// that is woken, or one whose sweep finds the thread.
+    pub(in crate::engine) async fn append_only(
         self: &Arc<Self>,
         mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
-    ) -> Result<bool, Error> {
-        let leased = writer.leased_until(self.clock.now());
-        if let Some(until) = leased.filter(|_| writer.is_pending()) {
-            let thread = writer.fold.thread.clone();
-            return Err(Error::OtherCode { thread, until });
-        }
+    ) -> Result<Fold, RunError> {
+        self.is_of_this_code(&writer)?;
         for event in events {
             writer.push(event)?;
         }
-        writer.flush(false).await
+        if !writer.flush(false).await? {
+            return Err(RunError::Conflict(writer.fold.thread));
+        }
+        self.tell_runner(&writer.fold);
+        Ok(writer.fold)
+    }
+
+    /// Checks that this program may append to a thread: if its lease holder runs other code, it could not go on after
+    /// this program's conversion of the thread.
+    fn is_of_this_code(&self, writer: &ThreadWriter) -> Result<(), Error> {
+        match writer.leased_until(self.clock.now()).filter(|_| writer.is_pending()) {
+            Some(until) => Err(Error::OtherCode { thread: writer.fold.thread.clone(), until }),
+            None => Ok(()),
+        }
     }
 
     /// Returns the thread after a run. If another runner has taken the thread over, the thread is

@@ -131,9 +131,13 @@ async fn call(engine: &Engine, this: &Attempt) -> (AttemptOutcome, Vec<Usage>) {
         Some(Feedback::Question(question)) => (None, Some(question)),
         None => (None, None),
     };
+    let Some(deps) = &engine.deps else {
+        let error = "this program is a front: it has no dependencies for its nodes".to_owned();
+        return (AttemptOutcome::Failed { error }, Vec::new());
+    };
     let args = ErasedArgs {
         slots: &this.fields,
-        deps: &engine.deps,
+        deps,
         cx: &this.cx,
         rejection,
         question,

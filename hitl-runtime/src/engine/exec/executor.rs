@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,19 +10,14 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{
-    FutureExt, StreamExt,
-    future::{BoxFuture, Either, select},
-    poll,
-    stream::FuturesUnordered,
-};
-use tokio::time::{Instant, Sleep};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, poll, stream::FuturesUnordered};
 
 use super::{
     activity::RunningGuard,
     attempt::{self, Attempt, AttemptOutcome, FinishedAttempt},
     item_permits::{FullFor, ItemPermits},
     ready_queue::ReadyQueue,
+    run_signals::Wakeup,
 };
 use crate::{
     Error, ThreadId, Timestamp,
@@ -94,7 +88,6 @@ async fn run_all<'a>(
     running: &mut Option<RunningAttempts<'a>>,
 ) -> Result<Fold, RunError> {
     let thread = writer.fold.thread.clone();
-    let renewal = engine.lease / 3;
     let mut busy = BTreeSet::new();
     // The results of nodes since the last flush, recorded again if the flush has a conflict.
     let mut ended: Vec<FinishedAttempt> = Vec::with_capacity(1);
@@ -102,25 +95,23 @@ async fn run_all<'a>(
     let mut moved = Moved::All;
     let mut queue = ReadyQueue::default();
     let mut attempts = Vec::new();
-    let mut renew: Option<Pin<Box<Sleep>>> = None;
+    let mut timer = None;
+    let mut signal = None;
     loop {
         let made = writer.fold.lanes_made();
         let more = advance(&mut writer, &busy, &moved, &mut queue, &mut attempts)?;
+        let runs = !busy.is_empty() || !attempts.is_empty();
+        if signal.is_none() && runs && takes_verdicts(&writer.fold) {
+            // Before the append: an entry that another writer appends later signals it, and an earlier one is a conflict.
+            signal = Some(engine.run_signals.register(&thread));
+        }
         if !writer.flush(!first).await? {
             if first {
                 return Err(RunError::Conflict(thread));
             }
             attempts.clear();
             let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
-            match stored.await? {
-                Some(fold) => writer.reset(fold),
-                None => return Err(Error::UnknownThread { thread }.into()),
-            }
-            if !writer.holds_lease() {
-                writer.log_lost_lease();
-                return Err(RunError::LeaseLost(thread));
-            }
-            writer.adapt()?;
+            replace(&mut writer, stored.await?)?;
             moved = Moved::All;
             for finished in &mut ended {
                 record(&mut writer, finished).await?;
@@ -162,25 +153,45 @@ async fn run_all<'a>(
             debug_assert!(!writer.fold.runs(), "a lane that can run was not examined");
             return Ok(writer.fold);
         }
-        let renew = match &mut renew {
-            Some(renew) => {
-                renew.as_mut().reset(Instant::now() + renewal);
-                renew
-            }
-            renew => renew.insert(Box::pin(tokio::time::sleep(renewal))),
-        };
-        match select(running.get_or_insert_default().next(), renew).await {
-            Either::Left((Some(mut finished), _)) => {
+        let signal = signal.as_mut().filter(|_| takes_verdicts(&writer.fold));
+        let wakeup: BoxFuture<'_, _> =
+            Box::pin(engine.next_wakeup(&writer.fold, running.get_or_insert_default(), &mut timer, signal));
+        match wakeup.await {
+            Wakeup::Finished(mut finished) => {
                 busy.remove(&finished.lane);
                 moved.add(&writer.fold, finished.lane);
                 queue.ended(&writer.fold, finished.lane);
                 record(&mut writer, &mut finished).await?;
-                ended.push(finished);
+                ended.push(*finished);
             }
-            Either::Left((None, _)) => {}
-            Either::Right(_) => writer.push(Event::Renewed {})?,
+            Wakeup::Renewal => writer.push(Event::Renewed {})?,
+            Wakeup::Append => {
+                let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
+                // If the thread cannot be read now, the next append is a conflict, and it is read then.
+                if let Ok(stored) = stored.await {
+                    replace(&mut writer, stored)?;
+                    moved = Moved::All;
+                }
+            }
         }
     }
+}
+
+/// Returns whether a person can act on a thread while some of its nodes run.
+fn takes_verdicts(fold: &Fold) -> bool {
+    fold.lanes.has_in_doubt() || fold.open().next().is_some()
+}
+
+/// Replaces a thread in memory with the stored one, after another writer has appended to it.
+fn replace(writer: &mut ThreadWriter, stored: Option<Fold>) -> Result<(), RunError> {
+    let thread = writer.fold.thread.clone();
+    writer.reset(stored.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?);
+    if !writer.holds_lease() {
+        writer.log_lost_lease();
+        return Err(RunError::LeaseLost(thread));
+    }
+    writer.adapt()?;
+    Ok(())
 }
 
 /// Records the result of an attempt. If the thread cannot take the node's values, because a reducer, a serializer or

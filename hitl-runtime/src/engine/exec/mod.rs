@@ -8,9 +8,11 @@ mod executor;
 mod item_permits;
 mod preview;
 mod ready_queue;
+mod run_signals;
 mod run_to_completion;
 pub(super) mod write_checks;
 
+pub(crate) use self::run_signals::WakeRunner;
 pub use self::{
     activity::Activity,
     preview::{NextReview, Preview, Reproposal},
@@ -19,5 +21,6 @@ pub(super) use self::{
     activity::RunCounters,
     edit_path::{EditResult, takes_no_edit},
     executor::{RunError, context, execute},
+    run_signals::RunSignals,
     run_to_completion::{finish, finish_for},
 };

@@ -7,7 +7,9 @@ use hitl_core::millis;
 use crate::{
     Error, Incompatibility, Place, Reason,
     engine::{
-        Engine, routing,
+        Engine,
+        exec::RunError,
+        routing,
         session::{LocatedReview, ThreadWriter, incompatible, locate_review},
     },
     graph::EdgeKind,
@@ -35,8 +37,10 @@ impl Engine {
         if expiries.len() <= ThreadWriter::FULL_ENTRIES {
             return Ok(Some(writer));
         }
-        self.append_unclaimed(writer, expiries.drain(..ThreadWriter::FULL_ENTRIES)).await?;
-        Ok(None)
+        match self.append_only(writer, expiries.drain(..ThreadWriter::FULL_ENTRIES)).await {
+            Err(RunError::Error(error)) => Err(error),
+            _ => Ok(None),
+        }
     }
 
     /// Returns the event that rejects an expired review. It follows the graph's `expire` edge or, without one, its

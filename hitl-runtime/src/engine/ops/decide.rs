@@ -41,6 +41,15 @@ pub enum VerdictInput {
     Edited(String),
 }
 
+/// The action after a verdict.
+#[derive(Clone, Copy)]
+enum Then {
+    /// The thread runs, unless another runner has it.
+    Run,
+    /// Nothing: a runner continues the thread.
+    Rest,
+}
+
 impl VerdictInput {
     fn is_edit(&self) -> bool {
         matches!(
@@ -70,7 +79,18 @@ impl Engine {
         operator: Operator,
         answer: VerdictInput,
     ) -> Result<Fold, Error> {
-        self.answer_to_end(thread, digest, operator, answer, None).await
+        self.answer_to_end(thread, digest, operator, answer, None, Then::Run).await
+    }
+
+    /// Records a verdict on an open review, and runs nothing.
+    pub async fn record_verdict(
+        self: &Arc<Self>,
+        thread: ThreadId,
+        digest: Digest,
+        operator: Operator,
+        answer: VerdictInput,
+    ) -> Result<Fold, Error> {
+        self.answer_to_end(thread, digest, operator, answer, None, Then::Rest).await
     }
 
     /// Decides an open review on the thread as the caller has seen it, unless another writer has changed it since.
@@ -89,7 +109,7 @@ impl Engine {
             found,
             draft: Some(draft),
         });
-        self.answer_to_end(thread, digest, operator, answer, seen).await
+        self.answer_to_end(thread, digest, operator, answer, seen, Then::Run).await
     }
 
     /// Decides an open review, to the end even if the caller drops the future.
@@ -100,10 +120,12 @@ impl Engine {
         operator: Operator,
         answer: VerdictInput,
         seen: Option<SeenReview>,
+        then: Then,
     ) -> Result<Fold, Error> {
         let (engine, name) = (Arc::clone(self), thread.clone());
         let span = self.thread_span("decide", &thread);
-        let decided = async move { engine.answer_in_place(&thread, digest, &operator, &answer, seen).await };
+        let decided =
+            async move { engine.answer_in_place(&thread, digest, &operator, &answer, seen, then).await };
         finish_for(name, span, decided).await
     }
 
@@ -114,6 +136,7 @@ impl Engine {
         operator: &Operator,
         answer: &VerdictInput,
         mut seen: Option<SeenReview>,
+        then: Then,
     ) -> Result<Fold, Error> {
         loop {
             let SeenReview { writer, found, draft } = match seen.take() {
@@ -128,7 +151,11 @@ impl Engine {
                 Some(_) => self.expiry(&writer.fold, &found)?,
                 None => self.decision(&writer.fold, &found, draft, operator, answer)?,
             };
-            match (self.append_and_run(writer, [event]).await, late) {
+            let end = match then {
+                Then::Run => self.append_and_run(writer, [event]).await,
+                Then::Rest => self.append_only(writer, [event]).await,
+            };
+            match (end, late) {
                 (Err(RunError::Conflict(_)), _) => {}
                 (end, None) => return self.fold_after(end).await,
                 (end, Some(deadline)) => {

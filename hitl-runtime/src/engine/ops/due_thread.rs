@@ -114,12 +114,14 @@ impl Engine {
                     return Ok(DueThreadOutcome::NeedsPermit);
                 }
                 // Record the expiry all the same. Running on from there can wait.
-                if self.append_unclaimed(writer, events).await? {
-                    let standing = ThreadStatus::Running;
-                    noticed.push(SweepEvent::Moved { thread: thread.clone(), standing });
-                    return Ok(DueThreadOutcome::NeedsPermit);
+                match self.append_only(writer, events).await {
+                    Err(RunError::Error(error)) => return Err(error),
+                    Err(_) => continue,
+                    Ok(_) => {}
                 }
-                continue;
+                let standing = ThreadStatus::Running;
+                noticed.push(SweepEvent::Moved { thread: thread.clone(), standing });
+                return Ok(DueThreadOutcome::NeedsPermit);
             };
             if orphaned {
                 events.push(Event::Renewed {});

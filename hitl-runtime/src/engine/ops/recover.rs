@@ -49,7 +49,7 @@ impl Engine {
             let writer = self.load_writer(thread).await?;
             let fold = &writer.fold;
             let leased = fold.is_leased(self.clock.now());
-            let orphaned = !leased && fold.needs_runner();
+            let orphaned = !leased && fold.needs_runner() && self.may_run();
             let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
             let failed = lanes.any(|lane| is_retryable(lane));
             let mut events = self.expiries(fold)?;
@@ -60,6 +60,9 @@ impl Engine {
                 _ => {}
             }
             if events.is_empty() {
+                if !self.may_run() {
+                    self.tell_runner(&writer.fold);
+                }
                 return Ok(writer.into_fold());
             }
             match self.append_and_run(writer, events).await {

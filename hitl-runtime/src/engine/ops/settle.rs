@@ -57,11 +57,16 @@ impl Engine {
                 }
                 Settlement::RunAgain | Settlement::Stop { .. } => (None, None),
             };
+            let mut events = Vec::new();
             if !doubt.written {
-                self.take_up(thread, RetryScope::Orphans).await?;
-                continue;
+                if self.may_run() {
+                    self.take_up(thread, RetryScope::Orphans).await?;
+                    continue;
+                }
+                let (node, lane) = (doubt.activation.node.clone(), doubt.lane);
+                events.push(Event::InDoubt { node, lane, key: doubt.key, error: doubt.error });
             }
-            let event = Event::Settled {
+            events.push(Event::Settled {
                 node: doubt.activation.node,
                 lane: doubt.lane,
                 how: how.clone(),
@@ -70,8 +75,8 @@ impl Engine {
                 run,
                 to,
                 evidence: Some(Evidence::of_roles(operator, &roles)),
-            };
-            match self.append_and_run(writer, [event]).await {
+            });
+            match self.append_and_run(writer, events).await {
                 Err(RunError::Conflict(_)) => {}
                 end => return self.fold_after(end).await,
             }

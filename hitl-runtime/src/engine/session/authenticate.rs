@@ -389,9 +389,10 @@ impl Engine {
         Ok(record)
     }
 
-    /// Returns whether this program can write the entries of a runner: it has a key for them, or no keys at all.
+    /// Returns whether this program can run threads: it has the dependencies of their nodes, and a key for the entries of
+    /// a runner or no keys at all.
     pub(in crate::engine) fn may_run(&self) -> bool {
-        self.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
+        self.deps.is_some() && self.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
     }
 }
 

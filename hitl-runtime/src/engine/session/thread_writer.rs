@@ -126,11 +126,6 @@ impl ThreadWriter {
         self.takes_over = self.stored_until.or(self.fold.leased_until()).is_some();
     }
 
-    /// Returns whether this runner has claimed the thread.
-    pub(in crate::engine) fn claims(&self) -> bool {
-        self.claims
-    }
-
     /// Returns whether this runner holds the lease.
     pub(in crate::engine) fn holds_lease(&self) -> bool {
         self.fold.lease.as_ref().is_some_and(|lease| lease.runner == self.runner)

@@ -1,0 +1,246 @@
+//! The side of an agent that people use: it takes their verdicts, and runs no nodes.
+
+use std::{error::Error as StdError, fmt, future::Future, marker::PhantomData, sync::Arc};
+
+use super::{Agent, Graph, Snapshot};
+use crate::{
+    Digest, Error, IntoThreadId, OpenReview, Operator, Page, Place, Store, Timestamp, Verdict,
+    engine::{Audit, Clock, CompatibilityReport, Engine, HistoryEntry, JournalHead, Preview, ThreadView},
+    journal::{JournalKeys, Settlement},
+    store::traced,
+};
+
+/// A graph with its store, and without the dependencies of its nodes: it shows threads, and records what people decide.
+///
+/// A front runs no node, so its process needs neither the nodes' dependencies nor the credentials of their effects. A
+/// verdict is validated as [`Agent::decide`] does it, and is in the journal when the call returns; a runner, an
+/// [`Agent`] on the same store, continues the thread: the one that runs another branch of it within a second, else the
+/// one that [`Front::wake`] reaches, else the first one whose [`Agent::watch`] finds it.
+///
+/// Code of the types in the graph does run here: validators, reducers, serializers and the guards of a `match`.
+///
+/// With [`JournalKeys`] whose only signing key is for verdicts, the process can write nothing else than what a person
+/// may do; and with a runner whose keys do not sign verdicts, only fronts can give them.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::Front;
+///
+/// let store = MemoryStore::new();
+/// let runner = RefundAgent::new(store.clone());
+/// # let _ = waiting(&runner, "A-9133").await?;
+///
+/// // In another process, which cannot pay.
+/// let front = Front::<RefundAgent>::new(store);
+/// if let RefundAgentTurn::Pay(review) = front.turn("ticket-A-9133").await? {
+///     let turn = review.approve(&mara()).await?;
+///     assert!(matches!(turn, RefundAgentTurn::Running(_)), "signed, and not paid yet");
+/// }
+///
+/// runner.sweep().await?;
+/// assert!(matches!(front.turn("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Front<G: Graph> {
+    // The reviews and the other handles of a turn keep a clone of it. Its engine has no dependencies, and runs nothing.
+    agent: Agent<G>,
+}
+
+impl<G: Graph> Front<G> {
+    /// Creates a front with the system clock.
+    pub fn new(store: impl Store) -> Self {
+        let engine = Engine::new(G::TABLE, None, Arc::new(traced(store)));
+        Self { agent: Agent { engine: Arc::new(engine), graph: PhantomData } }
+    }
+
+    /// Creates the front of an agent in this process, with its store, clock and journal keys. It wakes the agent.
+    pub(super) fn of(agent: &Agent<G>) -> Self {
+        let runner = Arc::clone(&agent.engine);
+        let front = Self { agent: agent.clone().with(|engine| engine.deps = None) };
+        front.wake(move |thread| {
+            let runner = Arc::clone(&runner);
+            async move { runner.resume(thread, None).await.map(drop) }
+        })
+    }
+
+    /// Sets the clock, by which deadlines pass. All processes of a thread should have the same time.
+    #[must_use]
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self { agent: self.agent.clock(clock) }
+    }
+
+    /// Authenticates entries, as [`Agent::journal_keys`] does.
+    #[must_use]
+    pub fn journal_keys(self, keys: JournalKeys) -> Self {
+        Self { agent: self.agent.journal_keys(keys) }
+    }
+
+    /// Sets a call that wakes a runner: it is made after each verdict or settlement that leaves a node to run in a thread
+    /// that no runner has. It runs in the background and may fail, which is logged as a warning; then the thread waits
+    /// for the next sweep of a runner.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::Front;
+    /// # let store = MemoryStore::new();
+    /// # let runner = RefundAgent::new(store.clone());
+    /// # let digest = waiting(&runner, "A-9133").await?.digest();
+    /// # let (posted, mut posts) = tokio::sync::mpsc::channel(1);
+    ///
+    /// // `posted` stands for a request to the process of the runner, such as `{"action": "resume"}`.
+    /// let front = Front::<RefundAgent>::new(store).wake(move |thread| {
+    ///     let posted = posted.clone();
+    ///     async move { posted.send(thread).await }
+    /// });
+    /// front.record("ticket-A-9133", digest, &mara(), Verdict::Approve).await?;
+    ///
+    /// let thread = posts.recv().await.expect("a request");
+    /// assert!(matches!(runner.resume(thread).await?, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn wake<F, E>(self, call: impl Fn(crate::ThreadId) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let call = move |thread| {
+            let called = call(thread);
+            let called: futures_util::future::BoxFuture<'static, _> =
+                Box::pin(async move { called.await.map_err(Into::into) });
+            called
+        };
+        Self { agent: self.agent.with(|engine| engine.wake = Some(Arc::new(call))) }
+    }
+
+    /// Returns the current turn of a thread, as [`Agent::turn`] does. What a person does by its handles is recorded.
+    ///
+    /// # Errors
+    /// As [`Agent::turn`].
+    pub async fn turn(&self, thread: impl IntoThreadId) -> Result<G::Turn, Error> {
+        self.agent.turn(thread).await
+    }
+
+    /// Records a verdict, as [`Agent::record`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::record`].
+    pub async fn record(
+        &self,
+        thread: impl IntoThreadId,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<G::Turn, Error> {
+        self.agent.record(thread, digest, operator, verdict).await
+    }
+
+    /// Returns what a verdict would do, as [`Agent::preview`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::preview`].
+    pub async fn preview(
+        &self,
+        thread: impl IntoThreadId,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<Preview, Error> {
+        self.agent.preview(thread, digest, operator, verdict).await
+    }
+
+    /// Records how an effect in doubt ended, as [`Agent::settle`] does, and runs nothing.
+    ///
+    /// # Errors
+    /// As [`Agent::settle`].
+    pub async fn settle(
+        &self,
+        thread: impl IntoThreadId,
+        digest: Digest,
+        operator: &Operator,
+        how: Settlement,
+    ) -> Result<G::Turn, Error> {
+        self.agent.settle(thread, digest, operator, how).await
+    }
+
+    /// Returns the open reviews, oldest first, as [`Agent::inbox`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::inbox`].
+    pub async fn inbox(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, Error> {
+        self.agent.inbox(after, limit).await
+    }
+
+    /// Returns a view of a thread, as [`Agent::view`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::view`].
+    pub async fn view(&self, thread: impl IntoThreadId) -> Result<ThreadView, Error> {
+        self.agent.view(thread).await
+    }
+
+    /// Returns a snapshot of a thread, as [`Agent::snapshot`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::snapshot`].
+    pub async fn snapshot(&self, thread: impl IntoThreadId) -> Result<Snapshot<G::State>, Error> {
+        self.agent.snapshot(thread).await
+    }
+
+    /// Returns entries of a thread, as [`Agent::history`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::history`].
+    pub async fn history(
+        &self,
+        thread: impl IntoThreadId,
+        from: impl Into<Place>,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        self.agent.history(thread, from, limit).await
+    }
+
+    /// Checks a thread against this program, as [`Agent::check`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::check`].
+    pub async fn check(&self, thread: impl IntoThreadId) -> Result<CompatibilityReport, Error> {
+        self.agent.check(thread).await
+    }
+
+    /// Reads a thread's whole journal and reports all problems, as [`Agent::audit`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::audit`].
+    pub async fn audit(&self, thread: impl IntoThreadId, kept: Option<&JournalHead>) -> Result<Audit, Error> {
+        self.agent.audit(thread, kept).await
+    }
+
+    /// Returns the time of the front's clock.
+    pub fn now(&self) -> Timestamp {
+        self.agent.now()
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &dyn Store {
+        self.agent.store()
+    }
+}
+
+impl<G: Graph> Clone for Front<G> {
+    fn clone(&self) -> Self {
+        Self { agent: self.agent.clone() }
+    }
+}
+
+impl<G: Graph> fmt::Debug for Front<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front").field("graph", &G::SPEC.name).finish_non_exhaustive()
+    }
+}
