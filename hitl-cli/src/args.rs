@@ -128,9 +128,6 @@ pub(super) enum Command {
         /// The reason
         #[arg(long, value_parser = reason_parser())]
         reason: Option<Reason>,
-        /// The reason in your own words
-        #[arg(long, default_value = "", hide_default_value = true)]
-        note: String,
     },
     /// Ask a question first; the draft is then made again
     Ask {
@@ -238,6 +235,9 @@ pub(super) struct ReviewArgs {
     /// Decide without being shown the draft, and without confirmation
     #[arg(long)]
     pub(super) yes: bool,
+    /// A note in your own words, which the journal keeps
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(super) note: String,
 }
 
 impl ReviewArgs {

@@ -59,7 +59,7 @@ impl<'a> Execution<'a> {
             Some(Command::Show { thread }) => self.show(&thread).await,
             Some(Command::Approve { review }) => self.approve(review).await,
             Some(Command::Edit { review, set, patch }) => self.edit(review, set, patch).await,
-            Some(Command::Reject { review, reason, note }) => self.reject(review, reason, note).await,
+            Some(Command::Reject { review, reason }) => self.reject(review, reason).await,
             Some(Command::Ask { review, question }) => self.ask(review, question).await,
             Some(Command::History { thread, from, limit }) => self.history(&thread, from, limit).await,
             Some(Command::Resume { thread }) => self.resume(&thread).await,

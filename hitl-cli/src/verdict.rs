@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use hitl_runtime::{
-    Digest, Error, Operator, Reason, Reproposal, ThreadId, Verdict,
+    Digest, Error, NotedVerdict, Operator, Reason, Reproposal, ThreadId, Verdict,
     agent::{Preview, ReviewView, ThreadView},
     journal::Evidence,
     plumbing::VerdictInput,
@@ -43,14 +43,13 @@ impl Execution<'_> {
         if !self.show_and_confirm(&selected, "Sign this?").await? {
             return self.report_unsigned(&selected.view);
         }
-        self.decide_and_report(&selected, Verdict::Approve).await
+        self.decide_and_report(&selected, Verdict::Approve.with_note(named.note)).await
     }
 
     pub(super) async fn reject(
         &mut self,
         named: ReviewArgs,
         reason: Option<Reason>,
-        note: String,
     ) -> Result<Exit, CliError> {
         let Some(reason) = reason else {
             let words = Reason::GIVEN.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ");
@@ -63,15 +62,11 @@ impl Execution<'_> {
                 &named.options(&["--reason", "other", "--note", "…"]),
             )));
         };
-        let mut options = vec!["--reason", reason.as_str()];
-        if !note.is_empty() {
-            options.extend(["--note", &note]);
-        }
-        let selected = self.select_named(&named, "reject", &options).await?;
+        let selected = self.select_named(&named, "reject", &["--reason", reason.as_str()]).await?;
         if !self.show_and_confirm(&selected, "Reject this?").await? {
             return self.report_unsigned(&selected.view);
         }
-        self.decide_and_report(&selected, Verdict::Reject { reason, note }).await
+        self.decide_and_report(&selected, Verdict::Reject { reason, note: named.note }).await
     }
 
     pub(super) async fn ask(&mut self, named: ReviewArgs, question: Vec<String>) -> Result<Exit, CliError> {
@@ -87,7 +82,7 @@ impl Execution<'_> {
         if !self.show_and_confirm(&selected, "Ask this?").await? {
             return self.report_unsigned(&selected.view);
         }
-        self.decide_and_report(&selected, Verdict::Ask { question }).await
+        self.decide_and_report(&selected, Verdict::Ask { question }.with_note(named.note)).await
     }
 
     pub(super) async fn edit(
@@ -134,7 +129,7 @@ impl Execution<'_> {
         if !selected.is_confirmed && !self.confirm(&confirmation_prompt(&preview)).await? {
             return self.report_unsigned(&selected.view);
         }
-        self.decide_and_report(&selected, Verdict::Edit { patch }).await
+        self.decide_and_report(&selected, Verdict::Edit { patch }.with_note(named.note)).await
     }
 
     /// Previews an edit: returns the draft that it would sign or propose, or an error if the draft breaks its
@@ -151,7 +146,7 @@ impl Execution<'_> {
                 &selected.view.thread,
                 selected.digest,
                 &selected.operator,
-                &VerdictInput::Given(verdict),
+                &VerdictInput::given(verdict),
             )
             .await;
         let approve = || {
@@ -260,6 +255,9 @@ impl Execution<'_> {
         if !is_confirmed && !self.terminal.interactive {
             let mut words = vec!["--digest".to_owned(), digest.short()];
             words.extend(options.iter().map(|&option| option.to_owned()));
+            if !named.note.is_empty() {
+                words.extend(["--note".to_owned(), named.note.clone()]);
+            }
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             return Err(CliError::usage(
                 "without a terminal, name the draft that you saw with --digest, or decide without seeing it with --yes",
@@ -290,7 +288,7 @@ impl Execution<'_> {
     pub(super) async fn decide_and_report(
         &mut self,
         selected: &SelectedReview,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<Exit, CliError> {
         self.decide(selected, verdict).await?;
         self.print_status(&selected.view.thread).await
@@ -299,7 +297,7 @@ impl Execution<'_> {
     pub(super) async fn decide(
         &mut self,
         selected: &SelectedReview,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<(), CliError> {
         let thread: &ThreadId = &selected.view.thread;
         let engine = Arc::clone(self.engine);

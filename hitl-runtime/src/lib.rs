@@ -41,7 +41,7 @@ pub use journal::{
     operator::Operator,
 };
 pub use node::{Cx, Deps, NodeError, Provides};
-pub use review::{Approved, Draft, Verdict};
+pub use review::{Approved, Draft, NotedVerdict, Verdict};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{MemoryStore, OpenReview, Page, Store, StoreError, ThreadStatus};

@@ -2,10 +2,12 @@
 
 use hitl::{
     Error, Store, ThreadId, ThreadStatus,
+    api::{self, Request},
     journal::Entry,
     prelude::*,
     store::{Append, Record},
 };
+use serde_json::json;
 
 use super::{
     counting_store::{CountingStore, Counts},
@@ -251,4 +253,38 @@ mod deleted {
         new_gate.0.add_permits(1);
         assert!(matches!(new_run.await.unwrap().unwrap(), LookerTurn::Done(_)));
     }
+}
+
+/// Each verdict keeps the operator's note, by a handle of the review, by its digest and over the API.
+#[tokio::test]
+async fn a_note_is_kept_with_every_verdict() {
+    let agent = Refunds::new(World::default(), MemoryStore::new());
+    let noted = |number: usize| format!("note \"{number}\"\n");
+    let given = async |thread: &str| {
+        let history = agent.history(thread, 0, 100).await.unwrap();
+        let decided = history.into_iter().find(|entry| entry.event.name() == "decided").unwrap();
+        agent.verify(thread).await.unwrap();
+        serde_json::to_value(decided.event).unwrap()["decided"].take()
+    };
+    let open = async |thread: &'static str, number| open(&agent, thread).await.with_note(noted(number));
+    drop(open("approve", 0).await.approve(&mara()).await.unwrap());
+    assert_eq!(given("approve").await["note"], noted(0));
+    drop(open("edit", 1).await.edit(&mara(), |draft| draft.dollars = 7).await.unwrap());
+    assert_eq!(given("edit").await["note"], noted(1));
+    drop(open("ask", 2).await.ask(&mara(), "Why?").await.unwrap());
+    assert_eq!(given("ask").await["note"], noted(2));
+    // The note of a rejection is that of the verdict.
+    drop(open("reject", 3).await.reject(&mara(), Reason::Other, "no").await.unwrap());
+    let rejected = given("reject").await;
+    assert_eq!((&rejected["note"], &rejected["verdict"]["reject"]["note"]), (&json!(null), &json!("no")));
+
+    let review = open("api", 4).await;
+    let request =
+        json!({ "action": "approve", "thread_id": "api", "digest": review.digest(), "note": noted(4) });
+    api::dispatch(&agent, Request::parse(request, None).unwrap(), Some(&mara())).await.unwrap();
+    assert_eq!(given("api").await["note"], noted(4));
+    let review = open("digest", 5).await;
+    let verdict = Verdict::Reject { reason: Reason::Other, note: "before".into() }.with_note(noted(5));
+    drop(agent.record("digest", review.digest(), &mara(), verdict).await.unwrap());
+    assert_eq!(given("digest").await["verdict"]["reject"]["note"], noted(5));
 }

@@ -186,7 +186,10 @@ fn describe(event: &Event) -> String {
             format!("waits before {node}{role}{by}{}{}", list("covers", covers), list("shows", shows))
         }
         Event::Reminded { .. } => format!("reminder of the review before {node}"),
-        Event::Decided { verdict, to, proposal, .. } => decision(verdict, &node, to, proposal.as_deref()),
+        Event::Decided { verdict, note, to, proposal, .. } => {
+            let decided = decision(verdict, &node, to, proposal.as_deref());
+            if note.is_empty() { decided } else { format!("{decided}; note: {}", escape(note)) }
+        }
         Event::Failed { error, again, .. } => {
             let again = if again.is_some() { " (will be retried)" } else { "" };
             format!("{node} failed{again}: {}", escape(error))

@@ -138,6 +138,18 @@ async fn json_errors_contain_their_details() {
 }
 
 #[tokio::test]
+async fn a_note_is_kept_and_shown() {
+    let (agent, _) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    // It is a part of the command that is suggested.
+    let unseen = call(&agent, &["approve", "t", "--note", "she called"], "").await;
+    assert!(unseen.err.contains(" --note 'she called'\n"), "{}", unseen.err);
+    call(&agent, &["approve", "t", "--yes", "--note", "she\u{202e} called\ntwice"], "").await;
+    let history = call(&agent, &["history", "t"], "").await.out;
+    assert!(history.contains("approved execute; note: she\\u{202e} called\\u{a}twice"), "{history}");
+}
+
+#[tokio::test]
 async fn a_thread_as_json_lists_the_next_commands() {
     let (agent, clock) = desk();
     let start = call(&agent, &["start", "--thread", "t", "it broke", "--json"], "").await;

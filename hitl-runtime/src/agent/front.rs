@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, future::Future, marker::PhantomData, sy
 
 use super::{Agent, Graph, Snapshot};
 use crate::{
-    Digest, Error, IntoThreadId, OpenReview, Operator, Page, Place, Store, Timestamp, Verdict,
+    Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, Timestamp,
     engine::{Audit, Clock, CompatibilityReport, Engine, HistoryEntry, JournalHead, Preview, ThreadView},
     journal::{JournalKeys, Settlement},
     store::traced,
@@ -136,7 +136,7 @@ impl<G: Graph> Front<G> {
         thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<G::Turn, Error> {
         self.agent.record(thread, digest, operator, verdict).await
     }
@@ -150,7 +150,7 @@ impl<G: Graph> Front<G> {
         thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<Preview, Error> {
         self.agent.preview(thread, digest, operator, verdict).await
     }

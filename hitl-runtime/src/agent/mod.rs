@@ -25,7 +25,7 @@ pub use crate::engine::{
     ReviewView, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView, UncheckedRange,
 };
 use crate::{
-    Digest, Error, IntoThreadId, OpenReview, Operator, Page, Place, Store, Timestamp, Verdict,
+    Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, Timestamp,
     engine::{Engine, Starter, VerdictInput},
     journal::{Fold, JournalKeys, Settlement},
     state::State,
@@ -390,7 +390,7 @@ impl<G: Graph> Agent<G> {
         thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<G::Turn, Error> {
         self.turn_of(self.engine.decide(thread.into_thread_id()?, digest, operator, verdict).await?)
     }
@@ -422,10 +422,9 @@ impl<G: Graph> Agent<G> {
         thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<G::Turn, Error> {
-        let verdict = VerdictInput::Given(verdict);
-        let operator = operator.clone();
+        let (verdict, operator) = (VerdictInput::given(verdict), operator.clone());
         self.turn_of(self.engine.record_verdict(thread.into_thread_id()?, digest, operator, verdict).await?)
     }
 
@@ -455,9 +454,9 @@ impl<G: Graph> Agent<G> {
         thread: impl IntoThreadId,
         digest: Digest,
         operator: &Operator,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<Preview, Error> {
-        self.engine.preview(&thread.into_thread_id()?, digest, operator, &VerdictInput::Given(verdict)).await
+        self.engine.preview(&thread.into_thread_id()?, digest, operator, &VerdictInput::given(verdict)).await
     }
 
     /// Settles an in-doubt effect: records how it ended. The digest identifies the doubt, as

@@ -38,7 +38,7 @@ impl<G: Graph> AnyReview<G> {
         let draft = lane.map_or(Ok(None), |lane| lane.fields.decode(field));
         let draft = draft.and_then(|draft| draft.ok_or_else(|| FieldError::unwritten(field)));
         let draft = draft.map_err(|error| self.turn.draft_error(error))?;
-        Ok(Review { open: self, draft, takes: PhantomData })
+        Ok(Review { open: self, draft, note: String::new(), takes: PhantomData })
     }
 
     /// Returns the error for a review that the graph's turn type has no variant for.
@@ -142,6 +142,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 pub struct Review<G: Graph, D, A = NoAsk, E = CanEdit> {
     open: AnyReview<G>,
     draft: D,
+    note: String,
     takes: PhantomData<fn() -> (A, E)>,
 }
 
@@ -198,6 +199,25 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         items_of_review(&self.open.turn.fold, self.open.turn.found.lane, &self.open.turn.found.open)
     }
 
+    /// Adds a note in the operator's words, which the journal keeps with the verdict. The note of a rejection is that of
+    /// [`Review::reject`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, review) = (mara(), waiting(&agent, "A-9133").await?);
+    /// let turn = review.with_note("the customer called twice").approve(&mara).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+
     /// Approves the draft and runs the node.
     ///
     /// ```
@@ -215,7 +235,8 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// # Errors
     /// As [`Agent::decide`].
     pub async fn approve(self, operator: &Operator) -> Result<G::Turn, Error> {
-        self.open.answer(operator.clone(), VerdictInput::Given(Verdict::Approve)).await
+        let verdict = Verdict::Approve.with_note(self.note);
+        self.open.answer(operator.clone(), VerdictInput::given(verdict)).await
     }
 
     /// Changes the draft and approves the result. The changed draft must satisfy the same invariants as the draft
@@ -257,9 +278,9 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         D: Draft + Validate<Context = ()>,
         E: Edits,
     {
-        let Self { open, draft, .. } = self;
+        let Self { open, draft, note, .. } = self;
         let (operator, edited) = (operator.clone(), open.edited(draft, change));
-        Box::pin(async move { open.answer(operator, VerdictInput::Edited(edited?)).await })
+        Box::pin(async move { open.answer(operator, VerdictInput::edited(edited?, note)).await })
     }
 
     /// Rejects the draft and follows the graph's `reject` edge.
@@ -286,7 +307,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         note: impl Into<String>,
     ) -> Result<G::Turn, Error> {
         let verdict = Verdict::Reject { reason, note: note.into() };
-        self.open.answer(operator.clone(), VerdictInput::Given(verdict)).await
+        self.open.answer(operator.clone(), VerdictInput::given(verdict)).await
     }
 
     /// Asks a question and follows the graph's `ask` edge, which leads to a new draft.
@@ -315,8 +336,8 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     where
         A: Asks,
     {
-        let verdict = Verdict::Ask { question: question.into() };
-        Box::pin(self.open.answer(operator.clone(), VerdictInput::Given(verdict)))
+        let verdict = Verdict::Ask { question: question.into() }.with_note(self.note);
+        Box::pin(self.open.answer(operator.clone(), VerdictInput::given(verdict)))
     }
 }
 

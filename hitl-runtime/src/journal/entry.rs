@@ -206,6 +206,9 @@ pub enum Event {
         unverified: bool,
         /// The digest of the review that the operator decided.
         digest: Digest,
+        /// The operator's note. That of a rejection is in the verdict.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
         /// The next position of the lane.
         to: Transition,
         /// Set if an edit was a new proposal, or if the verdict is the one that was given with such an edit.

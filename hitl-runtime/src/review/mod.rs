@@ -27,4 +27,4 @@ pub use validation::DerivesValidate;
 #[doc(hidden)]
 pub use validation::DraftVtable;
 pub(crate) use validation::{draft_violations, violations};
-pub use verdict::Verdict;
+pub use verdict::{NotedVerdict, Verdict};

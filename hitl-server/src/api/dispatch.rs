@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hitl_runtime::{
-    Agent, Digest, Error, Operator, Place, Preview, Reproposal, ThreadId, ThreadView, Verdict,
+    Agent, Digest, Error, NotedVerdict, Operator, Place, Preview, Reproposal, ThreadId, ThreadView,
     agent::{Graph, HistoryEntry},
     plumbing::{Engine, Fold, Starter, VerdictInput, engine},
 };
@@ -86,8 +86,8 @@ pub(crate) async fn dispatch_on(
         Action::Decide { digest, verdict } => (digest, verdict),
     };
     // The evidence of a verdict records if it was previewed here.
-    let operator = engine.previewed(&thread, digest, by()?, &verdict);
-    seen(engine, engine.answer(thread, digest, operator, VerdictInput::ByField(verdict)).await?).await
+    let operator = engine.previewed(&thread, digest, by()?, verdict.verdict());
+    seen(engine, engine.answer(thread, digest, operator, VerdictInput::by_field(verdict)).await?).await
 }
 
 /// Returns the thread as a move has left it. It is read again only if this program cannot show all of it.
@@ -107,11 +107,11 @@ async fn preview(
     thread: &ThreadId,
     digest: Digest,
     operator: &Operator,
-    verdict: Verdict,
+    verdict: NotedVerdict,
 ) -> Result<Reply, ApiError> {
     let Preview { draft, again, .. } =
-        engine.preview(thread, digest, operator, &VerdictInput::ByField(verdict.clone())).await?;
-    engine.note_preview(thread, digest, operator, &verdict);
+        engine.preview(thread, digest, operator, &VerdictInput::by_field(verdict.clone())).await?;
+    engine.note_preview(thread, digest, operator, verdict.verdict());
     let opens = again.as_ref().and_then(|again| again.opens.as_ref());
     let signs = draft.clone().filter(|_| again.is_none() || opens.is_some_and(|opens| opens.signs));
     let proposes = draft.filter(|_| again.is_some());

@@ -40,10 +40,10 @@
 //! |---|---|---|
 //! | `start` | `input`, or the inputs themselves | [`Agent::start`] |
 //! | `get` | | returns the thread |
-//! | `approve` | `digest` | signs the draft as it is |
-//! | `edit` | `digest`, `patch` by field | signs a changed draft instead |
+//! | `approve` | `digest` and perhaps a `note`, which the journal keeps with the verdict | signs the draft as it is |
+//! | `edit` | `digest`, `patch` by field, `note` | signs a changed draft instead |
 //! | `reject` | `digest`, `reason`, `note` | rejects the draft |
-//! | `ask` | `digest`, `question` | has it drafted again |
+//! | `ask` | `digest`, `question`, `note` | has it drafted again |
 //! | `preview` | `digest`, `verdict`: the name of one of these four, with its members next to it, or an object with its `action` | [`Agent::preview`] |
 //! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
 //! | `resume` | | [`Agent::resume`] |

@@ -2,7 +2,7 @@
 
 use hitl_core::text::nearest;
 use hitl_runtime::{
-    Digest, Operator, Place, Reason, ThreadId, Verdict,
+    Digest, NotedVerdict, Operator, Place, Reason, ThreadId, Verdict,
     agent::Graph,
     journal::{Settlement, Values},
     state::StateTable,
@@ -40,14 +40,14 @@ pub enum Action {
         /// The digest of the draft that the operator saw.
         digest: Digest,
         /// The verdict. An edit's patch (RFC 7396) has the signed field as its only member.
-        verdict: Verdict,
+        verdict: NotedVerdict,
     },
     /// Returns the value that a verdict would sign, without signing it.
     Preview {
         /// The digest of the draft that the operator saw.
         digest: Digest,
         /// The verdict, as in [`Action::Decide`].
-        verdict: Verdict,
+        verdict: NotedVerdict,
     },
     /// Records how an effect in doubt ended.
     Settle {
@@ -178,8 +178,10 @@ struct NoMembers {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DigestOnly {
+struct Approve {
     digest: Digest,
+    #[serde(default)]
+    note: String,
 }
 
 #[derive(Deserialize)]
@@ -187,6 +189,8 @@ struct DigestOnly {
 struct Edit {
     digest: Digest,
     patch: Map<String, Value>,
+    #[serde(default)]
+    note: String,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +207,8 @@ struct Reject {
 struct Ask {
     digest: Digest,
     question: String,
+    #[serde(default)]
+    note: String,
 }
 
 #[derive(Deserialize)]
@@ -269,23 +275,23 @@ fn parse_action(action: &str, rest: Map<String, Value>) -> Result<Action, ApiErr
 }
 
 /// Parses a verdict from its name and the other members. All names but those in [`VERDICTS`] are refused.
-fn parse_verdict(name: &str, rest: Map<String, Value>) -> Result<(Digest, Verdict), ApiError> {
+fn parse_verdict(name: &str, rest: Map<String, Value>) -> Result<(Digest, NotedVerdict), ApiError> {
     Ok(match name {
         "approve" => {
-            let DigestOnly { digest } = parse_members(rest)?;
-            (digest, Verdict::Approve)
+            let Approve { digest, note } = parse_members(rest)?;
+            (digest, Verdict::Approve.with_note(note))
         }
         "edit" => {
-            let Edit { digest, patch } = parse_members(rest)?;
-            (digest, Verdict::Edit { patch: Value::Object(patch) })
+            let Edit { digest, patch, note } = parse_members(rest)?;
+            (digest, Verdict::Edit { patch: Value::Object(patch) }.with_note(note))
         }
         "reject" => {
             let Reject { digest, reason, note } = parse_members(rest)?;
-            (digest, Verdict::Reject { reason, note })
+            (digest, Verdict::Reject { reason, note }.into())
         }
         "ask" => {
-            let Ask { digest, question } = parse_members(rest)?;
-            (digest, Verdict::Ask { question })
+            let Ask { digest, question, note } = parse_members(rest)?;
+            (digest, Verdict::Ask { question }.with_note(note))
         }
         other => {
             let verdicts = hitl_core::text::or_list(VERDICTS);

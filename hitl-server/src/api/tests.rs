@@ -1,6 +1,6 @@
 //! Tests of parsing requests.
 
-use hitl_runtime::{Place, Verdict};
+use hitl_runtime::{NotedVerdict, Place, Reason, Verdict};
 use serde_json::{Value, json};
 
 use super::{Action, Request};
@@ -11,25 +11,41 @@ fn error_of(payload: Value) -> (&'static str, String) {
     (error.code, error.message)
 }
 
+fn decides(action: &Action, expected: impl Into<NotedVerdict>) -> bool {
+    let expected = expected.into();
+    matches!(action, Action::Decide { verdict, .. } if *verdict == expected)
+}
+
+fn previews(action: &Action, expected: impl Into<NotedVerdict>) -> bool {
+    let expected = expected.into();
+    matches!(action, Action::Preview { verdict, .. } if *verdict == expected)
+}
+
 #[test]
 fn every_action_is_parsed() {
     let digest = "ab".repeat(32);
     for (mut payload, is_it) in [
         (json!({ "action": "get" }), (|a| matches!(a, Action::Get)) as fn(&Action) -> bool),
         (json!({ "action": "resume" }), |a| matches!(a, Action::Resume)),
-        (json!({ "action": "approve", "digest": digest }), |a| {
-            matches!(a, Action::Decide { verdict: Verdict::Approve, .. })
+        (json!({ "action": "approve", "digest": digest }), |a| decides(a, Verdict::Approve)),
+        (json!({ "action": "approve", "digest": digest, "note": "called" }), |a| {
+            decides(a, Verdict::Approve.with_note("called"))
         }),
         (
-            json!({ "action": "edit", "digest": digest, "patch": { "draft": { "amount": 99 } } }),
-            |a| matches!(a, Action::Decide { verdict: Verdict::Edit { patch }, .. } if patch["draft"]["amount"] == 99),
+            json!({ "action": "edit", "digest": digest, "patch": { "draft": { "amount": 99 } }, "note": "half" }),
+            |a| {
+                let patch = json!({ "draft": { "amount": 99 } });
+                decides(a, Verdict::Edit { patch }.with_note("half"))
+            },
         ),
-        (
-            json!({ "action": "reject", "digest": digest, "reason": "wrong_tool" }),
-            |a| matches!(a, Action::Decide { verdict: Verdict::Reject { note, .. }, .. } if note.is_empty()),
-        ),
-        (json!({ "action": "ask", "digest": digest, "question": "Why?" }), |a| {
-            matches!(a, Action::Decide { verdict: Verdict::Ask { .. }, .. })
+        (json!({ "action": "reject", "digest": digest, "reason": "wrong_tool" }), |a| {
+            decides(a, Verdict::Reject { reason: Reason::WrongTool, note: String::new() })
+        }),
+        (json!({ "action": "reject", "digest": digest, "reason": "other", "note": "no" }), |a| {
+            decides(a, Verdict::Reject { reason: Reason::Other, note: "no".into() })
+        }),
+        (json!({ "action": "ask", "digest": digest, "question": "Why?", "note": "for the bank" }), |a| {
+            decides(a, Verdict::Ask { question: "Why?".into() }.with_note("for the bank"))
         }),
         (
             json!({ "action": "settle", "digest": digest, "how": "run_again" }),
@@ -44,19 +60,19 @@ fn every_action_is_parsed() {
             |a| matches!(a, Action::Settle { how, .. } if how.name() == "happened"),
         ),
         (json!({ "action": "preview", "digest": digest, "verdict": "approve" }), |a| {
-            matches!(a, Action::Preview { verdict: Verdict::Approve, .. })
+            previews(a, Verdict::Approve)
         }),
         (
             json!({ "action": "preview", "digest": digest, "verdict": "edit", "patch": { "draft": {} } }),
-            |a| matches!(a, Action::Preview { verdict: Verdict::Edit { patch }, .. } if *patch == json!({ "draft": {} })),
+            |a| previews(a, Verdict::Edit { patch: json!({ "draft": {} }) }),
         ),
         (
             json!({ "action": "preview", "digest": digest, "verdict": { "action": "ask", "question": "Why?" } }),
-            |a| matches!(a, Action::Preview { verdict: Verdict::Ask { question }, .. } if question == "Why?"),
+            |a| previews(a, Verdict::Ask { question: "Why?".into() }),
         ),
         (
             json!({ "action": "preview", "digest": digest, "verdict": { "reject": { "reason": "other" } } }),
-            |a| matches!(a, Action::Preview { verdict: Verdict::Reject { .. }, .. }),
+            |a| previews(a, Verdict::Reject { reason: Reason::Other, note: String::new() }),
         ),
         (json!({ "action": "history" }), |a| matches!(a, Action::History { from: Place::START, limit: 100 })),
         (

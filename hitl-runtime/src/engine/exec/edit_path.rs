@@ -154,6 +154,7 @@ impl Engine {
             operator: name.to_owned(),
             unverified: pending.by.unverified,
             digest: open.digest,
+            note: String::new(),
             to: Transition::Node(open.activation.node.clone()),
             proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
             // The entry of the edit contains the evidence.

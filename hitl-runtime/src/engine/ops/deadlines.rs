@@ -63,6 +63,7 @@ impl Engine {
             operator: "hitl".to_owned(),
             unverified: false,
             digest: open.digest,
+            note: String::new(),
             to,
             proposal: None,
             evidence: None,

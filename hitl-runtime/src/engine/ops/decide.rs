@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, value::to_raw_value};
 
 use crate::{
-    Digest, Error, Incompatibility, Operator, Place, Reason, ThreadId, Verdict,
+    Digest, Error, Incompatibility, NotedVerdict, Operator, Place, Reason, ThreadId, Verdict,
     engine::{
         Engine,
         exec::{EditResult, RunError, finish_for, takes_no_edit},
@@ -30,9 +30,15 @@ struct SeenReview {
     draft: Option<Value>,
 }
 
-/// A verdict, and the spelling of its edit.
+/// A verdict with its note, and the spelling of its edit.
 #[derive(Debug)]
-pub enum VerdictInput {
+pub struct VerdictInput {
+    spelling: Spelling,
+    note: String,
+}
+
+#[derive(Debug)]
+enum Spelling {
     /// A verdict. The patch of an edit is that of the draft.
     Given(Verdict),
     /// A verdict. The patch of an edit has the field under review as its only member.
@@ -51,11 +57,28 @@ enum Then {
 }
 
 impl VerdictInput {
+    /// Creates a verdict whose edit has the patch of the draft.
+    pub fn given(verdict: impl Into<NotedVerdict>) -> Self {
+        let (verdict, note) = verdict.into().into_parts();
+        Self { spelling: Spelling::Given(verdict), note }
+    }
+
+    /// Creates a verdict whose edit has a patch with the field under review as its only member.
+    pub fn by_field(verdict: impl Into<NotedVerdict>) -> Self {
+        let (verdict, note) = verdict.into().into_parts();
+        Self { spelling: Spelling::ByField(verdict), note }
+    }
+
+    /// Creates an edit that gives the whole draft, as JSON.
+    pub(crate) fn edited(whole: String, note: String) -> Self {
+        Self { spelling: Spelling::Edited(whole), note }
+    }
+
     fn is_edit(&self) -> bool {
-        matches!(
-            self,
-            Self::Given(Verdict::Edit { .. }) | Self::ByField(Verdict::Edit { .. }) | Self::Edited(_)
-        )
+        match &self.spelling {
+            Spelling::Given(verdict) | Spelling::ByField(verdict) => matches!(verdict, Verdict::Edit { .. }),
+            Spelling::Edited(_) => true,
+        }
     }
 }
 
@@ -66,9 +89,9 @@ impl Engine {
         thread: ThreadId,
         digest: Digest,
         operator: &Operator,
-        verdict: Verdict,
+        verdict: impl Into<NotedVerdict>,
     ) -> Result<Fold, Error> {
-        self.answer(thread, digest, operator.clone(), VerdictInput::Given(verdict)).await
+        self.answer(thread, digest, operator.clone(), VerdictInput::given(verdict)).await
     }
 
     /// Decides an open review, on the thread as it is stored.
@@ -245,16 +268,16 @@ impl Engine {
             return Err(bad(takes_no_edit()));
         }
         let edit = |draft, edit| self.edit(fold, found, draft, edit);
-        let (verdict, mut to) = match answer {
-            VerdictInput::Edited(whole) => (edit(draft()?, Edit::Whole(whole))?, here),
-            VerdictInput::ByField(Verdict::Edit { patch }) => {
+        let (verdict, mut to) = match &answer.spelling {
+            Spelling::Edited(whole) => (edit(draft()?, Edit::Whole(whole))?, here),
+            Spelling::ByField(Verdict::Edit { patch }) => {
                 let members = patch.as_object().filter(|members| members.len() == 1);
                 let inner = members
                     .and_then(|members| members.get(&open.field))
                     .ok_or_else(|| Error::InvalidPatch { thread: thread(), field: open.field.clone() })?;
                 (edit(draft()?, Edit::Patch(inner))?, here)
             }
-            VerdictInput::Given(verdict) | VerdictInput::ByField(verdict) => match verdict {
+            Spelling::Given(verdict) | Spelling::ByField(verdict) => match verdict {
                 Verdict::Approve => {
                     let digest = ReviewTerms::from_open(open).digest(fold, found.lane, &draft()?).ok();
                     if digest != Some(open.digest) {
@@ -296,6 +319,7 @@ impl Engine {
             operator: operator.name().to_owned(),
             unverified: operator.is_unverified(),
             digest: open.digest,
+            note: answer.note.clone(),
             to,
             proposal,
             evidence: Some(Evidence::of(operator, open.role.as_deref())),
