@@ -100,6 +100,7 @@ fn samples() -> Vec<Error> {
         Error::Unchanged { thread: thread(), field: field() },
         Error::BadVerdict { thread: thread(), node: node(), problem: problem() },
         Error::NotInDoubt { thread: thread() },
+        Error::NeedsRunner { thread: thread() },
         Error::GraphChanged { thread: thread(), differences: vec![] },
         Error::UserCodeFailed { thread: thread(), place: "reducer".into(), problem: problem() },
         Error::OtherCode { thread: thread(), until: Timestamp::UNIX_EPOCH },

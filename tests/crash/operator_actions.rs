@@ -160,11 +160,11 @@ fn a_settlement_killed_at_every_point() {
     }
 }
 
-/// A front settles a doubt that no runner may have noticed yet, and the next runner goes on.
+/// A front settles a doubt, and the next runner goes on.
 #[test]
 fn a_settlement_in_a_front_killed_at_every_point() {
-    for (paid, noticed) in [(false, false), (true, true)] {
-        let (initial, key) = in_doubt(paid, noticed);
+    for paid in [false, true] {
+        let (initial, key) = in_doubt(paid, true);
         let how = settlement_from_ledger(&initial.inspect(THREAD).ledger, &key);
         let settle = || Work::RecordSettlement { key: key.clone(), how: how.clone() };
         let points = matrix("settle in a front", &initial, settle, |case| {

@@ -1,6 +1,13 @@
 //! Fronts: verdicts and settlements that are recorded by a program that cannot run nodes.
 
-use std::{future::Ready, sync::Arc, time::Duration};
+use std::{
+    future::Ready,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use hitl::{Error, Front, ManualClock, ThreadEvent, Timestamp, journal::Settlement, prelude::*};
 use tokio::{sync::Notify, time::Instant};
@@ -96,9 +103,9 @@ async fn an_expired_review_is_closed_by_a_front_too() {
     assert_eq!(world.calls(), 0);
 }
 
-/// The runner died in the effect, and no other runner has noticed it yet.
+/// The runner died in the effect. A front must not settle a doubt that no runner has recorded: the runner may still live.
 #[tokio::test]
-async fn a_front_settles_a_doubt_that_no_runner_has_recorded() {
+async fn a_front_settles_only_a_doubt_that_a_runner_has_recorded() {
     let (world, store) = (World::new([Behavior::Hangs]), MemoryStore::new());
     let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let runner = Refunds::new(world.clone(), store.clone()).clock(clock.clone());
@@ -107,20 +114,52 @@ async fn a_front_settles_a_doubt_that_no_runner_has_recorded() {
     world.reached.notified().await;
     clock.advance(Duration::from_secs(60));
 
-    let front = Front::<Refunds>::new(store.clone()).clock(clock.clone());
+    let (woken, mut calls) = tokio::sync::mpsc::unbounded_channel();
+    let front = Front::<Refunds>::new(store.clone()).clock(clock.clone()).wake_with(move |thread| {
+        let woken = woken.clone();
+        async move { woken.send(thread) }
+    });
+    let places = async || front.history("t", 0, 100).await.unwrap().len();
+    let before = places().await;
     let RefundsTurn::InDoubt(doubt) = front.turn("t").await.unwrap() else { panic!("the lease has expired") };
+    for how in [Settlement::RunAgain, Settlement::Stop { note: "enough".into() }] {
+        let early = front.settle("t", doubt.digest(), &mara(), how).await.unwrap_err();
+        assert!(matches!(early, Error::NeedsRunner { .. }), "{early}");
+    }
+    assert_eq!(places().await, before);
+    let thread = calls.recv().await.unwrap();
+
+    let successor = Refunds::new(world.clone(), store).clock(clock);
+    drop(successor.continue_thread(thread).await.unwrap());
     let turn = front.settle("t", doubt.digest(), &mara(), Settlement::RunAgain).await.unwrap();
-    assert!(matches!(turn, RefundsTurn::Running(_)), "{turn}");
+    assert_eq!(turn.to_string(), "`t` waits for a runner at `execute`");
     let again = front.settle("t", doubt.digest(), &mara(), Settlement::RunAgain).await.unwrap_err();
     assert!(matches!(again, Error::NotInDoubt { .. }), "{again}");
     assert_eq!(world.calls(), 1);
-
-    let successor = Refunds::new(world.clone(), store).clock(clock);
     successor.sweep().await.unwrap();
     assert_eq!(done(front.turn("t").await.unwrap()), "did A-9133 149 by mara");
     assert_eq!((world.calls(), world.keys().len()), (2, 1));
     front.audit("t", None).await.unwrap().sound().unwrap();
     dead.abort();
+}
+
+/// A front wakes its agent for what was decided. A node that has failed in another branch waits for a person.
+#[tokio::test]
+async fn a_woken_agent_retries_no_failed_node() {
+    let bank = Bank::default();
+    bank.declines.store(true, Ordering::SeqCst);
+    let agent = Jobs::new(bank.clone(), MemoryStore::new());
+    bank.has_seen.notify_one();
+    let JobsTurn::Pay(review) = agent.start("t", JobInput { cents: 7 }).await.unwrap() else { panic!() };
+    assert_eq!(bank.tries.load(Ordering::SeqCst), 1);
+    let mut events = agent.listen("t").unwrap();
+    drop(agent.front().record("t", review.digest(), &clerk(), Verdict::Approve).await.unwrap());
+    bank.paid.notified().await;
+    while !matches!(events.next().await, ThreadEvent::Entry(entry) if entry.event.name() == "ran") {}
+    agent.wait_idle().await;
+    assert_eq!(bank.tries.load(Ordering::SeqCst), 1, "nobody has asked for the retry");
+    let turn = agent.turn("t").await.unwrap();
+    assert!(matches!(turn, JobsTurn::Failed(_)), "{turn}");
 }
 
 #[tokio::test]
@@ -141,14 +180,14 @@ async fn a_failed_or_panicking_wake_loses_nothing() {
     let world = World::default();
     let (runner, front) = processes(&world);
     let called = Arc::new(Notify::new());
-    let fails = front.clone().wake({
+    let fails = front.clone().wake_with({
         let called = Arc::clone(&called);
         move |_| {
             called.notify_one();
             async { Err("no route to host") }
         }
     });
-    let panics = front.clone().wake({
+    let panics = front.clone().wake_with({
         let called = Arc::clone(&called);
         move |_| -> Ready<Result<(), Error>> {
             called.notify_one();
@@ -170,7 +209,7 @@ async fn a_runner_is_woken_only_if_there_is_something_to_run() {
     let world = World::new([Behavior::Fails]);
     let (runner, front) = processes(&world);
     let (woken, mut calls) = tokio::sync::mpsc::unbounded_channel();
-    let front = front.wake(move |thread| {
+    let front = front.wake_with(move |thread| {
         let woken = woken.clone();
         async move { woken.send(thread) }
     });
@@ -192,6 +231,10 @@ pub struct Bank {
     looks: Arc<Notify>,
     has_seen: Arc<Notify>,
     paid: Arc<Notify>,
+    /// `true` if `look` fails.
+    declines: Arc<AtomicBool>,
+    /// The number of runs of `look`.
+    tries: Arc<AtomicUsize>,
 }
 
 #[state]
@@ -207,8 +250,12 @@ pub struct Job {
 /// Runs until the test has seen the payment.
 #[node(Job, writes = log)]
 async fn look(bank: Deps<Bank>) -> Result<Vec<String>> {
+    bank.tries.fetch_add(1, Ordering::SeqCst);
     bank.looks.notify_one();
     bank.has_seen.notified().await;
+    if bank.declines.load(Ordering::SeqCst) {
+        return Err(NodeError::msg("it cannot look"));
+    }
     Ok(vec!["looked".into()])
 }
 
@@ -313,4 +360,70 @@ async fn looking_for_verdicts_delays_no_renewal() {
     bank.has_seen.notify_one();
     let turn = running.await.unwrap().unwrap();
     assert!(matches!(turn, JobsTurn::Pay(_)), "{turn}");
+}
+
+#[state]
+pub struct Payroll {
+    #[input]
+    pub payments: Vec<Draft>,
+    pub payment: Draft,
+    #[reduce(append)]
+    #[output]
+    pub log: Vec<String>,
+}
+
+/// The first payment hangs until the test has seen enough.
+#[interrupt_before(role = "clerk")]
+#[node(Payroll, writes = log, effect)]
+async fn transfer(payment: &Approved<Draft>, bank: Deps<Bank>) -> Result<Vec<String>> {
+    if bank.tries.fetch_add(1, Ordering::SeqCst) == 0 {
+        bank.paid.notify_one();
+        bank.has_seen.notified().await;
+    }
+    Ok(vec![format!("paid {}", payment.cents)])
+}
+
+#[node(Payroll, writes = log)]
+async fn skip(rejection: &Rejection) -> Result<Vec<String>> {
+    Ok(vec![rejection.note.clone()])
+}
+
+graph! {
+    pub Payrolls<Payroll, Bank> {
+        start -> for payment in payments, at_most = 1 { transfer } -> end;
+        transfer { reject -> skip }
+        skip -> end;
+    }
+}
+
+/// The verdicts on the other items come faster than the lease has to be renewed, and none of them can run yet.
+#[tokio::test(start_paused = true)]
+async fn frequent_verdicts_put_no_renewal_off() {
+    let (bank, store) = (Bank::default(), MemoryStore::new());
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+    let lease = Duration::from_secs(3);
+    let agent = |store| Payrolls::new(bank.clone(), store).clock(clock.clone()).lease(lease);
+    let (runner, other) = (agent(store.clone()), agent(store.clone()));
+    let fronts = [runner.front(), Front::<Payrolls>::new(store).clock(clock.clone())];
+    let payments = (0..30).map(|cents| Draft { cents }).collect();
+    let _ = runner.start("t", PayrollInput { payments }).await.unwrap();
+    let reviews = fronts[0].inbox(None, 100).await.unwrap().items;
+    let (first, others) = reviews.split_first().unwrap();
+    let running = tokio::spawn({
+        let (runner, digest) = (runner.clone(), first.digest);
+        async move { runner.decide("t", digest, &clerk(), Verdict::Approve).await }
+    });
+    bank.paid.notified().await;
+    for (review, front) in others.iter().zip(fronts.iter().cycle()) {
+        let step = Duration::from_millis(400);
+        tokio::time::sleep(step).await;
+        clock.advance(step);
+        drop(front.record("t", review.digest, &clerk(), Verdict::Approve).await.unwrap());
+        assert!(other.sweep().await.unwrap().is_empty(), "the thread was taken from a live runner");
+    }
+    assert_eq!(bank.tries.load(Ordering::SeqCst), 1);
+    bank.has_seen.notify_one();
+    let PayrollsTurn::Done(log) = running.await.unwrap().unwrap() else { panic!("all are signed") };
+    assert_eq!((log.len(), bank.tries.load(Ordering::SeqCst)), (30, 30));
+    runner.audit("t", None).await.unwrap().sound().unwrap();
 }

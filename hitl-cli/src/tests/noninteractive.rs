@@ -146,7 +146,7 @@ async fn a_note_is_kept_and_shown() {
     assert!(unseen.err.contains(" --note 'she called'\n"), "{}", unseen.err);
     call(&agent, &["approve", "t", "--yes", "--note", "she\u{202e} called\ntwice"], "").await;
     let history = call(&agent, &["history", "t"], "").await.out;
-    assert!(history.contains("approved execute; note: she\\u{202e} called\\u{a}twice"), "{history}");
+    assert!(history.contains("approved execute; note: she\\u{202e} called\\ntwice"), "{history}");
 }
 
 #[tokio::test]

@@ -15,12 +15,16 @@ use crate::{
 /// A front runs no node, so its process needs neither the nodes' dependencies nor the credentials of their effects. A
 /// verdict is validated as [`Agent::decide`] does it, and is in the journal when the call returns; a runner, an
 /// [`Agent`] on the same store, continues the thread: the one that runs another branch of it within a second, else the
-/// one that [`Front::wake`] reaches, else the first one whose [`Agent::watch`] finds it.
+/// one that [`Front::wake_with`] reaches, else the first one whose [`Agent::watch`] finds it. The same holds for what a
+/// person does by a handle of [`Front::turn`]: it is recorded, and the turn that the call returns is most often
+/// `Running`, of a thread that waits for a runner.
 ///
 /// Code of the types in the graph does run here: validators, reducers, serializers and the guards of a `match`.
 ///
-/// With [`JournalKeys`] whose only signing key is for verdicts, the process can write nothing else than what a person
-/// may do; and with a runner whose keys do not sign verdicts, only fronts can give them.
+/// A front can write to the store, and without journal keys that is enough to sign in anyone's name. With
+/// [`JournalKeys`] whose only signing key is for verdicts, the process can write nothing else than what a person may do;
+/// and with a runner whose keys do not sign verdicts, only fronts can give them. After a change of the program, such a
+/// runner must [`resume`](Agent::resume) each thread that waits, before a front can decide it.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -60,9 +64,9 @@ impl<G: Graph> Front<G> {
     pub(super) fn of(agent: &Agent<G>) -> Self {
         let runner = Arc::clone(&agent.engine);
         let front = Self { agent: agent.clone().with(|engine| engine.deps = None) };
-        front.wake(move |thread| {
+        front.wake_with(move |thread| {
             let runner = Arc::clone(&runner);
-            async move { runner.resume(thread, None).await.map(drop) }
+            async move { runner.continue_thread(thread).await.map(drop) }
         })
     }
 
@@ -78,9 +82,12 @@ impl<G: Graph> Front<G> {
         Self { agent: self.agent.journal_keys(keys) }
     }
 
-    /// Sets a call that wakes a runner: it is made after each verdict or settlement that leaves a node to run in a thread
-    /// that no runner has. It runs in the background and may fail, which is logged as a warning; then the thread waits
-    /// for the next sweep of a runner.
+    /// Sets a call that wakes a runner. It is made after each entry of this front that leaves something to run in a thread
+    /// whose lease no runner has: a verdict, a settlement, or a retry by [`Failed::resume`](super::Failed::resume). Let it
+    /// lead to [`Agent::continue_thread`]; [`Agent::resume`] would retry failed nodes as well.
+    ///
+    /// The call runs in a tokio task of its own. If it fails, or the process ends before it is done, the thread waits for
+    /// the next sweep of a runner; a failure is logged as a warning.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -92,20 +99,20 @@ impl<G: Graph> Front<G> {
     /// # let digest = waiting(&runner, "A-9133").await?.digest();
     /// # let (posted, mut posts) = tokio::sync::mpsc::channel(1);
     ///
-    /// // `posted` stands for a request to the process of the runner, such as `{"action": "resume"}`.
-    /// let front = Front::<RefundAgent>::new(store).wake(move |thread| {
+    /// // `posted` stands for a request to the process of the runner.
+    /// let front = Front::<RefundAgent>::new(store).wake_with(move |thread| {
     ///     let posted = posted.clone();
     ///     async move { posted.send(thread).await }
     /// });
     /// front.record("ticket-A-9133", digest, &mara(), Verdict::Approve).await?;
     ///
     /// let thread = posts.recv().await.expect("a request");
-    /// assert!(matches!(runner.resume(thread).await?, RefundAgentTurn::Done(_)));
+    /// assert!(matches!(runner.continue_thread(thread).await?, RefundAgentTurn::Done(_)));
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn wake<F, E>(self, call: impl Fn(crate::ThreadId) -> F + Send + Sync + 'static) -> Self
+    pub fn wake_with<F, E>(self, call: impl Fn(crate::ThreadId) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<Box<dyn StdError + Send + Sync>>,
@@ -158,7 +165,8 @@ impl<G: Graph> Front<G> {
     /// Records how an effect in doubt ended, as [`Agent::settle`] does, and runs nothing.
     ///
     /// # Errors
-    /// As [`Agent::settle`].
+    /// As [`Agent::settle`]; [`Error::NeedsRunner`] if the effect's runner has died, and no runner has recorded yet that
+    /// the effect is in doubt.
     pub async fn settle(
         &self,
         thread: impl IntoThreadId,
@@ -193,6 +201,18 @@ impl<G: Graph> Front<G> {
         self.agent.snapshot(thread).await
     }
 
+    /// Returns a snapshot of a thread as it was after the entry at a place, as [`Agent::snapshot_at`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::snapshot_at`].
+    pub async fn snapshot_at(
+        &self,
+        thread: impl IntoThreadId,
+        place: impl Into<Place>,
+    ) -> Result<Snapshot<G::State>, Error> {
+        self.agent.snapshot_at(thread, place).await
+    }
+
     /// Returns entries of a thread, as [`Agent::history`] does.
     ///
     /// # Errors
@@ -220,6 +240,19 @@ impl<G: Graph> Front<G> {
     /// As [`Agent::audit`].
     pub async fn audit(&self, thread: impl IntoThreadId, kept: Option<&JournalHead>) -> Result<Audit, Error> {
         self.agent.audit(thread, kept).await
+    }
+
+    /// Vouches for the entries that were written without a MAC, as [`Agent::adopt`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::adopt`].
+    pub async fn adopt(
+        &self,
+        thread: impl IntoThreadId,
+        operator: &Operator,
+        kept: Option<&JournalHead>,
+    ) -> Result<JournalHead, Error> {
+        self.agent.adopt(thread, operator, kept).await
     }
 
     /// Returns the time of the front's clock.

@@ -267,7 +267,8 @@ impl<G: Graph> Running<G> {
         &self.turn.node
     }
 
-    /// Returns whether the runner's lease has run out, or there is none, so that `resume` takes the thread over.
+    /// Returns whether the runner's lease has run out, or there is none, so that `resume` of an agent takes the thread
+    /// over.
     pub fn is_stalled(&self) -> bool {
         self.turn.until.is_none_or(|until| until <= self.agent.now())
     }
@@ -283,8 +284,12 @@ impl<G: Graph> Running<G> {
 
 impl<G: Graph> fmt::Display for Running<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.is_stalled() { "stalled" } else { "running" };
-        write!(f, "`{}` is {how} at `{}`", self.turn.thread, self.turn.node)
+        let how = match self.turn.until {
+            None => "waits for a runner",
+            Some(_) if self.is_stalled() => "is stalled",
+            Some(_) => "is running",
+        };
+        write!(f, "`{}` {how} at `{}`", self.turn.thread, self.turn.node)
     }
 }
 

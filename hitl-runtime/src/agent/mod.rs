@@ -349,6 +349,15 @@ impl<G: Graph> Agent<G> {
         self.turn_of(self.engine.resume(thread.into_thread_id()?, None).await?)
     }
 
+    /// Continues a thread that needs a runner: after a verdict that was only recorded, or after the death of its runner.
+    /// Unlike [`Agent::resume`] it retries no failed node. [`Agent::record`] has an example.
+    ///
+    /// # Errors
+    /// As [`Agent::turn`].
+    pub async fn continue_thread(&self, thread: impl IntoThreadId) -> Result<G::Turn, Error> {
+        self.turn_of(self.engine.continue_thread(thread.into_thread_id()?).await?)
+    }
+
     /// Resumes a thread like [`Agent::resume`], in the name of a person, which the journal keeps.
     ///
     /// # Errors
@@ -396,8 +405,9 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Decides the open review that has this digest, like [`Agent::decide`], but runs nothing: the verdict is in the
-    /// journal, and a runner continues the thread, by [`Agent::resume`] or in its next [`Agent::sweep`]. If a runner has
-    /// the thread at this moment, because another branch of it runs, that runner continues at once.
+    /// journal, and a runner continues the thread, by [`Agent::continue_thread`] or in its next [`Agent::sweep`]. If a
+    /// runner has the thread at this moment, because another branch of it runs, that runner continues: at once in this
+    /// process, and within a second in another one.
     ///
     /// A process that only takes verdicts is a [`Front`].
     ///
@@ -410,7 +420,7 @@ impl<G: Graph> Agent<G> {
     /// let turn = agent.record("ticket-A-9133", digest, &mara(), Verdict::Approve).await?;
     /// assert!(matches!(turn, RefundAgentTurn::Running(_)), "signed, and not paid yet");
     ///
-    /// assert!(matches!(agent.resume("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// assert!(matches!(agent.continue_thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
     /// # Ok(())
     /// # }
     /// ```
@@ -918,8 +928,9 @@ impl<G: Graph> Agent<G> {
         &*self.engine.store
     }
 
-    /// Returns a front of this agent: a handle that records what people decide, and runs nothing. It wakes this agent
-    /// after each verdict, so that the thread runs in the background, and not in the call.
+    /// Returns a front of this agent: a handle that records what people decide, and runs nothing. It wakes this agent if
+    /// no runner has the thread, so that the thread runs in the background, and not in the call: each in a task of its
+    /// own.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -938,6 +949,7 @@ impl<G: Graph> Agent<G> {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use = "a front records what people decide by its methods"]
     pub fn front(&self) -> Front<G> {
         Front::of(self)
     }

@@ -30,6 +30,7 @@ impl Error {
             | Self::Unchanged { thread, .. }
             | Self::BadVerdict { thread, .. }
             | Self::NotInDoubt { thread }
+            | Self::NeedsRunner { thread }
             | Self::GraphChanged { thread, .. }
             | Self::UserCodeFailed { thread, .. }
             | Self::OtherCode { thread, .. }
@@ -118,6 +119,7 @@ impl Error {
             Self::UnknownThread { .. }
             | Self::ThreadExists { .. }
             | Self::NotInDoubt { .. }
+            | Self::NeedsRunner { .. }
             | Self::NoRandomness { .. }
             | Self::NotSetUp { .. }
             | Self::Store(_) => Value::Null,

@@ -57,7 +57,7 @@ impl Error {
             | Self::GraphChanged { .. }
             | Self::SignatureNotCarried { .. }
             | Self::EffectUnderWay { .. } => ErrorKind::Conflict,
-            Self::OtherCode { .. } => ErrorKind::Busy,
+            Self::OtherCode { .. } | Self::NeedsRunner { .. } => ErrorKind::Busy,
             Self::UserCodeFailed { .. } => ErrorKind::UserCode,
             Self::Invalid { .. }
             | Self::UnknownKey { .. }

@@ -293,6 +293,15 @@ pub enum Error {
         /// The node of the effect.
         node: String,
     },
+    /// The runner of an effect has died, and no runner has recorded yet that the effect is in doubt, as a front may not.
+    #[error(
+        "the runner of thread `{thread}` has died in an effect: another runner must record first that the effect is in \
+         doubt; settle it after that runner's next sweep"
+    )]
+    NeedsRunner {
+        /// The thread.
+        thread: ThreadId,
+    },
     /// The operating system provided no random bytes, which a new thread or runner needs.
     #[error("the operating system provided no random bytes: {problem}")]
     NoRandomness {
@@ -348,6 +357,7 @@ impl Error {
             Self::GraphChanged { .. } => "graph_changed",
             Self::UserCodeFailed { .. } => "user_code_failed",
             Self::OtherCode { .. } => "other_code",
+            Self::NeedsRunner { .. } => "needs_runner",
             Self::Damaged { .. } => "damaged",
             Self::Unauthenticated { .. } => "unauthenticated_entry",
             Self::NoSuchPlace { .. } => "no_such_place",

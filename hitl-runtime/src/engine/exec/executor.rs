@@ -17,7 +17,7 @@ use super::{
     attempt::{self, Attempt, AttemptOutcome, FinishedAttempt},
     item_permits::{FullFor, ItemPermits},
     ready_queue::ReadyQueue,
-    run_signals::Wakeup,
+    run_signals::{RunSignal, Wakeup},
 };
 use crate::{
     Error, ThreadId, Timestamp,
@@ -96,7 +96,7 @@ async fn run_all<'a>(
     let mut queue = ReadyQueue::default();
     let mut attempts = Vec::new();
     let mut timer = None;
-    let mut signal = None;
+    let (mut signal, mut has_stopped) = (None, false);
     loop {
         let made = writer.fold.lanes_made();
         let more = advance(&mut writer, &busy, &moved, &mut queue, &mut attempts)?;
@@ -112,6 +112,7 @@ async fn run_all<'a>(
             attempts.clear();
             let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
             replace(&mut writer, stored.await?)?;
+            signal.iter_mut().for_each(RunSignal::clear);
             moved = Moved::All;
             for finished in &mut ended {
                 record(&mut writer, finished).await?;
@@ -153,9 +154,9 @@ async fn run_all<'a>(
             debug_assert!(!writer.fold.runs(), "a lane that can run was not examined");
             return Ok(writer.fold);
         }
-        let signal = signal.as_mut().filter(|_| takes_verdicts(&writer.fold));
+        let heard = signal.as_mut().filter(|_| takes_verdicts(&writer.fold) && !has_stopped);
         let wakeup: BoxFuture<'_, _> =
-            Box::pin(engine.next_wakeup(&writer.fold, running.get_or_insert_default(), &mut timer, signal));
+            Box::pin(engine.next_wakeup(&writer.fold, running.get_or_insert_default(), &mut timer, heard));
         match wakeup.await {
             Wakeup::Finished(mut finished) => {
                 busy.remove(&finished.lane);
@@ -167,10 +168,16 @@ async fn run_all<'a>(
             Wakeup::Renewal => writer.push(Event::Renewed {})?,
             Wakeup::Append => {
                 let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
-                // If the thread cannot be read now, the next append is a conflict, and it is read then.
-                if let Ok(stored) = stored.await {
-                    replace(&mut writer, stored)?;
-                    moved = Moved::All;
+                match stored.await {
+                    // Nodes that run when a person stops the thread end by themselves.
+                    Ok(Some(stored)) if stored.stop().is_some() => has_stopped = true,
+                    Ok(stored) => {
+                        replace(&mut writer, stored)?;
+                        moved = Moved::All;
+                    }
+                    // The next look, or the conflict of the next append, reads it again.
+                    Err(Error::Store(_)) => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
         }

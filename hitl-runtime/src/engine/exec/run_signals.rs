@@ -67,6 +67,13 @@ pub(super) struct RunSignal {
     signals: Arc<RunSignals>,
 }
 
+impl RunSignal {
+    /// Forgets the entries that the run has read since.
+    pub(super) fn clear(&mut self) {
+        self.appended.mark_unchanged();
+    }
+}
+
 impl Drop for RunSignal {
     fn drop(&mut self) {
         let mut held = self.signals.held();
@@ -89,7 +96,7 @@ pub(super) enum Wakeup {
     Append,
 }
 
-/// The interval at which a run looks for entries of writers in other processes. Each look reads at most one entry.
+/// The interval at which a run looks for entries of writers in other processes: each look reads at most one entry.
 const LOOK: Duration = Duration::from_millis(500);
 
 impl Engine {
@@ -102,7 +109,10 @@ impl Engine {
         timer: &mut Option<Pin<Box<Sleep>>>,
         signal: Option<&mut RunSignal>,
     ) -> Wakeup {
-        let renewal = Instant::now() + self.lease / 3;
+        // Counted from the stored lease: however often another writer appends, the renewal is not put off.
+        let left = fold.lease.as_ref().map(|lease| lease.until.saturating_since(self.clock.now()));
+        let unused = self.lease - self.lease / 3;
+        let renewal = Instant::now() + left.map_or(self.lease / 3, |left| left.saturating_sub(unused));
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(renewal)));
         timer.as_mut().reset(renewal);
         let append = pin!(async {
@@ -140,9 +150,12 @@ impl Engine {
         if fold.is_leased(self.clock.now()) || !fold.needs_runner() {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (wake, thread) = (Arc::clone(wake), fold.thread.clone());
         let span = self.thread_span("wake", &thread);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            let problem = "there is no tokio runtime";
+            return span.in_scope(|| tracing::warn!(target: "hitl::thread", problem, "no runner was woken; a sweep continues the thread"));
+        };
         // The call and its error are the user's code.
         let called = async move { wake(thread).await.map_err(|error| error.to_string()) };
         let woken = async move {

@@ -31,6 +31,14 @@ impl Engine {
         finish_for(name, span, resumed).await
     }
 
+    /// Continues a thread that needs a runner, and repeats no failed node.
+    pub(crate) async fn continue_thread(self: &Arc<Self>, thread: ThreadId) -> Result<Fold, Error> {
+        let (engine, name) = (Arc::clone(self), thread.clone());
+        let span = self.thread_span("continue", &thread);
+        let continued = async move { engine.take_up(&thread, RetryScope::Orphans).await };
+        finish_for(name, span, continued).await
+    }
+
     pub(super) async fn take_up(
         self: &Arc<Self>,
         thread: &ThreadId,
@@ -63,7 +71,14 @@ impl Engine {
                 if !self.may_run() {
                     self.tell_runner(&writer.fold);
                 }
-                return Ok(writer.into_fold());
+                if !(scope == RetryScope::Failures && writer.is_pending() && self.only_runs()) {
+                    return Ok(writer.into_fold());
+                }
+                // The fronts of this thread cannot record that it is converted to new code, and so take no verdict.
+                match self.append_only(writer, events).await {
+                    Err(RunError::Conflict(_)) => continue,
+                    other => return self.fold_after(other).await,
+                }
             }
             match self.append_and_run(writer, events).await {
                 Err(RunError::Conflict(_)) => {}

@@ -57,16 +57,16 @@ impl Engine {
                 }
                 Settlement::RunAgain | Settlement::Stop { .. } => (None, None),
             };
-            let mut events = Vec::new();
             if !doubt.written {
-                if self.may_run() {
-                    self.take_up(thread, RetryScope::Orphans).await?;
-                    continue;
+                if !self.may_run() {
+                    // Only a claim of the thread keeps its runner, which may still live, from going on.
+                    self.tell_runner(fold);
+                    return Err(Error::NeedsRunner { thread: thread.clone() });
                 }
-                let (node, lane) = (doubt.activation.node.clone(), doubt.lane);
-                events.push(Event::InDoubt { node, lane, key: doubt.key, error: doubt.error });
+                self.take_up(thread, RetryScope::Orphans).await?;
+                continue;
             }
-            events.push(Event::Settled {
+            let event = Event::Settled {
                 node: doubt.activation.node,
                 lane: doubt.lane,
                 how: how.clone(),
@@ -75,8 +75,8 @@ impl Engine {
                 run,
                 to,
                 evidence: Some(Evidence::of_roles(operator, &roles)),
-            });
-            match self.append_and_run(writer, events).await {
+            };
+            match self.append_and_run(writer, [event]).await {
                 Err(RunError::Conflict(_)) => {}
                 end => return self.fold_after(end).await,
             }

@@ -389,6 +389,11 @@ impl Engine {
         Ok(record)
     }
 
+    /// Returns whether this program can run threads, but its keys sign no verdicts, which are given in fronts.
+    pub(in crate::engine) fn only_runs(&self) -> bool {
+        self.may_run() && self.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict))
+    }
+
     /// Returns whether this program can run threads: it has the dependencies of their nodes, and a key for the entries of
     /// a runner or no keys at all.
     pub(in crate::engine) fn may_run(&self) -> bool {
