@@ -2,7 +2,12 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use hitl::{Error, ManualClock, Store, ThreadStatus, Timestamp, journal::Event, prelude::*, store::Append};
+use hitl::{
+    Error, Front, ManualClock, Store, ThreadStatus, Timestamp,
+    journal::{Event, JournalKey, JournalKeys, Purpose},
+    prelude::*,
+    store::Append,
+};
 
 use super::{
     super::{counting_store::CountingStore, kit::world::Behavior},
@@ -243,4 +248,29 @@ async fn a_thread_leased_by_other_code_is_not_modified() {
     assert_eq!(world.keys(), [key].into());
     let new = entries_after(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "resumed", "in_doubt", "settled", "began", "ran", "ran", "ended"]);
+}
+
+/// A front's keys cannot sign that a thread was converted to new code, and a runner's keys sign no verdicts.
+#[tokio::test]
+async fn a_resume_converts_a_waiting_thread_for_the_fronts() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let key = |byte| JournalKey::new([byte; 32]).unwrap();
+    let running = || JournalKeys::signing(key(1), Purpose::Running).verifying(key(2), Purpose::Verdicts);
+    let deciding = JournalKeys::signing(key(2), Purpose::Verdicts).verifying(key(1), Purpose::Running);
+    let old = v1::Refunds::new(world.clone(), store.clone()).journal_keys(running());
+    drop(old.start("t", v1::message()).await.unwrap());
+
+    let front = Front::<renamed::Refunds>::new(store.clone()).journal_keys(deciding);
+    let renamed::RefundsTurn::Pay(review) = front.turn("t").await.unwrap() else { panic!() };
+    let digest = review.digest();
+    let early = review.approve(&mara()).await.unwrap_err();
+    assert_eq!(early.code(), "not_set_up", "{early}");
+
+    let new = renamed::Refunds::new(world.clone(), store).journal_keys(running());
+    assert!(matches!(new.resume("t").await.unwrap(), renamed::RefundsTurn::Pay(_)));
+    drop(front.record("t", digest, &mara(), Verdict::Approve).await.unwrap());
+    new.sweep().await.unwrap();
+    assert!(matches!(front.turn("t").await.unwrap(), renamed::RefundsTurn::Done(_)));
+    assert_eq!(world.calls(), 1);
+    front.audit("t", None).await.unwrap().sound().unwrap();
 }
