@@ -87,7 +87,7 @@ impl<G: Graph> Front<G> {
     /// lead to [`Agent::continue_thread`]; [`Agent::resume`] would retry failed nodes as well.
     ///
     /// The call runs in a tokio task of its own. If it fails, or the process ends before it is done, the thread waits for
-    /// the next sweep of a runner; a failure is logged as a warning.
+    /// the next sweep of a runner; a failure is logged as a warning, without the text of its error.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

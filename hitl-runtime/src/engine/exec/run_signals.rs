@@ -23,7 +23,7 @@ use tokio::{
 use tracing::Instrument as _;
 
 use super::attempt::FinishedAttempt;
-use crate::{ThreadId, engine::Engine, journal::Fold, telemetry::plain, user_code::panic_message};
+use crate::{ThreadId, engine::Engine, journal::Fold};
 
 /// A call that reaches a runner of a thread, so that it continues before its next sweep.
 pub(crate) type WakeRunner =
@@ -109,10 +109,12 @@ impl Engine {
         timer: &mut Option<Pin<Box<Sleep>>>,
         signal: Option<&mut RunSignal>,
     ) -> Wakeup {
-        // Counted from the stored lease: however often another writer appends, the renewal is not put off.
+        // Counted from the stored lease: however often another writer appends, the renewal is not put off. With a
+        // millisecond more, which is what times are rounded to, the renewal is always due when it is appended.
         let left = fold.lease.as_ref().map(|lease| lease.until.saturating_since(self.clock.now()));
         let unused = self.lease - self.lease / 3;
-        let renewal = Instant::now() + left.map_or(self.lease / 3, |left| left.saturating_sub(unused));
+        let wait = left.map_or(self.lease / 3, |left| left.saturating_sub(unused));
+        let renewal = Instant::now() + wait + Duration::from_millis(1);
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(renewal)));
         timer.as_mut().reset(renewal);
         let append = pin!(async {
@@ -152,19 +154,20 @@ impl Engine {
         }
         let (wake, thread) = (Arc::clone(wake), fold.thread.clone());
         let span = self.thread_span("wake", &thread);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            let problem = "there is no tokio runtime";
-            return span.in_scope(|| tracing::warn!(target: "hitl::thread", problem, "no runner was woken; a sweep continues the thread"));
-        };
-        // The call and its error are the user's code.
-        let called = async move { wake(thread).await.map_err(|error| error.to_string()) };
+        let runtime = tokio::runtime::Handle::try_current();
         let woken = async move {
-            let end = AssertUnwindSafe(called).catch_unwind().await;
-            if let Err(problem) = end.unwrap_or_else(|panic| Err(panic_message(panic))) {
-                let problem = &*plain(&problem);
-                tracing::warn!(target: "hitl::thread", problem, "no runner was woken; a sweep continues the thread");
+            // The call is the user's code, and so is the error.
+            let call = AssertUnwindSafe(async move { wake(thread).await.map_err(drop) });
+            call.catch_unwind().await.is_ok_and(|end| end.is_ok())
+        };
+        let told = |is_woken: bool| {
+            if !is_woken {
+                tracing::warn!(target: "hitl::thread", "no runner was woken; a sweep continues the thread");
             }
         };
-        runtime.spawn(woken.instrument(span));
+        match runtime {
+            Ok(runtime) => drop(runtime.spawn(woken.map(told).instrument(span))),
+            Err(_) => span.in_scope(|| told(false)),
+        }
     }
 }
