@@ -2,9 +2,11 @@
 
 use std::{error::Error as StdError, fmt, future::Future, marker::PhantomData, sync::Arc};
 
+use futures_util::{FutureExt as _, TryFutureExt as _};
+
 use super::{Agent, Graph, Snapshot};
 use crate::{
-    Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, Timestamp,
+    Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, ThreadId, Timestamp,
     engine::{Audit, Clock, CompatibilityReport, Engine, HistoryEntry, JournalHead, Preview, ThreadView},
     journal::{JournalKeys, Settlement},
     store::traced,
@@ -112,18 +114,13 @@ impl<G: Graph> Front<G> {
     /// # }
     /// ```
     #[must_use]
-    pub fn wake_with<F, E>(self, call: impl Fn(crate::ThreadId) -> F + Send + Sync + 'static) -> Self
+    pub fn wake_with<F, E>(self, call: impl Fn(ThreadId) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<Box<dyn StdError + Send + Sync>>,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
-        let call = move |thread| {
-            let called = call(thread);
-            let called: futures_util::future::BoxFuture<'static, _> =
-                Box::pin(async move { called.await.map_err(Into::into) });
-            called
-        };
-        Self { agent: self.agent.with(|engine| engine.wake = Some(Arc::new(call))) }
+        let wake = move |thread| call(thread).map_err(Into::into).boxed();
+        Self { agent: self.agent.with(|engine| engine.wake = Some(Arc::new(wake))) }
     }
 
     /// Returns the current turn of a thread, as [`Agent::turn`] does. What a person does by its handles is recorded.

@@ -160,9 +160,12 @@ async fn a_permanent_store_error_is_not_retried() {
 mod concurrent_branches {
     //! A store that fails while a node of another branch runs.
 
-    use std::sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering::SeqCst},
+        },
+        time::Duration,
     };
 
     use hitl::prelude::*;
@@ -212,10 +215,11 @@ mod concurrent_branches {
         }
     }
 
-    /// The runner finds that a person has moved the thread, and cannot read the new state. The node in flight is not
-    /// canceled.
-    #[tokio::test(start_paused = true)]
-    async fn a_running_node_finishes_when_the_store_is_unreadable() {
+    /// A person moves the thread, and the next reads of its runner fail; later the node in flight ends.
+    async fn unreadable(
+        failures: usize,
+        lasts: Duration,
+    ) -> (Result<ErrandsTurn, hitl::Error>, World, Vec<String>) {
         let (world, memory) = (World::default(), MemoryStore::new());
         let failing = FailingStore::new(memory.clone(), Faults::default());
         let runner = Errands::new(world.clone(), failing.clone());
@@ -227,15 +231,31 @@ mod concurrent_branches {
                     _ => tokio::task::yield_now().await,
                 }
             };
-            failing.layer().tails([Failure]);
+            failing.layer().tails(vec![Failure; failures]);
             let mara = Operator::new("mara");
             drop(process.decide("t", digest, &mara, Verdict::Approve).await.unwrap());
-            // The runner's renewal of its lease has failed.
             failing.layer().failed().await;
+            tokio::time::sleep(lasts).await;
             world.leave.notify_one();
         };
         let input = ErrandInput { wish: Refund { cents: 5 } };
         let (ended, ()) = tokio::join!(runner.start("t", input), decide);
+        let history = process.history("t", 0, 100).await.unwrap().into_iter();
+        let ran = history.filter(|entry| entry.event.name() == "ran");
+        (ended, world, ran.filter_map(|entry| entry.event.node().map(str::to_owned)).collect())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verdict_that_cannot_be_read_at_first_takes_effect_later() {
+        let (ended, _, ran) = unreadable(1, Duration::from_secs(1)).await;
+        assert!(matches!(ended.unwrap(), ErrandsTurn::Done(_)));
+        assert_eq!(ran, ["tell", "fetch"]);
+    }
+
+    /// The renewal of the lease is a conflict, after which the thread cannot be read. The node in flight is not canceled.
+    #[tokio::test(start_paused = true)]
+    async fn a_running_node_finishes_when_the_store_is_unreadable() {
+        let (ended, world, _) = unreadable(100, Duration::from_secs(20)).await;
         assert!(error_text(ended).contains("try again"));
         assert!(world.is_back.load(SeqCst), "the node was canceled");
     }

@@ -110,9 +110,9 @@ async fn run_all<'a>(
                 return Err(RunError::Conflict(thread));
             }
             attempts.clear();
+            signal.iter_mut().for_each(RunSignal::clear);
             let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
             replace(&mut writer, stored.await?)?;
-            signal.iter_mut().for_each(RunSignal::clear);
             moved = Moved::All;
             for finished in &mut ended {
                 record(&mut writer, finished).await?;

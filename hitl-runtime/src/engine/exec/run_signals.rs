@@ -68,7 +68,7 @@ pub(super) struct RunSignal {
 }
 
 impl RunSignal {
-    /// Forgets the entries that the run has read since.
+    /// Forgets the entries before the one that the run reads next.
     pub(super) fn clear(&mut self) {
         self.appended.mark_unchanged();
     }
