@@ -805,11 +805,11 @@ pub use hitl_runtime::agent::{
 };
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::{
-    Activity, Agent, Approved, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Digest, Draft, Error,
-    ErrorKind, Failed, Front, InDoubt, Incompatibility, IntoThreadId, InvalidThreadId, ManualClock,
-    MemoryStore, NextReview, NoAsk, NoEdit, NodeError, NotedVerdict, OpenReview, Operator, Page,
+    Activity, Agent, Approved, CanAsk, CanEdit, CancelReport, Clock, CompatibilityReport, Cx, Deps, Digest,
+    Draft, Error, ErrorKind, Failed, Front, InDoubt, Incompatibility, IntoThreadId, InvalidThreadId,
+    ManualClock, MemoryStore, NextReview, NoAsk, NoEdit, NodeError, NotedVerdict, OpenReview, Operator, Page,
     ParseDigestError, Place, Preview, Provides, Question, Reason, Rejection, Reproposal, Review, Running,
-    Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus, ThreadView, Timestamp, Verdict,
+    Scope, Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus, ThreadView, Timestamp, Verdict,
     Violation,
 };
 pub use hitl_runtime::{journal, model, store};

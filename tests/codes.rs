@@ -99,6 +99,16 @@ fn samples() -> Vec<Error> {
         Error::InvalidPatch { thread: thread(), field: field() },
         Error::Unchanged { thread: thread(), field: field() },
         Error::BadVerdict { thread: thread(), node: node(), problem: problem() },
+        Error::Cancelled {
+            thread: thread(),
+            by: "mara".into(),
+            reason: problem(),
+            at: Timestamp::UNIX_EPOCH,
+        },
+        stopped(thread()),
+        Error::ThreadEnded { thread: thread(), how: "has ended".into() },
+        Error::NotPaused { scope: "the store".into() },
+        Error::MayNotStop { operator: "mara".into(), roles: vec!["clerk".into()] },
         Error::NotInDoubt { thread: thread() },
         Error::NeedsRunner { thread: thread() },
         Error::GraphChanged { thread: thread(), differences: vec![] },
@@ -113,6 +123,11 @@ fn samples() -> Vec<Error> {
         Error::NotSetUp { problem: problem() },
         Error::Store(StoreError::Failed { location: "a disk".into(), problem: problem(), source: None }),
     ]
+}
+
+fn stopped(thread: ThreadId) -> Error {
+    let stop = r#"{"scope": "store", "kind": "pause", "operator": "mara", "since_ms": 0}"#;
+    Error::Stopped { thread, stop: serde_json::from_str(stop).unwrap() }
 }
 
 fn facts(error: Error) -> (String, Vec<String>) {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name of a thread, chosen by its user: `ticket-A-9133`. It has 1 to 200 bytes of UTF-8 in Unicode's composed form
 /// (NFC), with no control or invisible character, no white space at either end, and no word that mixes scripts. These
-/// rules keep out most names that could pass for another one; a word entirely in another script is allowed.
+/// rules keep out most names that could pass for another one; a word entirely in another script is allowed. Names that
+/// begin with `hitl:` are reserved.
 ///
 /// ```
 /// use hitl::ThreadId;
@@ -68,10 +69,19 @@ impl ThreadId {
     /// Rejects a name under which no new thread may be started.
     #[doc(hidden)]
     pub fn check_new(&self) -> Result<(), InvalidThreadId> {
+        if self.is_reserved() {
+            return Err(InvalidThreadId("begins with `hitl:`, which is reserved"));
+        }
         match crate::unicode::name_problem(&self.0) {
             Some(problem) => Err(InvalidThreadId(problem)),
             None => Ok(()),
         }
+    }
+
+    /// Returns whether the name is one of those that are reserved for journals that are not of a thread.
+    #[doc(hidden)]
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with("hitl:")
     }
 
     /// Returns the name as a string slice.

@@ -30,8 +30,9 @@ pub mod __private;
 pub mod plumbing;
 
 pub use agent::{
-    Activity, Agent, CanAsk, CanEdit, Clock, CompatibilityReport, Failed, Front, InDoubt, ManualClock,
-    NextReview, NoAsk, NoEdit, Preview, Reproposal, Review, Running, Snapshot, SystemClock, ThreadView,
+    Activity, Agent, CanAsk, CanEdit, CancelReport, Clock, CompatibilityReport, Failed, Front, InDoubt,
+    ManualClock, NextReview, NoAsk, NoEdit, Preview, Reproposal, Review, Running, Scope, Snapshot,
+    SystemClock, ThreadView,
 };
 pub use error::{Error, ErrorKind, Incompatibility, Violation};
 pub use hitl_core::{Digest, IntoThreadId, InvalidThreadId, ParseDigestError, Place, ThreadId, Timestamp};

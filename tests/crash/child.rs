@@ -2,7 +2,10 @@
 
 use std::{os::unix::process::ExitStatusExt as _, path::PathBuf};
 
-use hitl::{Digest, Error, Graph, Place, ThreadId, Verdict, journal::Settlement};
+use hitl::{
+    Digest, Error, Graph, Place, Scope, ThreadId, Verdict,
+    journal::{Settlement, StopKind},
+};
 use hitl_testkit::child::{ChildProcess, orders};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +61,15 @@ pub enum Work {
     Fork {
         place: Place,
     },
+    /// Pauses the thread or its graph, or cancels it, in a front.
+    Stop {
+        all: bool,
+        kind: StopKind,
+    },
+    /// Lifts the stop of the thread, or of its graph.
+    Unpause {
+        all: bool,
+    },
     /// Repeats work of which the caller does not know whether it is done.
     Again(Box<Work>),
     /// Takes the thread over once the dead runner's lease has expired.
@@ -104,6 +116,10 @@ async fn work<G: Graph<State = Ticket, Deps = World>>(orders: Orders) {
     process.kill_switch.count_awaits(async { process.work(orders.work).await.unwrap() }).await;
 }
 
+fn scope(all: bool) -> Result<Scope, Error> {
+    if all { Ok(Scope::Graph) } else { Scope::thread(THREAD) }
+}
+
 impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
     async fn work(&self, work: Work) -> Result<(), Error> {
         let Self { agent, front, clock, .. } = self;
@@ -140,9 +156,14 @@ impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
                 front.settle(THREAD, doubt, &mara(), how).await.map(drop)
             }
             Work::Fork { place } => agent.fork(&ThreadId::new(THREAD)?, place, COPY).await.map(drop),
+            Work::Stop { all, kind } => match kind {
+                StopKind::Pause => front.pause(scope(all)?, &mara(), "wait").await,
+                _ => front.cancel(scope(all)?, &mara(), "enough").await.map(drop),
+            },
+            Work::Unpause { all } => front.unpause(scope(all)?, &mara(), "go on").await,
             Work::Again(work) => match Box::pin(self.work(*work)).await {
                 Err(Error::AlreadyDecided { by, .. }) if by == mara().name() => Ok(()),
-                Err(Error::NotInDoubt { .. }) => Ok(()),
+                Err(Error::NotInDoubt { .. } | Error::Cancelled { .. } | Error::NotPaused { .. }) => Ok(()),
                 other => other,
             },
             Work::TakeOver => {

@@ -2,7 +2,7 @@
 
 use hitl::{
     Digest, Place, Reason, ThreadStatus, Verdict,
-    journal::{Event, Settlement},
+    journal::{Event, Settlement, StopKind},
 };
 use serde_json::json;
 
@@ -196,6 +196,92 @@ fn a_stop_killed_at_every_point() {
         });
         assert!(points.iter().all(|points| *points > u64::from(!noticed)), "{points:?}");
     }
+}
+
+/// A pause that is killed while it is recorded, and repeated. Until it is lifted, no process pays; then one does, once.
+#[test]
+fn a_pause_killed_at_every_point() {
+    for all in [false, true] {
+        let (initial, digest) = waiting();
+        let pause = || Work::Stop { all, kind: StopKind::Pause };
+        let points = matrix("pause", &initial, pause, |case| {
+            case.complete(Work::Again(Box::new(pause())));
+            case.complete(Work::Decide { digest, verdict: Verdict::Approve });
+            case.complete(Work::TakeOver);
+            let found = case.inspect(THREAD);
+            assert_eq!(found.lines(EffectKind::Refund), 0, "paid while paused");
+            assert!(found.view.stop.is_some());
+            case.complete(Work::Unpause { all });
+            pays_once(case);
+        });
+        assert_eq!(points, [1, 1]);
+    }
+}
+
+/// The runner of an approval is killed at every point, and the thread is stopped before another one takes it over.
+#[test]
+fn a_stop_after_a_runner_was_killed_at_every_point() {
+    let (initial, digest) = waiting();
+    for (all, kind) in [(false, StopKind::Pause), (true, StopKind::Pause), (false, StopKind::Cancel)] {
+        let approve = || Work::Decide { digest, verdict: Verdict::Approve };
+        matrix("approve, then stop", &initial, approve, |case| {
+            let before = case.inspect(THREAD);
+            if before.view.output.is_some() {
+                return;
+            }
+            let paid = before.lines(EffectKind::Refund);
+            case.complete(Work::Stop { all, kind });
+            case.complete(Work::TakeOver);
+            let found = case.inspect(THREAD);
+            assert_eq!(found.lines(EffectKind::Refund), paid, "paid while it was stopped");
+            match kind {
+                StopKind::Pause => {
+                    case.complete(Work::Unpause { all });
+                    case.complete(Work::Again(Box::new(approve())));
+                    pays_once(case);
+                }
+                _ => {
+                    assert!(found.view.reviews.is_empty() && found.view.failure.is_some_and(|it| it.stopped));
+                    // An effect in doubt that is not in the ledger may not run again.
+                    case.complete(Work::Again(Box::new(Work::Finish)));
+                    assert_eq!(case.inspect(THREAD).lines(EffectKind::Refund), paid);
+                }
+            }
+        });
+    }
+}
+
+#[track_caller]
+fn pays_once(case: &Case) {
+    case.complete(Work::Finish);
+    let found = case.inspect(THREAD);
+    found.assert_nothing_twice();
+    ends_with(&found, "14900 cents, signed by mara");
+    assert_eq!(found.lines(EffectKind::Refund), 1);
+}
+
+/// The cancellation of a graph is killed between its own entry and those of its threads. Nothing begins all the same,
+/// and when it is repeated it ends what it began.
+#[test]
+fn a_cancellation_of_a_graph_killed_at_every_point() {
+    let (initial, digest) = waiting();
+    let cancel = || Work::Stop { all: true, kind: StopKind::Cancel };
+    let points = matrix("cancel", &initial, cancel, |case| {
+        let is_recorded = case.inspect(THREAD).view.stop.is_some();
+        if is_recorded {
+            case.complete(Work::Again(Box::new(Work::Decide { digest, verdict: Verdict::Approve })));
+            case.complete(Work::TakeOver);
+            assert_eq!(case.inspect(THREAD).lines(EffectKind::Refund), 0, "paid after the cancellation");
+        }
+        case.complete(Work::Again(Box::new(cancel())));
+        case.complete(Work::Unpause { all: true });
+        case.complete(Work::TakeOver);
+        let found = case.inspect(THREAD);
+        assert_eq!(found.count(|event| event.name() == "stopped"), 1);
+        assert_eq!(found.lines(EffectKind::Refund), 0);
+        assert!(found.view.failure.is_some_and(|failure| failure.stopped));
+    });
+    assert_eq!(points, [2, 2]);
 }
 
 /// A fork at the entry before two branches, which runs both of them again under its own name.

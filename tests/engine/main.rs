@@ -36,5 +36,6 @@ mod serve_command;
 mod settlements;
 mod signatures;
 mod stopped_threads;
+mod stops;
 mod sweeps;
 mod verdicts;

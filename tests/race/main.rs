@@ -1,6 +1,6 @@
 //! The race matrix: of many concurrent verdicts one wins, and the others are told who won, with which verdict and when.
 //!
-//! Racers approve, edit, reject, ask, expire and resume one thread at the same time: as processes on one SQLite file,
+//! Racers approve, edit, reject, ask, expire, resume and cancel one thread at the same time: as processes on one SQLite file,
 //! which start each round together, half of them as fronts that only record, and as tasks of one process for many more
 //! rounds. Afterwards each review has one
 //! verdict, each signed effect has happened once and no other effect has happened, and the journal verifies.

@@ -13,7 +13,7 @@ use crate::{
     matrix_store,
     racer::{Answer, Handle, Move, Racer},
     rounds,
-    tasks::{ONE_REVIEW, TWO_REVIEWS, open},
+    tasks::{ONE_REVIEW, TWO_REVIEWS, WITH_CANCEL, open},
 };
 
 /// The graph to race on.
@@ -111,6 +111,12 @@ async fn processes_race_on_one_review() {
 }
 
 #[tokio::test]
+async fn processes_race_with_a_cancellation() {
+    let dir = TempDir::new().unwrap();
+    race::<Refunds>(dir.path(), TestGraph::Refunds, &WITH_CANCEL, 200).await;
+}
+
+#[tokio::test]
 async fn processes_race_on_two_open_reviews() {
     let dir = TempDir::new().unwrap();
     race::<Letters>(dir.path(), TestGraph::Letters, &TWO_REVIEWS, 200).await;
@@ -126,6 +132,13 @@ mod on_dynamodb {
         let (dir, table) = (TempDir::new().unwrap(), Table::create().await);
         matrix_store::name(&table, dir.path());
         race::<Refunds>(dir.path(), TestGraph::Refunds, &ONE_REVIEW, 120).await;
+    }
+
+    #[tokio::test]
+    async fn processes_race_with_a_cancellation() {
+        let (dir, table) = (TempDir::new().unwrap(), Table::create().await);
+        matrix_store::name(&table, dir.path());
+        race::<Refunds>(dir.path(), TestGraph::Refunds, &WITH_CANCEL, 60).await;
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! A racer, and the answers to it.
 
-use hitl::{Agent, Digest, Error, Front, Graph, Operator, Reason, Timestamp, Verdict};
+use hitl::{Agent, Digest, Error, Front, Graph, Operator, Reason, Scope, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,6 +17,8 @@ pub enum Move {
     Expire,
     /// Resumes the thread before the deadline, which must change nothing.
     Resume,
+    /// Cancels the thread.
+    Cancel,
 }
 
 impl Move {
@@ -30,7 +32,7 @@ impl Move {
             Self::Edit => Verdict::Edit { patch: json!({ "cents": 9_900 }) },
             Self::Reject => Verdict::Reject { reason: Reason::BadPlan, note: String::new() },
             Self::Ask => Verdict::Ask { question: "Is there a photo?".into() },
-            Self::Expire | Self::Resume => return None,
+            Self::Expire | Self::Resume | Self::Cancel => return None,
         })
     }
 }
@@ -46,6 +48,12 @@ pub enum Answer {
     },
     /// The deadline passed without a verdict.
     Expired,
+    /// An operator has cancelled the thread.
+    Cancelled {
+        by: String,
+    },
+    /// The thread had ended before it could be cancelled.
+    Ended,
     /// The racer gave no verdict.
     NoVerdict,
     /// An error that no racer should get.
@@ -72,9 +80,10 @@ impl Racer {
         (0..).zip(moves).map(|(number, does)| Self { number, does: *does, in_front: false }).collect()
     }
 
-    /// Returns one racer for each move, and one more in a front for each move that is a verdict.
+    /// Returns one racer for each move, and one more in a front for each move that is a verdict or a stop.
     pub fn with_fronts(moves: &[Move]) -> Vec<Self> {
-        let verdicts: Vec<Move> = moves.iter().copied().filter(|does| does.verdict().is_some()).collect();
+        let is_a_persons = |does: &Move| does.verdict().is_some() || *does == Move::Cancel;
+        let verdicts: Vec<Move> = moves.iter().copied().filter(is_a_persons).collect();
         let fronts =
             (moves.len()..).zip(verdicts).map(|(number, does)| Self { number, does, in_front: true });
         Self::one_per_move(moves).into_iter().chain(fronts).collect()
@@ -97,6 +106,19 @@ impl Racer {
 
     async fn answer<G: Graph>(self, handle: &Handle<G>, thread: &str, review: Digest) -> Answer {
         let operator = Operator::new(self.name()).role("clerk");
+        if self.does == Move::Cancel {
+            let front = match handle {
+                Handle::Agent(agent) => &agent.front(),
+                Handle::Front(front) => front,
+            };
+            let scope = Scope::thread(thread).unwrap();
+            return match front.cancel(scope, &operator, "a race").await {
+                Ok(_) => Answer::Cancelled { by: self.name() },
+                Err(Error::Cancelled { by, .. }) => Answer::Cancelled { by },
+                Err(Error::ThreadEnded { .. }) => Answer::Ended,
+                Err(error) => Answer::Failed(error.to_string()),
+            };
+        }
         let turn = match (handle, self.does.verdict()) {
             (Handle::Agent(agent), Some(verdict)) => agent.decide(thread, review, &operator, verdict).await,
             (Handle::Front(front), Some(verdict)) => front.record(thread, review, &operator, verdict).await,
@@ -108,6 +130,7 @@ impl Racer {
             Ok(_) => Answer::Won,
             Err(Error::AlreadyDecided { by, verdict, at, .. }) => Answer::Lost { by, verdict, at },
             Err(Error::Expired { .. }) => Answer::Expired,
+            Err(Error::Cancelled { by, .. }) => Answer::Cancelled { by },
             Err(error) => Answer::Failed(error.to_string()),
         }
     }

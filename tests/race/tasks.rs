@@ -18,6 +18,10 @@ use crate::{
 pub const ONE_REVIEW: [Move; 7] =
     [Move::Approve, Move::Edit, Move::Reject, Move::Ask, Move::ApproveLate, Move::Expire, Move::Resume];
 
+/// Moves of which one ends the thread, whichever is first.
+pub const WITH_CANCEL: [Move; 7] =
+    [Move::Approve, Move::Edit, Move::Reject, Move::Cancel, Move::ApproveLate, Move::Expire, Move::Resume];
+
 pub const TWO_REVIEWS: [Move; 7] =
     [Move::Approve, Move::Edit, Move::Reject, Move::Approve, Move::ApproveLate, Move::Expire, Move::Resume];
 
@@ -79,6 +83,16 @@ async fn in_memory<G: Graph<Deps = World>>(moves: &[Move], count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn tasks_race_on_one_review_in_sqlite() {
     on_a_file::<Refunds>(&ONE_REVIEW, 500).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tasks_race_with_a_cancellation_in_sqlite() {
+    on_a_file::<Refunds>(&WITH_CANCEL, 300).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tasks_race_with_a_cancellation_in_memory() {
+    in_memory::<Letters>(&WITH_CANCEL, 300).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

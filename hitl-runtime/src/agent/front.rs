@@ -7,8 +7,11 @@ use futures_util::{FutureExt as _, TryFutureExt as _};
 use super::{Agent, Graph, Snapshot};
 use crate::{
     Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, ThreadId, Timestamp,
-    engine::{Audit, Clock, CompatibilityReport, Engine, HistoryEntry, JournalHead, Preview, ThreadView},
-    journal::{JournalKeys, Settlement},
+    engine::{
+        Audit, CancelReport, Clock, CompatibilityReport, Engine, HistoryEntry, JournalHead, Preview, Scope,
+        ThreadView,
+    },
+    journal::{JournalKeys, Settlement, Stop},
     store::traced,
 };
 
@@ -172,6 +175,109 @@ impl<G: Graph> Front<G> {
         how: Settlement,
     ) -> Result<G::Turn, Error> {
         self.agent.settle(thread, digest, operator, how).await
+    }
+
+    /// Pauses a thread, the graph or the store: no node begins until the pause is lifted.
+    ///
+    /// The pause is in the journal when the call returns, with the operator and the reason, whoever has the thread's lease. An
+    /// effect that has begun by then is not interrupted; one that has not been called is not called, whoever runs it. While
+    /// a thread is paused, its reviews stay open and verdicts are recorded; what they lead to begins once the pause is
+    /// lifted, and deadlines go on. While the graph or the store is paused, no thread starts ([`Error::Stopped`]). A run
+    /// that is under way then ends before its next effect; until there, nodes that are no effects may begin.
+    ///
+    /// The operator needs one of the roles that the graph's reviews require, if they require any.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::{Front, Scope};
+    ///
+    /// let store = MemoryStore::new();
+    /// let runner = RefundAgent::new(store.clone());
+    /// # let digest = waiting(&runner, "A-9133").await?.digest();
+    /// let front = Front::<RefundAgent>::new(store);
+    /// front.pause(Scope::thread("ticket-A-9133")?, &mara(), "the customer called").await?;
+    ///
+    /// // Signed, and not paid.
+    /// let turn = runner.decide("ticket-A-9133", digest, &mara(), Verdict::Approve).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Running(waits) if waits.stop().is_some()));
+    ///
+    /// front.unpause(Scope::thread("ticket-A-9133")?, &mara(), "").await?;
+    /// runner.sweep().await?;
+    /// assert!(matches!(front.turn("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::MayNotStop`], [`Error::BadOperator`]; for a thread, [`Error::UnknownThread`], [`Error::ThreadEnded`] or
+    /// [`Error::Cancelled`]; and those of the store.
+    pub async fn pause(
+        &self,
+        scope: Scope,
+        operator: &Operator,
+        reason: impl Into<String>,
+    ) -> Result<(), Error> {
+        self.agent.engine.pause(scope, operator, reason.into()).await
+    }
+
+    /// Lifts the pause of a thread, the graph or the store, also the one that [`Front::cancel`] leaves.
+    ///
+    /// A thread whose own pause is lifted goes on as after a verdict; those of a graph or a store when a runner's sweep
+    /// finds them.
+    ///
+    /// # Errors
+    /// [`Error::NotPaused`], and those of [`Front::pause`].
+    pub async fn unpause(
+        &self,
+        scope: Scope,
+        operator: &Operator,
+        reason: impl Into<String>,
+    ) -> Result<(), Error> {
+        self.agent.engine.unpause(scope, operator, reason.into()).await
+    }
+
+    /// Cancels a thread, or all threads of the graph or the store: no node begins any more, and open reviews are closed.
+    ///
+    /// Who decides such a review later is told who cancelled it ([`Error::Cancelled`]). An effect that has begun is not
+    /// interrupted; if it is in doubt, it still has to be settled. The graph or the store itself stays stopped until an
+    /// operator lifts the stop by [`Front::unpause`]: until then, no thread starts.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::Scope;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let review = waiting(&agent, "A-9133").await?;
+    /// let report = agent.front().cancel(Scope::Graph, &mara(), "the model invents orders").await?;
+    /// assert_eq!(report.cancelled, 1);
+    ///
+    /// let error = review.approve(&mara()).await.unwrap_err();
+    /// assert_eq!(error.code(), "cancelled");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Front::pause`].
+    pub async fn cancel(
+        &self,
+        scope: Scope,
+        operator: &Operator,
+        reason: impl Into<String>,
+    ) -> Result<CancelReport, Error> {
+        self.agent.engine.cancel(scope, operator, reason.into()).await
+    }
+
+    /// Returns the stops of graphs and of the store that are in force. [`ThreadView::stop`] has the one of a thread.
+    ///
+    /// # Errors
+    /// Those of the store; [`Error::Damaged`] or [`Error::Unauthenticated`] if the journal of stops was altered.
+    pub async fn stops(&self) -> Result<Vec<Stop>, Error> {
+        self.agent.engine.stops().await
     }
 
     /// Returns the open reviews, oldest first, as [`Agent::inbox`] does.

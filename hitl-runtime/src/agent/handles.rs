@@ -6,7 +6,7 @@ use super::{Agent, Graph};
 use crate::{
     Digest, Error, Operator, ThreadId, Timestamp,
     engine::{DoubtTurn, FailureTurn, RunningTurn},
-    journal::{Settlement, Values},
+    journal::{Settlement, Stop, Values},
 };
 
 /// An effect that may or may not have happened. A person must find out how it ended, and record it.
@@ -267,10 +267,16 @@ impl<G: Graph> Running<G> {
         &self.turn.node
     }
 
+    /// Returns the stop of the thread, its graph or its store because of which it does not run; that of a graph or a store as
+    /// this process has last read it.
+    pub fn stop(&self) -> Option<&Stop> {
+        self.turn.stop.as_ref()
+    }
+
     /// Returns whether the runner's lease has run out, or there is none, so that `resume` of an agent takes the thread
     /// over.
     pub fn is_stalled(&self) -> bool {
-        self.turn.until.is_none_or(|until| until <= self.agent.now())
+        self.turn.stop.is_none() && self.turn.until.is_none_or(|until| until <= self.agent.now())
     }
 
     /// Takes the thread over and continues it, if it is stalled.
@@ -284,6 +290,9 @@ impl<G: Graph> Running<G> {
 
 impl<G: Graph> fmt::Display for Running<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(stop) = &self.turn.stop {
+            return write!(f, "`{}` waits at `{}`: {stop}", self.turn.thread, self.turn.node);
+        }
         let how = match self.turn.until {
             None => "waits for a runner",
             Some(_) if self.is_stalled() => "is stalled",

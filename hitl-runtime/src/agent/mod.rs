@@ -20,9 +20,10 @@ pub use self::{
     thread_state::ThreadState,
 };
 pub use crate::engine::{
-    Activity, Audit, CLOCK_SKEW, Clock, CompatibilityReport, FailureView, Finding, FindingKind, HistoryEntry,
-    InDoubtView, ItemView, JournalHead, ManualClock, NextReview, Preview, Reproposal, ReviewChange,
-    ReviewView, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView, UncheckedRange,
+    Activity, Audit, CLOCK_SKEW, CancelReport, Clock, CompatibilityReport, FailureView, Finding, FindingKind,
+    HistoryEntry, InDoubtView, ItemView, JournalHead, ManualClock, NextReview, Preview, Reproposal,
+    ReviewChange, ReviewView, Scope, Subscription, SweepEvent, SystemClock, ThreadEvent, ThreadView,
+    UncheckedRange,
 };
 use crate::{
     Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, Timestamp,

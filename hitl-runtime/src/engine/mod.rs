@@ -21,7 +21,7 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     exec::{Activity, NextReview, Preview, Reproposal},
-    ops::{Starter, SweepEvent, VerdictInput},
+    ops::{CancelReport, Scope, Starter, SweepEvent, VerdictInput},
     read::{
         Audit, CLOCK_SKEW, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
         JournalHead, ReviewView, ThreadView, UncheckedRange, may_settle,
@@ -39,7 +39,7 @@ pub(crate) use self::{
 use self::{
     exec::{RunCounters, RunSignals},
     ops::Previews,
-    session::{Sightings, Subscribers, fingerprint},
+    session::{Sightings, Stops, Subscribers, fingerprint},
 };
 use crate::{
     Error, OpenReview, Page, Store, Timestamp,
@@ -73,6 +73,8 @@ pub struct Engine {
     /// Leases that were set by clocks ahead of this process's clock.
     sightings: Arc<Sightings>,
     previews: Arc<Previews>,
+    /// The stops of graphs and of the store, as this process has last read them.
+    stops: Arc<Stops>,
 }
 
 impl Engine {
@@ -100,6 +102,7 @@ impl Engine {
             wake: None,
             sightings: Arc::default(),
             previews: Arc::default(),
+            stops: Arc::default(),
         }
     }
 

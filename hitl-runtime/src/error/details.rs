@@ -30,6 +30,9 @@ impl Error {
             | Self::Unchanged { thread, .. }
             | Self::BadVerdict { thread, .. }
             | Self::NotInDoubt { thread }
+            | Self::Cancelled { thread, .. }
+            | Self::Stopped { thread, .. }
+            | Self::ThreadEnded { thread, .. }
             | Self::NeedsRunner { thread }
             | Self::GraphChanged { thread, .. }
             | Self::UserCodeFailed { thread, .. }
@@ -41,6 +44,8 @@ impl Error {
             | Self::EffectUnderWay { thread, .. } => Some(thread),
             Self::InvalidThreadId(_)
             | Self::InvalidInput { .. }
+            | Self::NotPaused { .. }
+            | Self::MayNotStop { .. }
             | Self::NoRandomness { .. }
             | Self::NotSetUp { .. }
             | Self::Store(_) => None,
@@ -89,6 +94,11 @@ impl Error {
             Self::AlreadyDecided { node, by, verdict, at, .. } => {
                 json!({ "node": node, "by": by, "verdict": verdict, "at_ms": at })
             }
+            Self::Cancelled { by, reason, at, .. } => json!({ "by": by, "reason": reason, "at_ms": at }),
+            Self::Stopped { stop, .. } => json!({ "stop": stop }),
+            Self::ThreadEnded { how, .. } => json!({ "how": how }),
+            Self::NotPaused { scope } => json!({ "scope": scope }),
+            Self::MayNotStop { operator, roles } => json!({ "operator": operator, "roles": roles }),
             Self::Expired { node, deadline, .. } => json!({ "node": node, "deadline_ms": deadline }),
             Self::RoleMissing { node, role, operator, .. } => {
                 json!({ "node": node, "role": role, "operator": operator })

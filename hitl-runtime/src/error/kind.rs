@@ -24,7 +24,7 @@ pub enum ErrorKind {
     NotFound,
     /// The state of the thread has changed, or does not allow this: reload the thread.
     Conflict,
-    /// Another process holds the thread: retry when it has finished.
+    /// Another process holds the thread, or the graph is stopped: retry when that is over.
     Busy,
     /// Code of the program failed on the thread: fix that code.
     UserCode,
@@ -47,17 +47,22 @@ impl Error {
             | Self::Store(StoreError::InvalidPageToken(_) | StoreError::InvalidAppend { .. }) => {
                 ErrorKind::Malformed
             }
-            Self::RoleMissing { .. } | Self::BadOperator { .. } => ErrorKind::Forbidden,
+            Self::RoleMissing { .. } | Self::BadOperator { .. } | Self::MayNotStop { .. } => {
+                ErrorKind::Forbidden
+            }
             Self::UnknownThread { .. } | Self::NoSuchPlace { .. } => ErrorKind::NotFound,
             Self::ThreadExists { .. }
             | Self::Stale { .. }
             | Self::AlreadyDecided { .. }
             | Self::Expired { .. }
             | Self::NotInDoubt { .. }
+            | Self::Cancelled { .. }
+            | Self::ThreadEnded { .. }
+            | Self::NotPaused { .. }
             | Self::GraphChanged { .. }
             | Self::SignatureNotCarried { .. }
             | Self::EffectUnderWay { .. } => ErrorKind::Conflict,
-            Self::OtherCode { .. } | Self::NeedsRunner { .. } => ErrorKind::Busy,
+            Self::OtherCode { .. } | Self::NeedsRunner { .. } | Self::Stopped { .. } => ErrorKind::Busy,
             Self::UserCodeFailed { .. } => ErrorKind::UserCode,
             Self::Invalid { .. }
             | Self::UnknownKey { .. }

@@ -9,6 +9,7 @@ pub use incompatibility::Incompatibility;
 pub use kind::ErrorKind;
 pub use violation::Violation;
 
+use crate::journal::Stop;
 use hitl_core::{
     Digest, InvalidThreadId, Place, ThreadId, Timestamp,
     store::StoreError,
@@ -196,6 +197,52 @@ pub enum Error {
         /// A description of the problem.
         problem: String,
     },
+    /// An operator has cancelled the thread, so it takes no verdict any more.
+    #[error(
+        "thread `{thread}` was cancelled by {}{}; nothing more begins in it",
+        hitl_core::unicode::escape_hidden(by),
+        because(reason)
+    )]
+    Cancelled {
+        /// The thread.
+        thread: ThreadId,
+        /// The name of the operator who cancelled it.
+        by: String,
+        /// The operator's reason.
+        reason: String,
+        /// The time of the cancellation.
+        at: Timestamp,
+    },
+    /// An operator has stopped the graph or the store, so no thread starts.
+    #[error("thread `{thread}` was not started: {stop}; start it when the stop is lifted")]
+    Stopped {
+        /// The thread.
+        thread: ThreadId,
+        /// The stop.
+        stop: Box<Stop>,
+    },
+    /// The thread has ended, so there is nothing to stop.
+    #[error("thread `{thread}` {how}, so there is nothing to stop")]
+    ThreadEnded {
+        /// The thread.
+        thread: ThreadId,
+        /// How it ended: `has ended`, or `was stopped by …`.
+        how: String,
+    },
+    /// Nothing is paused that could be unpaused.
+    #[error("{scope} is not paused")]
+    NotPaused {
+        /// The thread, the graph or the store.
+        scope: String,
+    },
+    /// The operator holds none of the roles of which one is required to stop a thread, a graph or a store.
+    #[error("operator {operator} may not stop threads: that requires the role {}", or_list(roles))]
+    MayNotStop {
+        /// The name of the operator.
+        operator: String,
+        /// The roles that the graph's reviews require.
+        roles: Vec<String>,
+    },
     /// No effect with this digest is in doubt.
     #[error("thread `{thread}` has no in-doubt effect with this digest; reload the thread")]
     NotInDoubt {
@@ -319,6 +366,11 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
+/// Formats a reason, if there is one.
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {}", hitl_core::unicode::escape_hidden(reason)) }
+}
+
 /// Formats one difference on the same line, several on a line each.
 fn lines(differences: &[Incompatibility]) -> String {
     match differences {
@@ -353,6 +405,11 @@ impl Error {
             Self::InvalidPatch { .. } => "invalid_patch",
             Self::Unchanged { .. } => "unchanged",
             Self::BadVerdict { .. } => "bad_verdict",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Stopped { .. } => "stopped",
+            Self::ThreadEnded { .. } => "thread_ended",
+            Self::NotPaused { .. } => "not_paused",
+            Self::MayNotStop { .. } => "may_not_stop",
             Self::NotInDoubt { .. } => "not_in_doubt",
             Self::GraphChanged { .. } => "graph_changed",
             Self::UserCodeFailed { .. } => "user_code_failed",

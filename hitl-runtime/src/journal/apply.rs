@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Place, Proposer, ROOT, Source, Sources,
-    Transition, Values, entry_ref::FieldWrites, lane::Write, lane_state::Activation, lane_state::Feedback,
-    lane_state::OpenReviewState, proposal::SourceRef,
+    Stop, Transition, Values, entry_ref::FieldWrites, lane::Write, lane_state::Activation,
+    lane_state::Feedback, lane_state::OpenReviewState, proposal::SourceRef,
 };
 use crate::{Timestamp, state::ReadBack};
 
@@ -153,6 +153,20 @@ impl Fold {
                     }
                 }
             }
+            Event::Stopped { .. } | Event::Unpaused { .. } if self.is_cancelled() => {
+                return Err(FoldError::Damaged("the thread was cancelled before it".to_owned()));
+            }
+            Event::Stopped { kind, scope, reason, operator, unverified, .. } => {
+                self.stop = Some(Box::new(Stop {
+                    scope: scope.clone(),
+                    kind: *kind,
+                    operator: operator.clone(),
+                    unverified: *unverified,
+                    reason: reason.clone(),
+                    since: entry.at,
+                }));
+            }
+            Event::Unpaused { .. } => self.stop = None,
             Event::Renewed {} | Event::Adopted { .. } => {}
             Event::Ended {} => self.ended = true,
         }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Timestamp, Transition, Usage,
-    Values,
+    Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, StopKind, StopScope, Timestamp,
+    Transition, Usage, Values,
 };
 
 /// One entry of a thread's journal.
@@ -293,6 +293,47 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Requester>,
     },
+    /// An operator stopped the thread; or, in the journal of stops, a graph or the store.
+    #[non_exhaustive]
+    Stopped {
+        /// The kind of the stop.
+        kind: StopKind,
+        /// The part of the store that was stopped.
+        #[serde(default, skip_serializing_if = "StopScope::is_thread")]
+        scope: StopScope,
+        /// For a thread that is cancelled with its graph or its store: the place of that stop in the journal of stops.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<Place>,
+        /// The operator's reason.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+        /// The operator who stopped it.
+        operator: String,
+        /// `true` if the operator's identity was not verified.
+        #[serde(default, skip_serializing_if = "is_verified")]
+        unverified: bool,
+        /// The evidence of the operator's identity.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
+    },
+    /// An operator lifted a stop.
+    #[non_exhaustive]
+    Unpaused {
+        /// The part of the store that was stopped.
+        #[serde(default, skip_serializing_if = "StopScope::is_thread")]
+        scope: StopScope,
+        /// The operator's reason.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+        /// The operator who lifted the stop.
+        operator: String,
+        /// `true` if the operator's identity was not verified.
+        #[serde(default, skip_serializing_if = "is_verified")]
+        unverified: bool,
+        /// The evidence of the operator's identity.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
+    },
     /// An operator vouched for the entries before this one, which were written without a journal key.
     #[non_exhaustive]
     Adopted {
@@ -328,6 +369,8 @@ impl Event {
             Self::Settled { .. } => "settled",
             Self::Migrated { .. } => "migrated",
             Self::Resumed { .. } => "resumed",
+            Self::Stopped { .. } => "stopped",
+            Self::Unpaused { .. } => "unpaused",
             Self::Adopted { .. } => "adopted",
             Self::Renewed {} => "renewed",
             Self::Ended {} => "ended",
@@ -348,6 +391,8 @@ impl Event {
             Self::Started { .. }
             | Self::Migrated { .. }
             | Self::Resumed { .. }
+            | Self::Stopped { .. }
+            | Self::Unpaused { .. }
             | Self::Adopted { .. }
             | Self::Renewed {}
             | Self::Ended {} => None,
@@ -368,6 +413,8 @@ impl Event {
             Self::Started { .. }
             | Self::Migrated { .. }
             | Self::Resumed { .. }
+            | Self::Stopped { .. }
+            | Self::Unpaused { .. }
             | Self::Adopted { .. }
             | Self::Renewed {}
             | Self::Ended {} => None,

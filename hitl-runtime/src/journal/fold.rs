@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Unmigrated,
-    entry, genesis, lane_state::OpenReviewState, link, split,
+    Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Stop, StopKind,
+    Unmigrated, entry, genesis, lane_state::OpenReviewState, link, split,
 };
 use crate::{ThreadId, Timestamp, graph::NodeSpec, state::FieldError, state::Slots, state::StateTable};
 
@@ -52,6 +52,8 @@ pub struct Fold {
     /// The number of nodes that have finished since a person last acted on the thread.
     pub(crate) steps: u64,
     pub(crate) ended: bool,
+    /// The stop of the thread that is in force.
+    pub(crate) stop: Option<Box<Stop>>,
     /// The time at which the last entry was written.
     pub(crate) at: Timestamp,
     /// The number of entries and their bytes since the last snapshot, and the size of that snapshot in bytes.
@@ -115,6 +117,7 @@ impl Fold {
             lease_ends: None,
             steps: 0,
             ended: false,
+            stop: None,
             at: Timestamp::UNIX_EPOCH,
             since_snapshot: (0, 0),
             snapshot_bytes: 0,
@@ -233,13 +236,13 @@ impl Fold {
 
     /// Returns whether the thread is at the end of its graph, but has no [`Event::Ended`] yet.
     pub(crate) fn is_at_end(&self) -> bool {
-        !self.ended && self.root().is_some_and(|lane| lane.at == LaneState::Ended)
+        !self.ended && !self.is_cancelled() && self.root().is_some_and(|lane| lane.at == LaneState::Ended)
     }
 
     /// Returns whether a runner can act on the thread. In a stopped thread no node starts, and only effects that have
     /// begun are completed.
     pub(crate) fn runs(&self) -> bool {
-        self.lanes.has_begun() || (self.lanes.has_ready() && self.stop().is_none())
+        self.lanes.has_begun() || (self.lanes.has_ready() && !self.is_stopped())
     }
 
     /// Returns whether a runner is to act on the thread, or to record its end: an entry of a process that does not run
@@ -248,19 +251,33 @@ impl Fold {
         self.runs() || self.is_at_end()
     }
 
-    /// Returns the node at which an operator stopped the thread, and the message. One stopped lane stops the whole
+    /// Returns whether no node of the thread may begin: for now, because it is paused, or for good.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_some() || self.settled_stop().is_some()
+    }
+
+    /// Returns whether no node of the thread begins any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_cancelled() || self.settled_stop().is_some()
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Cancel)
+    }
+
+    /// Returns what an operator said who stopped the thread as a settlement of a doubt. One stopped lane stops the whole
     /// thread.
-    pub(crate) fn stop(&self) -> Option<(&str, &str)> {
+    pub(crate) fn settled_stop(&self) -> Option<&str> {
         match &self.lanes.stopped()?.at {
-            LaneState::Failed { activation, error, .. } => Some((activation.node.as_str(), error.as_str())),
+            LaneState::Failed { error, .. } => Some(error),
             _ => None,
         }
     }
 
-    /// Returns the open reviews and their lanes. A stopped thread has none, because its reviews cannot be decided.
+    /// Returns the open reviews and their lanes. A closed thread has none, because its reviews cannot be decided.
     pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
-        let stopped = self.stop().is_some();
-        self.paused().filter(move |_| !stopped)
+        let closed = self.is_closed();
+        self.paused().filter(move |_| !closed)
     }
 
     /// Returns the person whose pending edit proposed the value of a field in a lane.
@@ -269,7 +286,7 @@ impl Fold {
         (pending.field == field).then(|| pending.by.clone())
     }
 
-    /// Returns the open reviews and their lanes, even if the thread is stopped.
+    /// Returns the open reviews and their lanes, even if the thread is closed.
     pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
         self.lanes.paused().filter_map(|(id, lane)| match &lane.at {
             LaneState::Paused(open) => Some((id, &**open)),

@@ -163,7 +163,7 @@ impl Lanes {
     }
 
     /// Returns whether an effect has begun.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         !self.index().begun.is_empty()
     }
 

@@ -21,6 +21,7 @@ mod readback;
 mod review_digest;
 mod runs;
 mod snapshot;
+mod stop;
 mod transition;
 mod transition_text;
 mod usage;
@@ -48,6 +49,7 @@ pub(crate) use review_digest::Subject;
 #[doc(hidden)]
 pub use runs::Runs;
 pub(crate) use snapshot::graph_of;
+pub use stop::{Stop, StopKind, StopScope};
 pub use transition::{Each, Transition};
 pub use transition_text::ParseTransitionError;
 pub use usage::Usage;

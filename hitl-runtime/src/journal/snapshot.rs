@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::fork_join::view_of;
 use super::{
     BranchWrite, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Pending, Runs,
-    Signature, Sources, Values, entry, proposal::SourcesRef,
+    Signature, Sources, Stop, Values, entry, proposal::SourcesRef,
 };
 use crate::state::Slots;
 
@@ -30,6 +30,8 @@ struct SnapshotData {
     requester: Option<String>,
     #[serde(default)]
     lease: Option<Lease>,
+    #[serde(default)]
+    stop: Option<Box<Stop>>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +73,8 @@ struct SnapshotRef<'a> {
     requester: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<&'a Lease>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<&'a Stop>,
 }
 
 /// A [`LaneSnapshot`] to be written.
@@ -143,6 +147,7 @@ impl Fold {
             sourced: true,
             requester: self.requester.as_deref(),
             lease: self.lease.as_ref(),
+            stop: self.stop.as_deref(),
         };
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
     }
@@ -205,6 +210,7 @@ impl Fold {
         self.steps = frozen.steps;
         self.requester = frozen.requester.map(Into::into);
         self.lease = frozen.lease;
+        self.stop = frozen.stop;
         self.lanes.reindex();
         Ok(())
     }

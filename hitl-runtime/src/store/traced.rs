@@ -1,4 +1,5 @@
-//! Spans of store calls: a layer in front of the store of every agent, so that a store of a third party has them too.
+//! Spans of store calls: a layer in front of the store of every agent, so that a store of a third party has them too. Its
+//! lists have no journal that is not of a thread.
 
 use hitl_core::{
     Place, ThreadId,
@@ -70,7 +71,14 @@ impl StoreLayer for Traced {
         after: Option<&'a str>,
         limit: usize,
     ) -> Call<'a, Page<(ThreadId, ThreadStatus)>> {
-        traced_call(span(store, "threads", None), || store.threads(standing, after, limit), record_page)
+        let call = || -> Call<'a, Page<(ThreadId, ThreadStatus)>> {
+            Box::pin(async move {
+                let mut page = store.threads(standing, after, limit).await?;
+                page.items.retain(|(thread, _)| !thread.is_reserved());
+                Ok(page)
+            })
+        };
+        traced_call(span(store, "threads", None), call, record_page)
     }
 
     fn due<'a>(

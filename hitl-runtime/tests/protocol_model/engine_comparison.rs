@@ -2,12 +2,12 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use hitl::{ManualClock, Timestamp, prelude::*};
+use hitl::{Front, ManualClock, Scope, Timestamp, prelude::*};
 use stateright::Model;
 
 use super::{
     fold::LaneState,
-    journal::{Draft, Event, Node, Person, Resolution, SeenEntry, Verdict as ModelVerdict, Wrote},
+    journal::{Draft, Event, Node, Person, Resolution, SeenEntry, Stop, Verdict as ModelVerdict, Wrote},
     request::Request,
     runner::End,
     scenarios,
@@ -28,10 +28,13 @@ enum Move {
     Settles(Resolution),
     PassesDeadline,
     Resumes,
+    Records(ModelVerdict),
+    Stops(Stop),
+    Unpauses,
 }
 
 use Effect::{Breaks, Refuses, Works};
-use Move::{PassesDeadline, Resumes, Says, Settles};
+use Move::{PassesDeadline, Records, Resumes, Says, Settles, Stops, Unpauses};
 
 /// The outcomes of the effect, call by call, and the moves of people.
 const SCRIPTS: &[(&[Effect], &[Move])] = &[
@@ -47,6 +50,21 @@ const SCRIPTS: &[(&[Effect], &[Move])] = &[
         &[Says(ModelVerdict::Approve), Settles(Resolution::RunAgain), Settles(Resolution::Happened)],
     ),
     (&[Breaks], &[Says(ModelVerdict::Approve), Settles(Resolution::Stop), Resumes]),
+    (&[Works], &[Records(ModelVerdict::Approve), Resumes]),
+    (&[Works], &[Stops(Stop::Pause), Says(ModelVerdict::Approve), Resumes, Unpauses, Resumes]),
+    (&[Works], &[Stops(Stop::Pause), Records(ModelVerdict::Approve), Unpauses, Resumes]),
+    (&[], &[Stops(Stop::Pause), Says(ModelVerdict::Reject), Stops(Stop::Cancel), Unpauses, Resumes]),
+    (&[], &[Stops(Stop::Cancel), Says(ModelVerdict::Approve), Resumes, Unpauses]),
+    (
+        &[Breaks],
+        &[
+            Says(ModelVerdict::Approve),
+            Stops(Stop::Cancel),
+            Settles(Resolution::RunAgain),
+            Settles(Resolution::Happened),
+            Resumes,
+        ],
+    ),
     (&[Refuses, Refuses, Works], &[Says(ModelVerdict::Approve), Resumes, Resumes]),
 ];
 
@@ -62,6 +80,7 @@ fn in_model(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
     world.budget.errors = 2;
     world.budget.refusals = 2;
     world.budget.settlements = 2;
+    (world.budget.stops, world.budget.lifts) = (2, 2);
     let mut thread = world.init_states().remove(0);
     let mut effects = effects.iter();
     run(&world, &mut thread, Action::Ask(Request::Start), &mut effects);
@@ -72,7 +91,12 @@ fn in_model(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
             (Says(verdict), LaneState::Paused { digest, .. }) => {
                 Action::Ask(Request::Answer { verdict, digest, saw, by: Person::Clerk })
             }
-            (Says(verdict), at) => panic!("{verdict:?} of {at:?}"),
+            (Records(verdict), LaneState::Paused { digest, .. }) => {
+                Action::Ask(Request::Record { verdict, digest, saw, by: Person::Clerk })
+            }
+            (Stops(stop), _) => Action::Ask(Request::Stop(stop)),
+            (Unpauses, _) => Action::Ask(Request::Unpause),
+            (Says(verdict) | Records(verdict), at) => panic!("{verdict:?} of {at:?}"),
             (Settles(how), _) => Action::Ask(Request::Settle { how, saw: began }),
             (PassesDeadline, _) => Action::PassDeadline,
             (Resumes, _) => Action::Ask(Request::Resume),
@@ -128,7 +152,9 @@ fn name(event: &Event) -> &'static str {
         Event::Paused(_) => "paused",
         Event::Decided { .. } => "decided",
         Event::Began => "began",
-        Event::Failed => "failed",
+        Event::Failed | Event::Withheld => "failed",
+        Event::Stopped(_) => "stopped",
+        Event::Unpaused => "unpaused",
         Event::InDoubt => "in_doubt",
         Event::Settled { .. } => "settled",
         Event::Resumed => "resumed",
@@ -177,8 +203,11 @@ graph! {
 
 async fn in_program(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
     let clock = ManualClock::at(Timestamp::from_millis(0));
-    let agent = Payer::new(Mutex::new(effects.to_vec()), MemoryStore::new()).clock(clock.clone());
+    let store = MemoryStore::new();
+    let agent = Payer::new(Mutex::new(effects.to_vec()), store.clone()).clock(clock.clone());
     let mara = Operator::new("mara");
+    let front = Front::<Payer>::new(store).clock(clock.clone());
+    let thread = || Scope::thread("t").unwrap();
     let _ = agent.start("t", TicketInput { wish: 10 }).await.unwrap();
     for this in moves {
         // Only the journals are compared, so a refusal is ignored.
@@ -203,6 +232,14 @@ async fn in_program(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
                 Ok(turn)
             }
             (Resumes, _) => agent.resume("t").await,
+            (Records(_), PayerTurn::Pay(review)) => {
+                front.record("t", review.digest(), &mara, Verdict::Approve).await
+            }
+            (Stops(Stop::Pause), turn) => front.pause(thread(), &mara, "").await.map(|()| turn),
+            (Stops(Stop::Cancel), turn) => front.cancel(thread(), &mara, "").await.map(|_| turn),
+            (Unpauses, turn) => front.unpause(thread(), &mara, "").await.map(|()| turn),
+            // The model refuses it, too.
+            (Says(_), turn @ PayerTurn::Failed(_)) => Ok(turn),
             (this, turn) => panic!("{this:?} of {turn}"),
         };
     }

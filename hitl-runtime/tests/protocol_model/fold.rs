@@ -1,7 +1,7 @@
 //! A simplified `Fold::apply`: the state of a thread after its entries.
 
 use super::{
-    journal::{Digest, Draft, Entry, Event, Node, Person, Place, Resolution, RunnerId, Verdict, Wrote},
+    journal::{Digest, Draft, Entry, Event, Node, Person, Place, Resolution, RunnerId, Stop, Verdict, Wrote},
     rules::{Protocol, Rule},
 };
 
@@ -27,6 +27,10 @@ pub enum LaneState {
 impl LaneState {
     pub fn is_active(&self) -> bool {
         matches!(self, Self::Ready(_) | Self::Began { .. })
+    }
+
+    pub fn has_begun(&self) -> bool {
+        matches!(self, Self::Began { .. })
     }
 
     pub fn activation(&self) -> Option<Activation> {
@@ -55,6 +59,8 @@ pub struct Fold {
     pub pending: Option<Person>,
     pub lease: Option<RunnerId>,
     pub ended: bool,
+    /// The stop that is in force.
+    pub stop: Option<Stop>,
 }
 
 impl Fold {
@@ -66,6 +72,7 @@ impl Fold {
         pending: None,
         lease: None,
         ended: false,
+        stop: None,
     };
 
     pub fn of(protocol: &Protocol, entries: &[Entry]) -> Self {
@@ -113,10 +120,13 @@ impl Fold {
                     self.turn(|activation, _| LaneState::Ready(activation));
                 }
             }
+            Event::Withheld => self.turn(|activation, _| LaneState::Ready(activation)),
+            Event::Stopped(stop) => self.stop = Some(stop),
+            Event::Unpaused => self.stop = None,
             Event::Renewed => {}
             Event::Ended => self.ended = true,
         }
-        if !self.main.is_active() && !self.side.is_active() {
+        if !self.runs(protocol) {
             // A thread at rest has no lease.
             self.lease = None;
         }
@@ -158,8 +168,19 @@ impl Fold {
         }
     }
 
+    /// Returns whether a runner can act on the thread.
+    pub fn runs(&self, protocol: &Protocol) -> bool {
+        let stands = self.stop.is_some() && protocol.has(Rule::StopFences);
+        let mut lanes = [self.main, self.side].into_iter();
+        lanes.any(|lane| if stands { matches!(lane, LaneState::Began { .. }) } else { lane.is_active() })
+    }
+
     pub fn is_at_end(&self) -> bool {
-        !self.ended && self.next > 0 && self.main == LaneState::Joined && self.side == LaneState::Joined
+        !self.ended
+            && self.stop != Some(Stop::Cancel)
+            && self.next > 0
+            && self.main == LaneState::Joined
+            && self.side == LaneState::Joined
     }
 
     /// Returns the state of the branch of a node.

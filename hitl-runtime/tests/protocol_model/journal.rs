@@ -61,6 +61,13 @@ pub enum Resolution {
     Stop,
 }
 
+/// A stop of the thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stop {
+    Pause,
+    Cancel,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Node {
     Draft,
@@ -91,12 +98,24 @@ pub enum Event {
     Started,
     Ran(Wrote),
     Paused(Digest),
-    Decided { verdict: Verdict, saw: SeenEntry, late: bool, by: Person },
+    Decided {
+        verdict: Verdict,
+        saw: SeenEntry,
+        late: bool,
+        by: Person,
+    },
     Began,
     Failed,
+    /// A failure after which the node begins again: `Event::Failed` with a time.
+    Withheld,
     InDoubt,
-    Settled { how: Resolution, saw: SeenEntry },
+    Settled {
+        how: Resolution,
+        saw: SeenEntry,
+    },
     Resumed,
+    Stopped(Stop),
+    Unpaused,
     Renewed,
     Ended,
 }

@@ -3,7 +3,8 @@
 //! **Modeled:** one thread, its journal in a store that appends at a place; two runners, each of which knows the thread
 //! as it last read it, and may die between any two steps; responses of the store that are errors or get lost; leases
 //! and deadlines that expire at any time; people who decide and settle at any time after they saw a review or a doubt;
-//! an effect that may take place without a report; a thread that is deleted and its name reused. The transitions are
+//! an effect that may take place without a report; people who stop the thread or all threads, and fronts that record a
+//! verdict and run nothing; a thread that is deleted and its name reused. The transitions are
 //! those of `run::{start, executor, thread_writer, decide, deadlines, settle}`, on one branch or two;
 //! [`engine_comparison`] runs scripts on the model and on the real engine, and compares the journals.
 //!
@@ -41,6 +42,9 @@
 //! | `DoubtWaits` | `journal/fold.rs`: `Resumed` changes only `LaneState::Failed` | the same |
 //! | `StopIsFinal` | `journal/fold.rs`: `Resumed` leaves `stopped` effects alone | the same |
 //! | `SettlesItsDoubt` | `run/settle.rs`: `settle_in_place` compares the digest, which names the place of `Began` | a settlement of one doubt repeats the effect of the next |
+//! | `StopFences` | `run/executor.rs`: `advance` begins nothing while `is_halted` | an effect begins in a stopped thread |
+//! | `StopReadBeforeCall` | `run/attempt.rs`: `withheld` | an effect that has begun is called after the stop |
+//! | `CancelCloses` | `session/stop.rs`: `is_not_closed` | a cancelled thread is decided |
 //! | `KeyPerActivation` | `run/context.rs`: `idempotency_key` names the place of the activation | an idempotent effect is paid twice |
 //!
 //! Correctness rests on the place alone; the lease only saves work. Without `Lease`, any `resume` interrupts a live
@@ -93,17 +97,22 @@ const BREAKS: &[(Rule, Scenario, &[&str])] = &[
     (StopIsFinal, scenarios::doubts, &[NOT_BLINDLY]),
     (SettlesItsDoubt, scenarios::doubts, &[SETTLED_AS_SEEN]),
     (KeyPerActivation, scenarios::idempotent, &[NOT_BLINDLY]),
+    (StopFences, scenarios::stops, &[NOT_BEGUN]),
+    (StopReadBeforeCall, scenarios::stops, &[NOT_CALLED]),
+    (CancelCloses, scenarios::stops, &[CLOSED]),
 ];
 
 #[test]
 fn all_rules_together_keep_every_promise() {
-    let scenarios: [(&str, Scenario); 6] = [
+    let scenarios: [(&str, Scenario); 8] = [
         ("edits", scenarios::edits),
         ("decisions", scenarios::decisions),
         ("doubts", scenarios::doubts),
         ("beside", scenarios::beside),
         ("idempotent", scenarios::idempotent),
         ("namesakes", scenarios::namesakes),
+        ("stops", scenarios::stops),
+        ("idempotent stops", scenarios::idempotent_stops),
     ];
     for (name, scenario) in scenarios {
         let checker = scenario().checker().spawn_bfs().join();

@@ -4,7 +4,7 @@ use stateright::Property;
 
 use super::{
     fold::{Fold, LaneState},
-    journal::{Draft, Event, Place, Resolution, Right, Verdict},
+    journal::{Draft, Event, Place, Resolution, Right, Stop, Verdict},
     thread::{Payment, Thread},
     world::World,
 };
@@ -22,6 +22,10 @@ pub const NO_STRANGER: &str = "5: a runner of a deleted thread does not write in
 pub const ANNOUNCED: &str = "6: an effect happens at most once for each time it began";
 pub const NOT_BLINDLY: &str = "6: an effect is repeated only on a person's word";
 pub const SETTLED_AS_SEEN: &str = "6: a person's word settles the doubt that they saw";
+
+pub const NOT_BEGUN: &str = "7: no effect begins in a stopped thread";
+pub const NOT_CALLED: &str = "7: no effect is called while a stop is in force";
+pub const CLOSED: &str = "7: a cancelled thread takes no verdict";
 
 pub fn all() -> Vec<Property<World>> {
     vec![
@@ -86,6 +90,13 @@ pub fn all() -> Vec<Property<World>> {
             }
             let again = |event: &Event| matches!(event, Event::Settled { how: Resolution::RunAgain, .. });
             keys.len() <= 1 + thread.journal.iter().filter(|entry| again(&entry.event)).count()
+        }),
+        Property::always(NOT_BEGUN, |world, thread| {
+            steps(world, thread).all(|step| step.event != Event::Began || step.before.stop.is_none())
+        }),
+        Property::always(NOT_CALLED, |_, thread| payments(thread).all(|payment| !payment.stopped)),
+        Property::always(CLOSED, |world, thread| {
+            steps(world, thread).all(|step| !step.decides() || step.before.stop != Some(Stop::Cancel))
         }),
         Property::always(SETTLED_AS_SEEN, |world, thread| {
             steps(world, thread).all(|step| match (step.event, step.before.main) {

@@ -2,7 +2,7 @@
 
 use super::{
     fold::LaneState,
-    journal::{Digest, Draft, Event, Person, Resolution, SeenEntry, Verdict},
+    journal::{Digest, Draft, Event, Node, Person, Resolution, SeenEntry, Stop, Verdict},
     rules::{Protocol, Rule},
     thread::Thread,
 };
@@ -11,8 +11,25 @@ use super::{
 pub enum Request {
     Start,
     Resume,
-    Answer { verdict: Verdict, digest: Digest, saw: SeenEntry, by: Person },
-    Settle { how: Resolution, saw: SeenEntry },
+    Answer {
+        verdict: Verdict,
+        digest: Digest,
+        saw: SeenEntry,
+        by: Person,
+    },
+    Settle {
+        how: Resolution,
+        saw: SeenEntry,
+    },
+    /// A verdict that a front records, which runs nothing.
+    Record {
+        verdict: Verdict,
+        digest: Digest,
+        saw: SeenEntry,
+        by: Person,
+    },
+    Stop(Stop),
+    Unpause,
 }
 
 /// The first entries of a request. `claims`: `true` if it takes the thread over.
@@ -30,11 +47,25 @@ impl Thread {
             Request::Resume => self.take_over(protocol),
             Request::Answer { verdict, digest, saw, by } => self.answer(protocol, verdict, digest, saw, by),
             Request::Settle { how, saw } => self.settle(protocol, how, saw),
+            Request::Record { verdict, digest, saw, by } => {
+                let plan = self.answer(protocol, verdict, digest, saw, by)?;
+                Some(Plan { claims: false, ..plan })
+            }
+            Request::Stop(stop) => self.order(Event::Stopped(stop)),
+            Request::Unpause if self.fold(protocol).stop.is_none() => None,
+            Request::Unpause => self.order(Event::Unpaused),
         }
     }
 
     fn is_new(&self) -> bool {
         self.journal.is_empty()
+    }
+
+    /// Returns the plan for an order to the thread, whoever has its lease.
+    fn order(&self, event: Event) -> Option<Plan> {
+        let fold = self.fold(&Protocol::default());
+        let is_over = self.is_new() || fold.ended || fold.stop == Some(Stop::Cancel);
+        (!is_over).then(|| Plan { events: vec![event], claims: false })
     }
 
     fn is_leased(&self, protocol: &Protocol) -> bool {
@@ -43,7 +74,9 @@ impl Thread {
 
     /// Returns the plan for a person's entry, which takes the thread over unless a runner holds it.
     fn word(&self, protocol: &Protocol, event: Event) -> Plan {
-        Plan { events: vec![event], claims: !self.is_leased(protocol) }
+        let fold = self.fold(protocol);
+        let may_run = fold.lane(Node::Pay).has_begun() || !self.all_stopped;
+        Plan { events: vec![event], claims: !self.is_leased(protocol) && may_run }
     }
 
     /// Takes over a thread that no runner holds, retries failures, and rejects a review past its deadline.
@@ -52,11 +85,14 @@ impl Thread {
         let mut events = Vec::new();
         if let LaneState::Paused { place, .. } = fold.main
             && self.overdue
+            && fold.stop != Some(Stop::Cancel)
         {
             let saw = SeenEntry { generation: self.generation, place };
             events.push(Event::Decided { verdict: Verdict::Expire, saw, late: true, by: Person::Nobody });
         }
-        if fold.main.is_active() || fold.side.is_active() || fold.is_retryable(protocol) {
+        let may_run = fold.lane(Node::Pay).has_begun() || !self.all_stopped;
+        let is_closed = fold.stop == Some(Stop::Cancel);
+        if may_run && (fold.runs(protocol) || fold.is_at_end() || !is_closed && fold.is_retryable(protocol)) {
             events.push(Event::Resumed);
         }
         (!events.is_empty() && !self.is_leased(protocol)).then_some(Plan { events, claims: true })
@@ -70,7 +106,11 @@ impl Thread {
         saw: SeenEntry,
         by: Person,
     ) -> Option<Plan> {
-        let LaneState::Paused { digest, .. } = self.fold(protocol).main else { return None };
+        let fold = self.fold(protocol);
+        let LaneState::Paused { digest, .. } = fold.main else { return None };
+        if fold.stop == Some(Stop::Cancel) && protocol.has(Rule::CancelCloses) {
+            return None;
+        }
         if digest != seen && protocol.has(Rule::DigestMatches) {
             return None;
         }
@@ -87,7 +127,12 @@ impl Thread {
     }
 
     fn settle(&self, protocol: &Protocol, how: Resolution, saw: SeenEntry) -> Option<Plan> {
-        let LaneState::InDoubt { began, .. } = self.fold(protocol).main else { return None };
+        let fold = self.fold(protocol);
+        let LaneState::InDoubt { began, .. } = fold.main else { return None };
+        let is_closed = fold.stop == Some(Stop::Cancel) && protocol.has(Rule::CancelCloses);
+        if how == Resolution::RunAgain && is_closed {
+            return None;
+        }
         let its_own = saw == SeenEntry { generation: self.generation, place: began };
         (its_own || !protocol.has(Rule::SettlesItsDoubt))
             .then(|| self.word(protocol, Event::Settled { how, saw }))

@@ -51,6 +51,12 @@ pub enum Rule {
     StopIsFinal,
     /// A settlement applies only to the doubt that its author saw.
     SettlesItsDoubt,
+    /// No node begins in a thread that is stopped.
+    StopFences,
+    /// Whether an effect is stopped is read again just before its call.
+    StopReadBeforeCall,
+    /// A cancelled thread takes no verdict, and no effect in doubt of it runs again.
+    CancelCloses,
     /// An idempotency key belongs to one activation of a node, across all its attempts.
     KeyPerActivation,
 }
@@ -63,6 +69,8 @@ pub struct Protocol {
     pub side: bool,
     /// `true` if the effect is declared `idempotent`.
     pub idempotent: bool,
+    /// `true` if people stop the thread, or all threads.
+    pub stops: bool,
     /// An edited draft that a clerk may not sign. If there is one, there is a director, too.
     pub large: Option<super::journal::Draft>,
 }

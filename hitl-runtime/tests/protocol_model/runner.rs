@@ -2,7 +2,7 @@
 
 use super::{
     fold::{Activation, Fold, LaneState},
-    journal::{Digest, Draft, Event, Generation, Node, Place, RunnerId, SeenEntry, Verdict, Wrote},
+    journal::{Digest, Draft, Event, Generation, Node, Place, RunnerId, SeenEntry, Stop, Verdict, Wrote},
     request::{Plan, Request},
     rules::{Protocol, Rule},
     thread::Thread,
@@ -19,6 +19,8 @@ pub struct Runner {
     pub claims: bool,
     /// The state of the thread once `post` is stored, as far as the runner knows.
     pub fold: Fold,
+    /// `true` if the runner has read that all threads are stopped.
+    pub knows_all_stopped: bool,
     /// The entries that are being appended.
     pub post: Vec<Event>,
     /// `true` if an append of these entries has failed, so that it is unknown whether they are stored.
@@ -38,6 +40,8 @@ pub struct Attempt {
     pub began: Option<Place>,
     /// The draft that it was given.
     pub draft: Draft,
+    /// `true` if it was read that no stop is in force, so that it may be called.
+    pub called: bool,
     /// `true` if its effect has taken place.
     pub done: bool,
 }
@@ -49,6 +53,8 @@ pub enum End {
     Error,
     /// An error that guarantees that the effect did not take place.
     NotDone,
+    /// It was not called, because a stop is in force.
+    Withheld,
 }
 
 impl Runner {
@@ -66,6 +72,7 @@ impl Runner {
             asked: None,
             claims: plan.claims,
             fold: thread.fold(protocol),
+            knows_all_stopped: thread.all_stopped,
             post: Vec::new(),
             unsure: false,
             next: Vec::new(),
@@ -113,7 +120,10 @@ impl Runner {
     }
 
     fn advance_lane(&mut self, protocol: &Protocol, at: LaneState) {
+        let stands = (self.fold.stop.is_some() || self.knows_all_stopped) && protocol.has(Rule::StopFences);
+        let is_closed = self.fold.stop == Some(Stop::Cancel);
         match at {
+            LaneState::Ready(_) if stands => {}
             LaneState::Ready(activation) if activation.node == Node::Pay && !activation.signed => {
                 let digest = Digest {
                     draft: self.fold.draft,
@@ -134,6 +144,8 @@ impl Runner {
             LaneState::Began { .. } if protocol.has(Rule::OrphanIsDoubt) && !protocol.idempotent => {
                 self.push(protocol, Event::InDoubt);
             }
+            LaneState::Began { .. } if stands && is_closed => self.push(protocol, Event::InDoubt),
+            LaneState::Began { .. } if stands => self.push(protocol, Event::Withheld),
             LaneState::Began { activation, .. } => self.begin(protocol, activation),
             LaneState::Paused { .. }
             | LaneState::InDoubt { .. }
@@ -148,7 +160,7 @@ impl Runner {
         if announced {
             self.push(protocol, Event::Began);
         }
-        self.next.push(Attempt { activation, began, draft: self.fold.draft, done: false });
+        self.next.push(Attempt { activation, began, draft: self.fold.draft, called: false, done: false });
     }
 
     /// Ends an attempt, and queues the entry that says so.
@@ -170,6 +182,7 @@ impl Runner {
             End::Wrote(wrote) => Event::Ran(wrote),
             End::Error if protocol.has(Rule::ErrorIsDoubt) && !protocol.idempotent => Event::InDoubt,
             End::Error | End::NotDone => Event::Failed,
+            End::Withheld => Event::Withheld,
         };
         self.push(protocol, event);
     }

@@ -1,7 +1,7 @@
 //! The worlds that the model explores, each small enough to be explored completely.
 
 use super::{
-    journal::{Draft, Event, Resolution, Right, Verdict},
+    journal::{Draft, Event, Resolution, Right, Stop, Verdict},
     rules::Protocol,
     thread::{Budget, Thread},
     world::World,
@@ -23,6 +23,8 @@ const NOTHING: Budget = Budget {
     faults: 0,
     errors: 0,
     refusals: 0,
+    stops: 0,
+    lifts: 0,
 };
 
 /// People and the deadline compete for one review and the next.
@@ -142,6 +144,56 @@ pub fn edits() -> World {
                 ends(thread) && thread.world.len() == 1 && thread.journal.iter().filter(decided).count() == 2
             }),
         ],
+    }
+}
+
+/// People stop the thread or all threads while others decide, here or in a front.
+pub fn stops() -> World {
+    World {
+        protocol: Protocol { stops: true, ..Protocol::default() },
+        budget: Budget { stops: 1, lifts: 1, settlements: 1, crashes: 1, lapses: 1, ..NOTHING },
+        possible: &[
+            ("a pause is lifted, and it is paid once", |world, thread| {
+                let lifted = thread.journal.iter().any(|entry| entry.event == Event::Unpaused);
+                lifted && ends(thread) && thread.world.len() == 1 && world.protocol.stops
+            }),
+            (
+                "a stop of all threads keeps a begun effect from its call, and it is paid once after it",
+                |_, thread| {
+                    let withheld = thread.journal.iter().any(|entry| entry.event == Event::Withheld);
+                    withheld && ends(thread) && thread.world.len() == 1
+                },
+            ),
+            ("a verdict is recorded while the thread is paused", |world, thread| {
+                let fold = thread.fold(&world.protocol);
+                fold.stop == Some(Stop::Pause)
+                    && matches!(thread.journal.last(), Some(entry) if matches!(entry.event, Event::Decided { .. }))
+            }),
+            ("a thread is cancelled while its effect is under way", |_, thread| {
+                let events = || thread.journal.iter().map(|entry| entry.event);
+                events().any(|event| event == Event::Stopped(Stop::Cancel)) && thread.world.len() == 1
+            }),
+            ("a front records, and another process pays", |_, thread| {
+                thread.journal.windows(2).any(|pair| {
+                    let is_recorded =
+                        matches!(pair[0].event, Event::Decided { .. }) && pair[0].right == Right::Guest;
+                    is_recorded && pair[1].event == Event::Resumed
+                }) && ends(thread)
+            }),
+        ],
+    }
+}
+
+/// A stop of an effect that may be repeated with the same key.
+pub fn idempotent_stops() -> World {
+    World {
+        protocol: Protocol { stops: true, idempotent: true, ..Protocol::default() },
+        budget: Budget { stops: 1, lifts: 1, crashes: 1, lapses: 1, ..NOTHING },
+        possible: &[("it begins again after the pause", |_, thread| {
+            let began = thread.journal.iter().filter(|entry| entry.event == Event::Began).count();
+            let lifted = thread.journal.iter().any(|entry| entry.event == Event::Unpaused);
+            lifted && began == 2 && ends(thread)
+        })],
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Thread {
     /// `true` if the lease has expired, and (`overdue`) if the deadline of the open review has passed.
     pub lapsed: bool,
     pub overdue: bool,
+    /// `true` if all threads are stopped.
+    pub all_stopped: bool,
     pub world: Vec<Payment>,
     pub runners: [Option<Runner>; 2],
     pub budget: Budget,
@@ -28,6 +30,8 @@ pub struct Payment {
     pub began: Option<Place>,
     /// The idempotency key: the place that it is derived from.
     pub key: Place,
+    /// `true` if a stop was in force when it was called.
+    pub stopped: bool,
 }
 
 /// The number of times that each event may still happen, which keeps the model finite.
@@ -48,6 +52,9 @@ pub struct Budget {
     /// place.
     pub errors: u8,
     pub refusals: u8,
+    /// Stops of the thread or of all threads, and the ends of such stops.
+    pub stops: u8,
+    pub lifts: u8,
 }
 
 impl Thread {
@@ -57,6 +64,7 @@ impl Thread {
             journal: Vec::new(),
             lapsed: false,
             overdue: false,
+            all_stopped: false,
             world: Vec::new(),
             runners: [None, None],
             budget,
@@ -65,6 +73,11 @@ impl Thread {
 
     pub fn fold(&self, protocol: &Protocol) -> Fold {
         Fold::of(protocol, &self.journal)
+    }
+
+    /// Returns whether a stop is in force.
+    pub fn is_stopped(&self, protocol: &Protocol) -> bool {
+        self.all_stopped || self.fold(protocol).stop.is_some()
     }
 
     pub fn entry(&self, place: Place) -> Option<&Entry> {

@@ -4,7 +4,7 @@ use stateright::{Model, Property};
 
 use super::{
     fold::LaneState,
-    journal::{Draft, Event, Node, Person, Resolution, SeenEntry, Verdict, Wrote},
+    journal::{Draft, Event, Node, Person, Resolution, SeenEntry, Stop, Verdict, Wrote},
     promises,
     request::Request,
     rules::{Protocol, Rule},
@@ -28,6 +28,8 @@ pub enum Action {
     Ask(Request),
     /// The store responds to the runner of this number.
     Answer(usize, Answer),
+    /// A runner reads whether its effect is stopped, and calls it if not.
+    Call(usize),
     /// A runner's effect takes place.
     Pay(usize),
     /// An attempt ends; the numbers are those of the runner and of the attempt.
@@ -37,6 +39,9 @@ pub enum Action {
     LapseLease,
     PassDeadline,
     Delete,
+    /// All threads are stopped, or that stop is lifted.
+    StopAll,
+    LiftAll,
 }
 
 /// The outcome of an append, and the response to it.
@@ -80,6 +85,8 @@ impl Model for World {
                 budget.deadlines > 0 && matches!(fold.main, LaneState::Paused { .. }) && !thread.overdue,
             ),
             (Action::Delete, budget.deletions > 0 && !thread.journal.is_empty()),
+            (Action::StopAll, budget.stops > 0 && !thread.all_stopped && !thread.journal.is_empty()),
+            (Action::LiftAll, budget.lifts > 0 && thread.all_stopped),
         ];
         actions.extend(may.into_iter().filter(|(_, may)| *may).map(|(action, _)| action));
     }
@@ -108,6 +115,12 @@ fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
     if thread.budget.resumes > 0 {
         requests.push(Request::Resume);
     }
+    if thread.budget.stops > 0 {
+        requests.extend([Stop::Pause, Stop::Cancel].map(Request::Stop));
+    }
+    if thread.budget.lifts > 0 {
+        requests.push(Request::Unpause);
+    }
     for (place, entry) in (0..).zip(&thread.journal) {
         let saw = SeenEntry { generation: thread.generation, place };
         match entry.event {
@@ -117,7 +130,12 @@ fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
                 let verdicts = verdicts.chain(edits.map(Verdict::Edit));
                 let by = [Person::Clerk].into_iter().chain(world.large.map(|_| Person::Director));
                 let all = verdicts.flat_map(|verdict| by.clone().map(move |by| (verdict, by)));
-                requests.extend(all.map(|(verdict, by)| Request::Answer { verdict, digest, saw, by }));
+                for (verdict, by) in all {
+                    requests.push(Request::Answer { verdict, digest, saw, by });
+                    if world.stops {
+                        requests.push(Request::Record { verdict, digest, saw, by });
+                    }
+                }
             }
             Event::Began if thread.budget.settlements > 0 => {
                 let hows = [Resolution::Happened, Resolution::RunAgain, Resolution::Stop];
@@ -136,8 +154,11 @@ impl World {
         if budget.crashes > 0 {
             actions.push(Action::Crash(at));
         }
-        if runner.running.iter().any(may_pay) {
+        if runner.running.iter().any(|this| may_pay(&self.protocol, this)) {
             actions.push(Action::Pay(at));
+        }
+        if runner.running.iter().any(|this| may_call(&self.protocol, this)) {
+            actions.push(Action::Call(at));
         }
         if !runner.post.is_empty() {
             actions.extend(self.answers(thread, runner).into_iter().map(|answer| Action::Answer(at, answer)));
@@ -171,11 +192,20 @@ impl World {
             Action::Ask(request) => self.ask(thread, request)?,
             Action::Answer(at, answer) => self.answer(thread, at, answer)?,
             Action::Pay(at) => self.pay(thread, at)?,
+            Action::Call(at) => self.call(thread, at)?,
+            Action::StopAll => {
+                thread.budget.stops -= 1;
+                thread.all_stopped = true;
+            }
+            Action::LiftAll => {
+                thread.budget.lifts -= 1;
+                thread.all_stopped = false;
+            }
             Action::End(at, number, end) => {
                 match end {
                     End::Error => thread.budget.errors -= 1,
                     End::NotDone => thread.budget.refusals -= 1,
-                    End::Wrote(_) => {}
+                    End::Wrote(_) | End::Withheld => {}
                 }
                 thread.runners[at] = thread.runners[at].take()?.end(&self.protocol, number, end);
             }
@@ -207,7 +237,9 @@ impl World {
         let runner = Runner::new(&self.protocol, thread, request)?;
         match request {
             Request::Start => thread.budget.starts -= 1,
-            Request::Answer { .. } => thread.budget.verdicts -= 1,
+            Request::Answer { .. } | Request::Record { .. } => thread.budget.verdicts -= 1,
+            Request::Stop(_) => thread.budget.stops -= 1,
+            Request::Unpause => thread.budget.lifts -= 1,
             Request::Settle { .. } => thread.budget.settlements -= 1,
             Request::Resume => thread.budget.resumes -= 1,
         }
@@ -239,10 +271,27 @@ impl World {
         Some(())
     }
 
-    fn pay(&self, thread: &mut Thread, at: usize) -> Option<()> {
+    /// Reads whether the effect is stopped: it ends if so, and is called otherwise.
+    fn call(&self, thread: &mut Thread, at: usize) -> Option<()> {
+        let is_stopped = thread.is_stopped(&self.protocol);
+        let is_all_stopped = thread.all_stopped;
         let runner = thread.runners[at].as_mut()?;
-        let this = runner.running.iter_mut().find(|this| may_pay(this))?;
+        runner.knows_all_stopped = is_all_stopped;
+        let number = runner.running.iter().position(|this| may_call(&self.protocol, this))?;
+        if is_stopped {
+            thread.runners[at] = thread.runners[at].take()?.end(&self.protocol, number, End::Withheld);
+        } else {
+            runner.running[number].called = true;
+        }
+        Some(())
+    }
+
+    fn pay(&self, thread: &mut Thread, at: usize) -> Option<()> {
+        let is_stopped = thread.is_stopped(&self.protocol);
+        let runner = thread.runners[at].as_mut()?;
+        let this = runner.running.iter_mut().find(|this| may_pay(&self.protocol, this))?;
         this.done = true;
+        let stopped = is_stopped && !this.called;
         let activation = Some(this.activation.entered).filter(|_| self.protocol.has(Rule::KeyPerActivation));
         thread.world.push(Payment {
             generation: runner.generation,
@@ -250,13 +299,20 @@ impl World {
             draft: this.draft,
             began: this.began,
             key: activation.or(this.began).unwrap_or_default(),
+            stopped,
         });
         Some(())
     }
 }
 
-fn may_pay(this: &Attempt) -> bool {
-    this.activation.node == Node::Pay && !this.done
+fn may_pay(protocol: &Protocol, this: &Attempt) -> bool {
+    let is_called = this.called || !protocol.stops || !protocol.has(Rule::StopReadBeforeCall);
+    this.activation.node == Node::Pay && !this.done && is_called
+}
+
+fn may_call(protocol: &Protocol, this: &Attempt) -> bool {
+    let reads = protocol.stops && protocol.has(Rule::StopReadBeforeCall);
+    this.activation.node == Node::Pay && reads && !this.called
 }
 
 /// Returns the possible ends of an attempt.

@@ -10,14 +10,14 @@ use crate::{
 };
 
 impl Engine {
-    /// Appends events that move a thread from outside, and runs the thread, unless another runner has it or this program
-    /// is a front.
+    /// Appends events that move a thread from outside, and runs the thread, unless another runner has it, this program is a
+    /// front, or the graph or the store is stopped, as this process has last read it.
     pub(in crate::engine) async fn append_and_run(
         self: &Arc<Self>,
         mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Fold, RunError> {
-        if !self.may_run() || writer.fold.is_leased(self.clock.now()) {
+        if !self.may_claim(&writer.fold) {
             return self.append_only(writer, events).await;
         }
         self.is_of_this_code(&writer)?;
@@ -26,6 +26,13 @@ impl Engine {
             writer.push(event)?;
         }
         execute(writer).await
+    }
+
+    /// Returns whether this process may claim a thread. If its graph or its store is stopped, a runner only records what
+    /// has become of the effects that have begun.
+    pub(in crate::engine) fn may_claim(&self, fold: &Fold) -> bool {
+        let is_free = self.may_run() && !fold.is_leased(self.clock.now());
+        is_free && (fold.lanes.has_begun() || self.stops.known(self.graph.spec.name).is_none())
     }
 
     /// Appends events to a thread without claiming it, and leaves the rest to a runner: the one that has the thread, one

@@ -12,7 +12,7 @@ use std::{
 
 use super::write_checks;
 use crate::{
-    engine::Engine,
+    engine::{Engine, session::JournalEnd},
     journal::{Activation, CheckedDraft, Feedback, LaneId, ROOT, Usage},
     node::{Cx, ErasedArgs, GraphTable, NodeError, NodeTable, Reporter, Writes},
     review::Signatures,
@@ -20,7 +20,7 @@ use crate::{
     telemetry::plain,
     user_code::{catch_panic, panic_message},
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use tracing::{Instrument as _, Span, field::Empty};
 
 /// The data of one attempt, copied from the thread so that the thread can change while the attempt runs.
@@ -59,6 +59,10 @@ pub(super) enum AttemptOutcome {
     Failed {
         error: String,
     },
+    /// The effect was not called, because an operator has stopped it.
+    Withheld {
+        error: String,
+    },
     /// The effect may or may not have happened.
     Unknown {
         error: String,
@@ -66,11 +70,18 @@ pub(super) enum AttemptOutcome {
 }
 
 /// Runs one attempt of a node, within its timeout. A panic is a failure like any other.
-pub(super) async fn run(engine: &Engine, this: Box<Attempt>, leased_until: &AtomicU64) -> FinishedAttempt {
+///
+/// `began` is the end of the thread's journal when the attempt could begin.
+pub(super) async fn run(
+    engine: &Engine,
+    this: Box<Attempt>,
+    leased_until: &AtomicU64,
+    began: JournalEnd,
+) -> FinishedAttempt {
     let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
     // The user's code can also panic outside of the node call: in the `Display` of its error, and in the `Drop` of its
     // values.
-    let run = AssertUnwindSafe(run_once(engine, &this, leased_until)).catch_unwind().await;
+    let run = AssertUnwindSafe(run_once(engine, &this, leased_until, began)).catch_unwind().await;
     let (end, spent) = run.unwrap_or_else(|panic| {
         let error = NodeError::msg(format_args!("it panicked during its cleanup: {}", panic_message(panic)));
         (failed(&error, unsure), Vec::new())
@@ -82,9 +93,19 @@ pub(super) async fn run(engine: &Engine, this: Box<Attempt>, leased_until: &Atom
     FinishedAttempt { lane, node, cx, activation, end, spent }
 }
 
-async fn run_once(engine: &Engine, this: &Attempt, leased_until: &AtomicU64) -> (AttemptOutcome, Vec<Usage>) {
+async fn run_once(
+    engine: &Engine,
+    this: &Attempt,
+    leased_until: &AtomicU64,
+    began: JournalEnd,
+) -> (AttemptOutcome, Vec<Usage>) {
     if !this.wait.is_zero() {
         Box::pin(tokio::time::sleep(this.wait)).await;
+    }
+    if this.entry.spec.effect
+        && let Some(end) = withheld(engine, this, began).await
+    {
+        return (end, Vec::new());
     }
     // A slow store, another node that blocked the thread, or a suspended machine may have used up the lease.
     if this.entry.spec.effect && engine.clock.now().as_millis() >= leased_until.load(Ordering::Relaxed) {
@@ -102,6 +123,30 @@ async fn run_once(engine: &Engine, this: &Attempt, leased_until: &AtomicU64) -> 
     // Pinned, because the future is large, and `instrument` would copy it.
     let call = pin!(call(engine, this));
     call.instrument(span(this)).await
+}
+
+/// Returns the outcome of an effect that must not be called, because an operator has stopped its thread, its graph or its
+/// store, perhaps after the entry that says that the effect began; or because the stops cannot be read.
+async fn withheld(engine: &Engine, this: &Attempt, began: JournalEnd) -> Option<AttemptOutcome> {
+    let read: BoxFuture<'_, _> = Box::pin(engine.stop_since(this.cx.thread(), began));
+    match read.await {
+        Ok(None) => None,
+        Ok(Some(stop)) => {
+            let (thread, node) = (this.cx.thread(), this.entry.spec.name);
+            tracing::warn!(
+                target: "hitl::node",
+                thread = &*plain(thread.as_str()),
+                graph = engine.graph.spec.name,
+                node,
+                "effect not called, because it is stopped"
+            );
+            Some(AttemptOutcome::Withheld { error: format!("it was not called: {stop}") })
+        }
+        Err(error) => {
+            let error = format!("it was not called: whether it is stopped cannot be read: {error}");
+            Some(AttemptOutcome::Failed { error })
+        }
+    }
 }
 
 /// Returns the span of an attempt. It is enabled at the level `INFO` for every node, so that what the node's function
@@ -168,7 +213,7 @@ async fn call(engine: &Engine, this: &Attempt) -> (AttemptOutcome, Vec<Usage>) {
     };
     let outcome = match &end {
         AttemptOutcome::Wrote { .. } => "wrote",
-        AttemptOutcome::Failed { .. } => "failed",
+        AttemptOutcome::Failed { .. } | AttemptOutcome::Withheld { .. } => "failed",
         AttemptOutcome::Unknown { .. } => "in_doubt",
     };
     tracing::debug!(target: "hitl::node", outcome, "attempt ended");

@@ -25,8 +25,8 @@ use crate::{
         Engine,
         routing::for_each,
         session::{
-            ReviewRule, ReviewTerms, ThreadWriter, UNRENEWED, covered_and_shown, gone, incompatible,
-            take_draft,
+            JournalEnd, ReviewRule, ReviewTerms, ThreadWriter, UNRENEWED, covered_and_shown, gone,
+            incompatible, take_draft,
         },
     },
     graph::{Point, ReadKind},
@@ -126,7 +126,8 @@ async fn run_all<'a>(
         leased_until.store(until.as_millis(), Ordering::Relaxed);
         for this in attempts.drain(..) {
             let lane = this.lane;
-            let mut work = attempt::run(engine, this, leased_until).boxed();
+            let began = JournalEnd { place: writer.fold.next, hash: writer.fold.hash };
+            let mut work = attempt::run(engine, this, leased_until, began).boxed();
             // A node that completes on its first poll needs no place in `running`, no timer and no waker.
             if busy.is_empty()
                 && !writer.is_full()
@@ -151,7 +152,13 @@ async fn run_all<'a>(
             continue;
         }
         if busy.is_empty() {
-            debug_assert!(!writer.fold.runs(), "a lane that can run was not examined");
+            let runs = writer.fold.runs();
+            debug_assert!(!runs || engine.is_halted(&writer.fold), "a lane that can run was not examined");
+            if runs && writer.fold.is_leased(engine.clock.now()) {
+                // Its graph or its store is stopped: whoever finds that lifted first goes on.
+                writer.push_end_of_lease()?;
+                continue;
+            }
             return Ok(writer.fold);
         }
         let heard = signal.as_mut().filter(|_| takes_verdicts(&writer.fold) && !has_stopped);
@@ -170,7 +177,7 @@ async fn run_all<'a>(
                 let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
                 match stored.await {
                     // Nodes that run when a person stops the thread end by themselves.
-                    Ok(Some(stored)) if stored.stop().is_some() => has_stopped = true,
+                    Ok(Some(stored)) if stored.is_stopped() => has_stopped = true,
                     Ok(stored) => {
                         replace(&mut writer, stored)?;
                         moved = Moved::All;
@@ -258,6 +265,11 @@ fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Res
             let event = Event::InDoubt { node: node(), lane, key, error: error.clone() };
             writer.push_spent(event, finished.spent.clone())
         }
+        // It begins once the stop is lifted.
+        AttemptOutcome::Withheld { error } => {
+            let again = Some(writer.engine.clock.now());
+            writer.push(Event::Failed { node: node(), lane, error: error.clone(), again })
+        }
         AttemptOutcome::Failed { error } => {
             let retry = writer.engine.graph.spec.nodes[finished.node].retry;
             let failures = finished.activation.failures;
@@ -294,10 +306,10 @@ fn advance(
     attempts: &mut Vec<Box<Attempt>>,
 ) -> Result<bool, Error> {
     let mut permits = ItemPermits::new(&writer.fold, busy);
-    let stopped = writer.fold.stop().is_some();
+    let stopped = writer.engine.is_halted(&writer.fold);
     // This process does not run them, and the lease of the runner that began them has expired.
     for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
-        attempts.extend(take_over(writer, lane, stopped, &mut permits)?);
+        attempts.extend(take_over(writer, lane, &mut permits)?);
     }
     // Nothing below leads to the end, so it is recorded in the append of the entry that led there.
     if writer.fold.is_at_end() {
@@ -462,16 +474,21 @@ fn advance_ready(
 fn take_over(
     writer: &mut ThreadWriter,
     lane: LaneId,
-    stopped: bool,
     permits: &mut ItemPermits,
 ) -> Result<Option<Box<Attempt>>, Error> {
     let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
     let Some(LaneState::Began { activation, key, .. }) = at else { return Ok(None) };
     let (activation, key) = (activation.clone(), key.clone());
     let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
-    if !entry.spec.idempotent || stopped {
-        let error = UNRENEWED.to_owned();
+    let error = UNRENEWED.to_owned();
+    if !entry.spec.idempotent || writer.fold.is_closed() {
         writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
+        return Ok(None);
+    }
+    if writer.engine.is_halted(&writer.fold) {
+        // It begins again once the pause is lifted.
+        let again = Some(writer.engine.clock.now());
+        writer.push(Event::Failed { node: activation.node, lane, error, again })?;
         return Ok(None);
     }
     if permits.take(&writer.fold, lane).is_err() {

@@ -13,12 +13,12 @@ use crate::{
         read::ReviewTurn,
         routing,
         session::{
-            LocatedReview, ReviewTerms, ThreadWriter, checked_draft, incompatible, is_not_stopped,
-            locate_review, may_decide, unsignable,
+            LocatedReview, ReviewTerms, ThreadWriter, checked_draft, has_been_cancelled, incompatible,
+            is_not_stopped, locate_review, may_decide, unsignable,
         },
     },
     graph::EdgeKind,
-    journal::{Decision, Event, Evidence, Fold, Transition},
+    journal::{Decision, Event, Evidence, Fold, StopKind, Transition},
     review::{Edit, EditError, apply_edit},
 };
 
@@ -166,6 +166,9 @@ impl Engine {
                 Some(seen) => seen,
                 None => Box::pin(self.read_review(thread, digest)).await?,
             };
+            if let Some(stop) = self.read_stops().await?.filter(|stop| stop.kind == StopKind::Cancel) {
+                return Err(has_been_cancelled(thread, &stop));
+            }
             let now = self.clock.now();
             let late = found.open.deadline.filter(|deadline| *deadline <= now);
             // `Expired` is returned only after the expiry is appended: until then, a process whose clock is behind may

@@ -16,10 +16,10 @@ use crate::{
     engine::{
         Engine,
         exec::RunError,
-        session::{EntryLog, ThreadWriter, due, load_lenient, reviews, thread_status},
+        session::{ThreadWriter, load_lenient, reviews, thread_status},
     },
-    journal::{Act, Entry, EntryRef, Event, LaneId, LaneState, graph_of},
-    store::{Append, Record, Tail},
+    journal::{Event, LaneId, LaneState, StopKind, graph_of},
+    store::Tail,
 };
 
 /// The concurrency limits of sweeps. One pool limits the threads that are read. Threads with expired reviews and
@@ -101,9 +101,16 @@ impl Engine {
                 continue;
             }
             let fold = &writer.fold;
-            let leased = fold.is_leased(self.clock.now());
-            let orphaned = !leased && fold.needs_runner();
             let mut events = self.expiries(fold)?;
+            let needs_runner = fold.needs_runner() && !fold.is_leased(self.clock.now());
+            if (needs_runner || !events.is_empty())
+                && let Some(placed) = self.read_placed_stop().await?
+                && placed.stop.kind == StopKind::Cancel
+                && self.cancel_with(thread, &placed).await?
+            {
+                continue;
+            }
+            let orphaned = needs_runner && self.may_claim(fold);
             if events.is_empty() && !orphaned {
                 return Ok(DueThreadOutcome::NothingDue);
             }
@@ -205,32 +212,18 @@ impl Engine {
         if active.is_empty() || !fold.runs() || fold.is_leased(now) {
             return Ok(None);
         }
-        let (after, mut records, mut logs) = (fold.hash, Vec::new(), Vec::new());
+        let mut events = Vec::with_capacity(active.len());
         for (lane, at) in active {
             let Some(activation) = at.activation() else { continue };
             let (node, error) = (activation.node.clone(), format!("the {place} {problem}"));
-            let event = match &at {
+            events.push(match &at {
                 LaneState::Began { key, .. } if !self.graph.is_idempotent(&node) => {
                     Event::InDoubt { node, lane, key: key.clone(), error }
                 }
                 _ => Event::Failed { node, lane, error, again: None },
-            };
-            let entry = Entry { at: now, event, lease: None, spent: Vec::new(), snapshot: None };
-            let place = fold.next;
-            let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
-            fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
-            logs.extend(EntryLog::of(self.graph, &fold, &EntryRef::from(&entry)));
-            let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(|e| damaged(e.to_string()))?;
-            let record = Record::new(place, fold.hash, body);
-            records.push(self.link(&mut fold, Act::from_event(&entry.event), record).await?);
-            fold.next = place + 1;
+            });
         }
-        let append = Append::new(thread.clone(), records, thread_status(&fold))
-            .with_reviews(reviews(&fold))
-            .with_due(due(&fold))
-            .with_after(Some(after));
-        self.store.append(append).await?;
-        logs.iter().for_each(|log| log.emit(thread, self.graph.spec.name));
+        self.append_unconverted(&mut fold, events).await?;
         Ok(Some(thread_status(&fold)))
     }
 }

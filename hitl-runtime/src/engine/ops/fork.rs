@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Engine,
         exec::{RunError, execute, finish_for},
-        session::{ThreadWriter, random_id, unreadable},
+        session::{ThreadWriter, has_been_cancelled, random_id, unreadable},
     },
     journal::{Activation, Entry, Event, Fold, LaneId, LaneState, Origin, Settlement, Values},
     node::GraphTable,
@@ -36,7 +36,11 @@ impl Engine {
         place: Place,
         new: &ThreadId,
     ) -> Result<Fold, Error> {
+        self.may_start(new).await?;
         let old = self.fold_to(thread, place).await?;
+        if let Some(stop) = old.stop.as_ref().filter(|_| old.is_cancelled()) {
+            return Err(has_been_cancelled(thread, stop));
+        }
         let from = Origin {
             thread: old.thread.as_str().to_owned(),
             place: old.next.saturating_sub(1),

@@ -10,10 +10,15 @@ mod previews;
 mod recover;
 mod settle;
 mod start;
+mod stop;
 mod sweep;
 mod sweep_event;
 mod sweeper;
 
 pub(super) use self::previews::Previews;
 pub use self::sweep_event::SweepEvent;
-pub use self::{decide::VerdictInput, start::Starter};
+pub use self::{
+    decide::VerdictInput,
+    start::Starter,
+    stop::{CancelReport, Scope},
+};

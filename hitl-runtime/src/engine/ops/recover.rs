@@ -54,11 +54,12 @@ impl Engine {
         by: Option<Requester>,
     ) -> Result<Fold, Error> {
         loop {
+            self.read_stops().await?;
             let writer = self.load_writer(thread).await?;
             let fold = &writer.fold;
             let leased = fold.is_leased(self.clock.now());
-            let orphaned = !leased && fold.needs_runner() && self.may_run();
-            let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
+            let orphaned = fold.needs_runner() && self.may_claim(fold);
+            let mut lanes = fold.lanes.values().filter(|_| !leased && !fold.is_closed());
             let failed = lanes.any(|lane| is_retryable(lane));
             let mut events = self.expiries(fold)?;
             let Some(writer) = self.append_surplus(writer, &mut events).await? else { continue };

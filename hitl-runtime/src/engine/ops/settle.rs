@@ -10,7 +10,7 @@ use crate::{
         exec::{RunError, finish_for, write_checks},
         read::RequiredRoles,
         routing::{self, for_each},
-        session::{effects_in_doubt, has_stopped, incompatible},
+        session::{effects_in_doubt, incompatible, is_not_closed},
     },
     graph::Point,
     journal::{Event, Evidence, Fold, LaneId, Settlement, Transition, Values},
@@ -40,6 +40,7 @@ impl Engine {
         how: &Settlement,
     ) -> Result<Fold, Error> {
         loop {
+            self.read_stops().await?;
             let writer = self.load_writer(thread).await?;
             let fold = &writer.fold;
             let Some(doubt) = effects_in_doubt(self, fold).find(|doubt| doubt.digest == digest) else {
@@ -47,8 +48,8 @@ impl Engine {
             };
             let asked = RequiredRoles::new(self.graph, fold, doubt.lane, &doubt.activation);
             let roles = asked.of_whom(thread, &doubt.activation.node, operator, how)?;
-            if let (Settlement::RunAgain, Some((_, said))) = (how, fold.stop()) {
-                return Err(has_stopped(thread, &doubt.activation.node, said));
+            if let Settlement::RunAgain = how {
+                is_not_closed(fold, &doubt.activation.node)?;
             }
             let (run, to) = match how {
                 Settlement::Happened { wrote } => {

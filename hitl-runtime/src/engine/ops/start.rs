@@ -59,7 +59,10 @@ impl Engine {
         let thread = &start.thread;
         match self.find_writer(thread).await {
             Ok(Some(writer)) => return Box::pin(self.same_start(writer.into_fold(), &start)).await,
-            Ok(None) => thread.check_new()?,
+            Ok(None) => {
+                thread.check_new()?;
+                self.may_start(thread).await?;
+            }
             Err(Error::GraphChanged { differences, .. })
                 if matches!(differences[..], [Incompatibility::OtherGraph { .. }]) =>
             {

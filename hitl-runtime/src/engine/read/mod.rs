@@ -11,8 +11,8 @@ mod turn;
 mod verify;
 mod view;
 
-pub(super) use self::required_roles::RequiredRoles;
 pub use self::required_roles::may_settle;
+pub(super) use self::required_roles::{RequiredRoles, role_to_stop};
 pub use self::{
     check::CompatibilityReport,
     finding::{CLOCK_SKEW, Finding, FindingKind, UncheckedRange},

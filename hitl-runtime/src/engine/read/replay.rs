@@ -177,13 +177,15 @@ impl<'a> Replay<'a> {
         if let Event::Migrated { print, version, renamed, .. } = &entry.event {
             self.migrated(print, *version, renamed);
         }
-        let begins = matches!(
-            entry.event,
-            Event::Began { .. } | Event::Paused { .. } | Event::Reminded { .. } | Event::Decided { .. }
-        );
-        if let Some((_, said)) = self.fold.stop().filter(|_| begins) {
+        let begins = matches!(entry.event, Event::Began { .. } | Event::Paused { .. });
+        let is_step = begins || matches!(entry.event, Event::Reminded { .. } | Event::Decided { .. });
+        if let Some(said) = self.fold.settled_stop().filter(|_| is_step) {
             let problem = format!("the thread was {said}, so no further step is allowed");
             self.note(FindingKind::Route, problem);
+        } else if let Some(stop) = &self.fold.stop
+            && (begins || is_step && self.fold.is_cancelled())
+        {
+            self.note(FindingKind::Route, format!("{stop}, so this step is not allowed"));
         }
         let (Some(node), Some(id)) = (entry.event.node(), entry.event.lane()) else { return None };
         let at = self

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::item::ItemView;
-use crate::{Digest, Incompatibility, Place, ThreadId, ThreadStatus, Timestamp};
+use crate::{Digest, Incompatibility, Place, ThreadId, ThreadStatus, Timestamp, journal::Stop};
 
 /// A serializable view of a thread of any graph.
 ///
@@ -54,6 +54,9 @@ pub struct ThreadView {
     /// The node that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
+    /// The stop of the thread, its graph or its store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
     /// The effect that is in doubt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_doubt: Option<InDoubtView>,

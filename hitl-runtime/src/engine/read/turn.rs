@@ -9,10 +9,11 @@ use crate::{
     engine::{
         Engine,
         session::{
-            EffectInDoubt, LocatedReview, draft_error, effects_in_doubt, failure, locate_review, take_draft,
+            EffectInDoubt, Failure, LocatedReview, draft_error, effects_in_doubt, failure, locate_review,
+            take_draft,
         },
     },
-    journal::{Fold, ROOT},
+    journal::{Fold, ROOT, Stop},
     state::{FieldError, Slots},
 };
 
@@ -82,11 +83,13 @@ pub(crate) struct FailureTurn {
     pub(crate) stopped: bool,
 }
 
-/// A node that runs or runs next, and the end of the runner's lease.
+/// A node that runs or runs next, the end of the runner's lease, and what it waits for.
 pub(crate) struct RunningTurn {
     pub(crate) thread: ThreadId,
     pub(crate) node: String,
     pub(crate) until: Option<Timestamp>,
+    /// The stop because of which it does not run.
+    pub(crate) stop: Option<Stop>,
 }
 
 impl ReviewTurn {
@@ -115,16 +118,23 @@ impl Engine {
         let active = all.find(|lane| lane.at.is_active()).and_then(|lane| lane.at.activation());
         if let Some(activation) = active {
             let (node, until) = (activation.node.clone(), fold.leased_until());
-            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until })));
+            let stop = self.stops.known(self.graph.spec.name).filter(|_| !fold.lanes.has_begun());
+            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until, stop })));
         }
         if fold.is_at_end() {
             // The next runner records the end.
             let (node, until) = ("end".to_owned(), fold.leased_until());
-            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until })));
+            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until, stop: None })));
+        }
+        if let Some(stop) = fold.stop.as_ref().filter(|_| !fold.is_closed())
+            && let Some(activation) =
+                fold.lanes.values().find(|lane| lane.at.is_active()).and_then(|lane| lane.at.activation())
+        {
+            let (node, stop) = (activation.node.clone(), Some(Stop::clone(stop)));
+            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until: None, stop })));
         }
         match failure(&fold) {
-            Some((activation, error, stopped)) => {
-                let (node, error) = (activation.node.clone(), error.to_owned());
+            Some(Failure { node, error, stopped }) => {
                 Ok(Turn::Failed(Box::new(FailureTurn { thread, node, error, stopped })))
             }
             None => Err(Error::Damaged {

@@ -17,7 +17,7 @@ use crate::{
     engine::{
         Engine,
         session::{
-            ThreadWriter, checked_draft, effects_in_doubt, failure, incompatibilities, load_lenient,
+            Failure, ThreadWriter, checked_draft, effects_in_doubt, failure, incompatibilities, load_lenient,
             locate_review, thread_status,
         },
     },
@@ -34,6 +34,7 @@ impl Engine {
         let Some(tail) = self.tail(thread).await? else {
             return Err(Error::UnknownThread { thread: thread.clone() });
         };
+        self.read_stops().await?;
         contain_panics_sync(thread, || self.seen(thread, &tail))
     }
 
@@ -137,11 +138,16 @@ impl Engine {
             stalled: active && !fold.is_leased(now),
             until: fold.leased_until().filter(|_| active),
             differences,
-            failure: failure(fold).map(|(activation, error, stopped)| FailureView {
-                node: activation.node.clone(),
-                error: error.to_owned(),
+            failure: failure(fold).map(|Failure { node, error, stopped }| FailureView {
+                node,
+                error,
                 stopped,
             }),
+            stop: fold
+                .stop
+                .as_deref()
+                .cloned()
+                .or_else(|| self.stops.known(&fold.graph).filter(|_| !fold.ended)),
             in_doubt: doubt.map(|doubt| InDoubtView {
                 role: roles.first().cloned(),
                 roles: if roles.len() > 1 { roles } else { Vec::new() },

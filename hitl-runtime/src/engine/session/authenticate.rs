@@ -41,6 +41,14 @@ fn without_keys(thread: &ThreadId) -> Error {
     Error::NotSetUp { problem }
 }
 
+/// The last entry of a journal.
+#[derive(Clone, Copy)]
+pub(super) struct LastEntry {
+    pub(super) hash: Digest,
+    /// `true` if it has a MAC.
+    pub(super) is_signed: bool,
+}
+
 /// An authentication of the entries of a journal in order, page by page.
 pub(in crate::engine) struct Authentication<'a> {
     keys: &'a JournalKeys,
@@ -371,21 +379,32 @@ impl Engine {
         &self,
         fold: &mut Fold,
         act: Act,
+        record: Record,
+    ) -> Result<Record, Error> {
+        let last = LastEntry { hash: fold.hash, is_signed: fold.is_signed };
+        let record = self.link_after(&fold.thread, last, act, record).await?;
+        (fold.hash, fold.is_signed) = (record.hash, self.keys.is_some());
+        Ok(record)
+    }
+
+    /// Signs an entry if there are keys, and links it to the last entry of its journal.
+    pub(super) async fn link_after(
+        &self,
+        thread: &ThreadId,
+        LastEntry { hash, is_signed }: LastEntry,
+        act: Act,
         mut record: Record,
     ) -> Result<Record, Error> {
         match &self.keys {
             Some(keys) => {
-                let position =
-                    Position { thread: fold.thread.as_str(), place: record.place, before: fold.hash };
+                let position = Position { thread: thread.as_str(), place: record.place, before: hash };
                 let signed: BoxFuture<'_, _> = Box::pin(keys.sign(act, position, &mut record.body));
-                signed.await.map_err(|error| refused(&fold.thread, record.place, error))?;
-                fold.is_signed = true;
+                signed.await.map_err(|error| refused(thread, record.place, error))?;
             }
-            None if fold.is_signed => return Err(without_keys(&fold.thread)),
+            None if is_signed => return Err(without_keys(thread)),
             None => {}
         }
-        record.hash = link(fold.hash, &record.body);
-        fold.hash = record.hash;
+        record.hash = link(hash, &record.body);
         Ok(record)
     }
 

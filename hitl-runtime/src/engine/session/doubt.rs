@@ -31,15 +31,15 @@ pub(in crate::engine) fn effects_in_doubt(
 ) -> impl Iterator<Item = EffectInDoubt> {
     let orphaned = !fold.is_leased(engine.clock.now());
     let graph = engine.graph;
-    // In a thread that a person has stopped, not even an idempotent effect begins again.
-    let stopped = fold.stop().is_some();
+    // In a thread that a person has closed, not even an idempotent effect begins again.
+    let closed = fold.is_closed();
     fold.lanes.iter().filter_map(move |(lane, stands)| {
         let (activation, key, place, error, since, written) = match &stands.at {
             LaneState::InDoubt { activation, key, place, since, error } => {
                 (activation, key, place, error.clone(), *since, true)
             }
             LaneState::Began { activation, key, place }
-                if orphaned && (stopped || !graph.is_idempotent(&activation.node)) =>
+                if orphaned && (closed || !graph.is_idempotent(&activation.node)) =>
             {
                 let error = UNRENEWED.to_owned();
                 (activation, key, place, error, fold.at, false)
@@ -60,11 +60,27 @@ pub(in crate::engine) fn effects_in_doubt(
     })
 }
 
-/// Returns the failed node, its error, and whether a person has stopped the thread. A stopped node comes first.
-pub(in crate::engine) fn failure(fold: &Fold) -> Option<(&Activation, &str, bool)> {
+/// The reason why a thread does not go on by itself.
+pub(in crate::engine) struct Failure {
+    /// The node that failed, or the first one that the thread is at.
+    pub(in crate::engine) node: String,
+    pub(in crate::engine) error: String,
+    /// `true` if a person has closed the thread.
+    pub(in crate::engine) stopped: bool,
+}
+
+/// Returns the failure of a thread. The one of a person comes first.
+pub(in crate::engine) fn failure(fold: &Fold) -> Option<Failure> {
+    if let Some(stop) = fold.stop.as_ref().filter(|_| fold.is_cancelled()) {
+        let activation = fold.lanes.values().find_map(|lane| lane.at.activation());
+        let node = activation.map_or_else(|| "end".to_owned(), |activation| activation.node.clone());
+        return Some(Failure { node, error: stop.to_string(), stopped: true });
+    }
     let failed = fold.lanes.values().filter_map(|lane| match &lane.at {
-        LaneState::Failed { activation, error, stopped, .. } => Some((activation, error.as_str(), *stopped)),
+        LaneState::Failed { activation, error, stopped, .. } => {
+            Some(Failure { node: activation.node.clone(), error: error.clone(), stopped: *stopped })
+        }
         _ => None,
     });
-    failed.clone().find(|(.., stopped)| *stopped).or_else(|| failed.clone().next())
+    failed.clone().find(|failure| failure.stopped).or_else(|| failed.clone().next())
 }

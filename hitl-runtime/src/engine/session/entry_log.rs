@@ -9,7 +9,7 @@ use tracing::Level;
 use super::thread_writer::ThreadWriter;
 use crate::{
     Digest, Place, Reason, ThreadId, Timestamp,
-    journal::{Decision, EntryRef, Event, EventRef, Fold, LaneId, ROOT},
+    journal::{Decision, EntryRef, Event, EventRef, Fold, LaneId, ROOT, StopKind},
     node::GraphTable,
     telemetry::plain,
 };
@@ -38,6 +38,8 @@ enum Fact {
     Settled { settlement: &'static str, by: Person },
     Migrated,
     Resumed,
+    Stopped { kind: StopKind, by: Person },
+    Unpaused { by: Person },
     Adopted { by: Person },
     Renewed,
     Ended,
@@ -127,6 +129,15 @@ impl EntryLog {
             ),
             Fact::Migrated => log!(info, "thread migrated"),
             Fact::Resumed => log!(info, "thread resumed"),
+            Fact::Stopped { kind: StopKind::Pause, by: Person { name, unverified } } => {
+                log!(warn, "thread paused", operator = name.as_str(), unverified = *unverified);
+            }
+            Fact::Stopped { kind: StopKind::Cancel, by: Person { name, unverified } } => {
+                log!(warn, "thread cancelled", operator = name.as_str(), unverified = *unverified);
+            }
+            Fact::Unpaused { by: Person { name, unverified } } => {
+                log!(info, "thread unpaused", operator = name.as_str(), unverified = *unverified);
+            }
             Fact::Adopted { by: Person { name, unverified } } => {
                 log!(info, "thread adopted", operator = name.as_str(), unverified = *unverified);
             }
@@ -165,6 +176,12 @@ fn fact(event: &Event, fold: &Fold, at: Timestamp) -> Option<Fact> {
         }
         Event::Migrated { .. } => Fact::Migrated,
         Event::Resumed { .. } => Fact::Resumed,
+        Event::Stopped { kind, operator, unverified, .. } => {
+            Fact::Stopped { kind: *kind, by: Person::new(operator, unverified) }
+        }
+        Event::Unpaused { operator, unverified, .. } => {
+            Fact::Unpaused { by: Person::new(operator, unverified) }
+        }
         Event::Adopted { operator, unverified, .. } => {
             Fact::Adopted { by: Person::new(operator, unverified) }
         }

@@ -60,6 +60,8 @@ fn name(event: &Event) -> Option<&str> {
     match event {
         Event::Decided { operator, .. }
         | Event::Settled { operator, .. }
+        | Event::Stopped { operator, .. }
+        | Event::Unpaused { operator, .. }
         | Event::Adopted { operator, .. }
         | Event::Started { requester: Some(Requester { operator, .. }), .. }
         | Event::Resumed { by: Some(Requester { operator, .. }) } => Some(operator),

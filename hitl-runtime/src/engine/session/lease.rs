@@ -66,7 +66,7 @@ impl Sightings {
 
 impl Engine {
     /// Bounds the lease of a thread that was just read, if the lease was set by a clock that is ahead.
-    pub(super) fn bound_lease(&self, fold: &mut Fold) {
+    pub(in crate::engine) fn bound_lease(&self, fold: &mut Fold) {
         let (now, sightings) = (self.clock.now(), &self.sightings);
         let (Some(lease), Some(from)) = (&fold.lease, fold.lease_from) else { return };
         if from <= now.saturating_add(SKEW) {

@@ -1,6 +1,7 @@
 //! A thread in memory: its load from the store, its conversion to this program's code, and the writer of its entries.
 
 mod adapt;
+mod append_unconverted;
 mod authenticate;
 mod compatibility;
 mod doubt;
@@ -18,6 +19,7 @@ mod random_id;
 mod review_rule;
 mod review_terms;
 mod stop;
+mod stops;
 mod subscription;
 mod thread_writer;
 mod unreadable;
@@ -25,19 +27,19 @@ mod unreadable;
 pub(super) use self::{
     authenticate::Authentication,
     compatibility::{gone, holds},
-    doubt::{UNRENEWED, effects_in_doubt, failure},
-    entry_log::EntryLog,
+    doubt::{Failure, UNRENEWED, effects_in_doubt, failure},
     fingerprint::fingerprint,
     history_entry::shown,
     lease::Sightings,
     lenient_load::{incompatibilities, load_lenient, load_strict},
     open_review::{checked_draft, draft_error, locate_review, take_draft, unsignable},
     permission::may_decide,
-    projection::{due, reviews},
+    projection::reviews,
     random_id::random_id,
     review_rule::ReviewRule,
     review_terms::{ReviewTerms, covered_and_shown},
-    stop::{has_stopped, is_not_stopped},
+    stop::{has_been_cancelled, is_not_closed, is_not_stopped},
+    stops::{JournalEnd, PlacedStop, Stops, is_of_stops},
     subscription::Subscribers,
     thread_writer::ThreadWriter,
 };

@@ -10,6 +10,8 @@ pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
         ThreadStatus::Running
     } else if fold.lanes.has_in_doubt() {
         ThreadStatus::InDoubt
+    } else if fold.is_cancelled() {
+        ThreadStatus::Ended
     } else if fold.lanes.has_failed() {
         ThreadStatus::Failed
     } else {

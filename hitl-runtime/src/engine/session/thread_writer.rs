@@ -186,6 +186,13 @@ impl ThreadWriter {
         self.push_entry(&Entry { at, event, lease, spent, snapshot: None })
     }
 
+    /// Buffers an entry that ends this runner's lease at once.
+    pub(in crate::engine) fn push_end_of_lease(&mut self) -> Result<(), Error> {
+        let at = self.engine.clock.now();
+        let lease = Some(Lease { runner: self.runner.clone(), until: at });
+        self.push_entry(&Entry { at, event: Event::Renewed {}, lease, spent: Vec::new(), snapshot: None })
+    }
+
     /// As `push`, with a complete entry. The first entry of a forked thread, which contains a snapshot, is pushed this
     /// way.
     pub(in crate::engine) fn push_entry(&mut self, entry: &Entry) -> Result<(), Error> {

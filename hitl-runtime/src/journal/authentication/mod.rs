@@ -19,7 +19,7 @@ pub(crate) use key::MacError;
 pub use key::{InvalidJournalKey, JournalKey};
 pub use keys::{JournalKeys, Purpose};
 
-use super::{Decision, Digest, Entry, Event, Place, Reason};
+use super::{Decision, Digest, Entry, Event, Place, Reason, StopKind};
 
 const START: &[u8] = br#","auth":{"key":""#;
 const MIDDLE: &[u8] = br#"","mac":""#;
@@ -31,9 +31,10 @@ pub(crate) const MAC: usize = 32;
 /// The kind of an entry, to which the use of a key can be limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// An act of an operator: a verdict, the settlement of an effect in doubt, or the adoption of a journal.
+    /// An act of an operator: a verdict, the settlement of an effect in doubt, a stop, or the adoption of a journal.
     Verdict,
-    /// The rejection of an expired review. It signs nothing, and both a runner and a front end may append it.
+    /// The rejection of an expired review, or the cancellation of a thread with its graph or its store. It signs nothing, and
+    /// both a runner and a front end may append it.
     Expiry,
     /// Every other entry.
     Run,
@@ -45,7 +46,13 @@ impl Act {
     pub(crate) fn from_event(event: &Event) -> Self {
         match event {
             Event::Decided { verdict: Decision::Reject { reason: Reason::Expired, .. }, .. } => Self::Expiry,
-            Event::Decided { .. } | Event::Settled { .. } | Event::Adopted { .. } => Self::Verdict,
+            // It follows from a stop in the journal of stops, which is an act of an operator.
+            Event::Stopped { kind: StopKind::Cancel, follows: Some(_), .. } => Self::Expiry,
+            Event::Decided { .. }
+            | Event::Settled { .. }
+            | Event::Stopped { .. }
+            | Event::Unpaused { .. }
+            | Event::Adopted { .. } => Self::Verdict,
             _ => Self::Run,
         }
     }

@@ -1,0 +1,314 @@
+//! Stops: an operator pauses or cancels a thread, a graph or a whole store, or lifts a pause.
+
+use std::sync::Arc;
+
+use crate::{
+    Error, Incompatibility, IntoThreadId, Operator, Place, StoreError, ThreadId, ThreadStatus,
+    engine::{
+        Engine,
+        exec::finish_for,
+        read::role_to_stop,
+        session::{PlacedStop, has_been_cancelled, incompatible, is_of_stops, load_lenient, may_decide},
+    },
+    journal::{Event, Evidence, Fold, Stop, StopKind, StopScope},
+    telemetry::plain,
+};
+
+/// The part of a store that an operator stops: a thread, all threads of the graph, or all threads of the store.
+///
+/// ```
+/// use hitl::Scope;
+///
+/// let thread = Scope::thread("ticket-A-9133")?;
+/// assert!(matches!(thread, Scope::Thread(id) if id.as_str() == "ticket-A-9133"));
+/// # Ok::<(), hitl::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scope {
+    /// A thread.
+    Thread(ThreadId),
+    /// All threads of the graph.
+    Graph,
+    /// All threads of the store, of whatever graph.
+    Store,
+}
+
+impl Scope {
+    /// Returns the scope of a thread.
+    ///
+    /// # Errors
+    /// As [`ThreadId::new`], for a text.
+    pub fn thread(thread: impl IntoThreadId) -> Result<Self, Error> {
+        Ok(Self::Thread(thread.into_thread_id()?))
+    }
+}
+
+/// The threads that [`Front::cancel`](crate::Front::cancel) has cancelled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CancelReport {
+    /// The number of threads that were cancelled.
+    pub cancelled: u64,
+    /// The threads that could not be cancelled, each with the error. Nothing begins in them all the same while the stop
+    /// of their graph or store is in force.
+    pub failed: Vec<(ThreadId, Error)>,
+}
+
+/// An operator's order.
+#[derive(Clone)]
+struct Order {
+    /// The kind of the stop; `None` to lift it.
+    kind: Option<StopKind>,
+    operator: Operator,
+    reason: String,
+    role: Option<String>,
+}
+
+impl Order {
+    fn event(&self, scope: StopScope) -> Event {
+        let (reason, operator) = (self.reason.clone(), self.operator.name().to_owned());
+        let unverified = self.operator.is_unverified();
+        let evidence = Some(Evidence::of(&self.operator, self.role.as_deref()));
+        match self.kind {
+            Some(kind) => {
+                Event::Stopped { kind, scope, follows: None, reason, operator, unverified, evidence }
+            }
+            None => Event::Unpaused { scope, reason, operator, unverified, evidence },
+        }
+    }
+}
+
+impl Engine {
+    /// Pauses a thread, the graph or the store.
+    pub async fn pause(
+        self: &Arc<Self>,
+        scope: Scope,
+        operator: &Operator,
+        reason: String,
+    ) -> Result<(), Error> {
+        self.order(scope, Some(StopKind::Pause), operator, reason).await.map(drop)
+    }
+
+    /// Lifts the stop of a thread, the graph or the store.
+    pub async fn unpause(
+        self: &Arc<Self>,
+        scope: Scope,
+        operator: &Operator,
+        reason: String,
+    ) -> Result<(), Error> {
+        self.order(scope, None, operator, reason).await.map(drop)
+    }
+
+    /// Cancels a thread, or all threads of the graph or the store.
+    pub async fn cancel(
+        self: &Arc<Self>,
+        scope: Scope,
+        operator: &Operator,
+        reason: String,
+    ) -> Result<CancelReport, Error> {
+        self.order(scope, Some(StopKind::Cancel), operator, reason).await
+    }
+
+    /// Returns the stops of graphs and of the store that are in force.
+    pub async fn stops(&self) -> Result<Vec<Stop>, Error> {
+        Ok(self.placed_stops().await?.into_iter().map(|placed| placed.stop).collect())
+    }
+
+    async fn order(
+        self: &Arc<Self>,
+        scope: Scope,
+        kind: Option<StopKind>,
+        operator: &Operator,
+        reason: String,
+    ) -> Result<CancelReport, Error> {
+        let name = match &scope {
+            Scope::Thread(thread) => thread.clone(),
+            Scope::Graph | Scope::Store => self.stops_journal()?,
+        };
+        may_decide(&name, "stop", None, operator)?;
+        let role = role_to_stop(self.graph, operator)?;
+        let order = Order { kind, operator: operator.clone(), reason, role };
+        let span = self.thread_span(
+            match kind {
+                Some(StopKind::Pause) => "pause",
+                Some(StopKind::Cancel) => "cancel",
+                None => "unpause",
+            },
+            &name,
+        );
+        let engine = Arc::clone(self);
+        finish_for(name, span, async move {
+            match scope {
+                Scope::Thread(thread) => engine.order_thread(&thread, &order).await,
+                Scope::Graph => {
+                    let graph = engine.graph.spec.name.to_owned();
+                    engine.order_all(StopScope::Graph(graph), &order).await
+                }
+                Scope::Store => engine.order_all(StopScope::Store, &order).await,
+            }
+        })
+        .await
+    }
+
+    /// Appends an order to the journal of a thread, whoever has its lease.
+    async fn order_thread(self: &Arc<Self>, thread: &ThreadId, order: &Order) -> Result<CancelReport, Error> {
+        loop {
+            let mut fold = self.read_to_stop(thread).await?;
+            if fold.graph != self.graph.spec.name {
+                let (graph, this) = (fold.graph, self.graph.spec.name.to_owned());
+                return Err(incompatible(thread, Incompatibility::OtherGraph { graph, this }));
+            }
+            self.may_order(&fold, order)?;
+            if self.append_order(&mut fold, order.event(StopScope::Thread)).await? {
+                return Ok(CancelReport { cancelled: u64::from(fold.is_cancelled()), failed: Vec::new() });
+            }
+        }
+    }
+
+    /// Checks that an order means something to a thread.
+    fn may_order(&self, fold: &Fold, order: &Order) -> Result<(), Error> {
+        let thread = || fold.thread.clone();
+        if let Some(stop) = fold.stop.as_ref().filter(|_| fold.is_cancelled()) {
+            return Err(has_been_cancelled(&fold.thread, stop));
+        }
+        if let Some(said) = fold.settled_stop() {
+            return Err(Error::ThreadEnded { thread: thread(), how: format!("was {said}") });
+        }
+        if fold.ended {
+            return Err(Error::ThreadEnded { thread: thread(), how: "has ended".to_owned() });
+        }
+        match (order.kind, &fold.stop) {
+            (None, None) => Err(Error::NotPaused { scope: format!("thread `{}`", fold.thread) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads a thread as it is stored, also one that this program cannot continue.
+    async fn read_to_stop(&self, thread: &ThreadId) -> Result<Fold, Error> {
+        let tail = self.tail(thread).await?;
+        let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
+        let mut fold = load_lenient(self.graph, thread, &tail)?;
+        self.bound_lease(&mut fold);
+        Ok(fold)
+    }
+
+    /// Appends an order to a thread. Returns `false` on a conflict with another writer.
+    async fn append_order(self: &Arc<Self>, fold: &mut Fold, event: Event) -> Result<bool, Error> {
+        match self.append_unconverted(fold, vec![event]).await {
+            Ok(()) => {
+                self.tell_runner(fold);
+                Ok(true)
+            }
+            Err(Error::Store(StoreError::Conflict { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Appends an order to the journal of stops, and cancels the threads that it cancels.
+    async fn order_all(self: &Arc<Self>, scope: StopScope, order: &Order) -> Result<CancelReport, Error> {
+        let place = loop {
+            let stops = self.placed_stops().await?;
+            let is_stopped = stops.iter().any(|placed| placed.stop.scope == scope);
+            if order.kind.is_none() && !is_stopped {
+                return Err(Error::NotPaused { scope: scope.to_string() });
+            }
+            if let Some(place) = self.append_to_stops(order.event(scope.clone())).await? {
+                break place;
+            }
+        };
+        self.log_stop(&scope, order, place);
+        let stops = self.placed_stops().await?;
+        match stops.into_iter().find(|placed| placed.place == place && placed.stop.kind == StopKind::Cancel) {
+            Some(placed) => self.cancel_threads(&placed).await,
+            None => Ok(CancelReport { cancelled: 0, failed: Vec::new() }),
+        }
+    }
+
+    fn log_stop(&self, scope: &StopScope, order: &Order, place: Place) {
+        let scope = if *scope == StopScope::Store { "store" } else { "graph" };
+        let (graph, place, operator) = (self.graph.spec.name, place.get(), &*plain(order.operator.name()));
+        let unverified = order.operator.is_unverified();
+        match order.kind {
+            Some(stop) => tracing::warn!(
+                target: "hitl::thread", graph, place, stop = stop.to_string(), scope, operator, unverified,
+                "graph or store stopped"
+            ),
+            None => tracing::info!(
+                target: "hitl::thread", graph, place, scope, operator, unverified,
+                "graph or store unpaused"
+            ),
+        }
+    }
+
+    /// Cancels all threads of a graph or a store that has been cancelled. Once it has been, no thread starts.
+    async fn cancel_threads(self: &Arc<Self>, placed: &PlacedStop) -> Result<CancelReport, Error> {
+        const PAGE: usize = 256;
+        /// A thread whose start was checked before the stop appears after the first pass.
+        const PASSES: usize = 3;
+        let mut report = CancelReport { cancelled: 0, failed: Vec::new() };
+        for _ in 0..PASSES {
+            let before = report.cancelled;
+            report.failed.clear();
+            for standing in
+                [ThreadStatus::Running, ThreadStatus::Waiting, ThreadStatus::InDoubt, ThreadStatus::Failed]
+            {
+                let mut after = None::<String>;
+                loop {
+                    let page = self.store.threads(Some(standing), after.as_deref(), PAGE).await?;
+                    for (thread, _) in &page.items {
+                        match self.cancel_with(thread, placed).await {
+                            Ok(was_open) => report.cancelled += u64::from(was_open),
+                            Err(Error::UnknownThread { .. }) => {}
+                            Err(error) => report.failed.push((thread.clone(), error)),
+                        }
+                    }
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+            }
+            if report.cancelled == before {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Cancels a thread with its graph or its store. Returns whether it was open until now.
+    pub(super) async fn cancel_with(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        placed: &PlacedStop,
+    ) -> Result<bool, Error> {
+        if is_of_stops(thread) {
+            return Ok(false);
+        }
+        loop {
+            let mut fold = self.read_to_stop(thread).await?;
+            let is_meant = match &placed.stop.scope {
+                StopScope::Graph(graph) => fold.graph == *graph,
+                StopScope::Store => true,
+                StopScope::Thread => false,
+            };
+            if !is_meant || fold.ended || fold.is_closed() {
+                return Ok(false);
+            }
+            let Stop { scope, kind, operator, unverified, reason, .. } = placed.stop.clone();
+            let follows = Some(placed.place);
+            let event = Event::Stopped { kind, scope, follows, reason, operator, unverified, evidence: None };
+            if self.append_order(&mut fold, event).await? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Checks that a thread may start: neither its graph nor its store is stopped.
+    pub(super) async fn may_start(&self, thread: &ThreadId) -> Result<(), Error> {
+        match self.read_stops().await? {
+            Some(stop) => Err(Error::Stopped { thread: thread.clone(), stop: Box::new(stop) }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The journal of stops, in which operators stop graphs and whole stores.
+//!
+//! It is a journal like that of a thread, chained and signed in the same way, under a name that no thread can have. Every
+//! process reads it again before a thread runs and before each call of an effect, and remembers how far it has read.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, try_join};
+
+use super::authenticate::LastEntry;
+use crate::{
+    Digest, Error, Place, StoreError, ThreadId, ThreadStatus,
+    engine::Engine,
+    journal::{Act, Entry, EntryRef, Event, Stop, StopScope, genesis, link, split},
+    store::{Append, Record},
+};
+
+/// The name of the journal of stops.
+const NAME: &str = "hitl:stops";
+
+/// The end of a journal, as a process has read it.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct JournalEnd {
+    /// The place of the next entry.
+    pub(in crate::engine) place: Place,
+    /// The hash of the last entry.
+    pub(in crate::engine) hash: Digest,
+}
+
+/// The stops of graphs and of the store, as a process has last read them.
+#[derive(Default)]
+pub(in crate::engine) struct Stops(Mutex<Read>);
+
+struct Read {
+    end: JournalEnd,
+    /// `true` if the last entry has a MAC.
+    is_signed: bool,
+    store: Option<PlacedStop>,
+    graphs: BTreeMap<String, PlacedStop>,
+}
+
+/// A stop of a graph or of the store, and the place of its entry in the journal of stops.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct PlacedStop {
+    pub(in crate::engine) place: Place,
+    pub(in crate::engine) stop: Stop,
+}
+
+impl Default for Read {
+    fn default() -> Self {
+        let end = JournalEnd { place: Place::START, hash: genesis(NAME) };
+        Self { end, is_signed: false, store: None, graphs: BTreeMap::new() }
+    }
+}
+
+impl Read {
+    /// Reads the next entry; skips one that was read before.
+    fn read(&mut self, record: &Record) -> Result<(), String> {
+        if record.place < self.end.place {
+            return Ok(());
+        }
+        if record.place != self.end.place {
+            return Err(format!("expected the entry at place {}", self.end.place));
+        }
+        if link(self.end.hash, &record.body) != record.hash {
+            return Err("its hash does not follow from the entry before it".to_owned());
+        }
+        let entry: Entry = serde_json::from_slice(&record.body)
+            .map_err(|e| format!("it cannot be parsed as an entry: {e}"))?;
+        let place = record.place;
+        match entry.event {
+            Event::Stopped { kind, scope, follows: None, reason, operator, unverified, .. } => {
+                let stop = Stop { scope, kind, operator, unverified, reason, since: entry.at };
+                match stop.scope.clone() {
+                    StopScope::Store => self.store = Some(PlacedStop { place, stop }),
+                    StopScope::Graph(graph) => drop(self.graphs.insert(graph, PlacedStop { place, stop })),
+                    StopScope::Thread => return Err("it names neither a graph nor the store".to_owned()),
+                }
+            }
+            Event::Unpaused { scope: StopScope::Store, .. } => self.store = None,
+            Event::Unpaused { scope: StopScope::Graph(graph), .. } => drop(self.graphs.remove(&graph)),
+            Event::Adopted { .. } => {}
+            other => return Err(format!("it is `{}`, which is no stop", other.name())),
+        }
+        self.end = JournalEnd { place: place + 1, hash: record.hash };
+        self.is_signed = split(&record.body).is_some();
+        Ok(())
+    }
+
+    fn of(&self, graph: &str) -> Option<&PlacedStop> {
+        self.store.as_ref().or_else(|| self.graphs.get(graph))
+    }
+}
+
+impl Stops {
+    /// Returns the stop of a graph, or of its store, as it was last read.
+    pub(in crate::engine) fn known(&self, graph: &str) -> Option<Stop> {
+        self.held().of(graph).map(|placed| placed.stop.clone())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Read> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the id of the journal of stops.
+fn journal() -> Result<ThreadId, Error> {
+    Ok(ThreadId::existing(NAME)?)
+}
+
+/// The number of retries of a failed read before an effect, and the backoff before the first one; it doubles with each
+/// retry.
+const RETRIES: u32 = 5;
+const BACKOFF: Duration = Duration::from_millis(50);
+
+impl Engine {
+    /// Reads the stops anew, and returns the one of this program's graph, or of the store.
+    pub(in crate::engine) async fn read_stops(&self) -> Result<Option<Stop>, Error> {
+        Ok(self.read_placed_stop().await?.map(|placed| placed.stop))
+    }
+
+    /// As [`Self::read_stops`], with the place of the stop.
+    pub(in crate::engine) async fn read_placed_stop(&self) -> Result<Option<PlacedStop>, Error> {
+        self.read_new_stops().await?;
+        Ok(self.stops.held().of(self.graph.spec.name).cloned())
+    }
+
+    /// Returns the id of the journal of stops.
+    pub(in crate::engine) fn stops_journal(&self) -> Result<ThreadId, Error> {
+        journal()
+    }
+
+    async fn read_new_stops(&self) -> Result<(), Error> {
+        let thread = journal()?;
+        loop {
+            let end = self.stops.held().end;
+            let records = self.store.entries(&thread, end.place, 256).await?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            let before = (end.place > 0).then_some(end.hash);
+            self.authenticate_records(&thread, before, &records).await?;
+            let mut held = self.stops.held();
+            for record in &records {
+                let damaged =
+                    |problem| Error::Damaged { thread: thread.clone(), place: record.place, problem };
+                held.read(record).map_err(damaged)?;
+            }
+        }
+    }
+
+    /// Returns the stop that keeps an effect of a thread from being called, if there is one: of the store, of the graph, or
+    /// of the thread, whose journal was read up to `end`.
+    pub(in crate::engine) async fn stop_since(
+        &self,
+        thread: &ThreadId,
+        end: JournalEnd,
+    ) -> Result<Option<Stop>, Error> {
+        let mut failures = 0;
+        loop {
+            let read = try_join(self.read_stops(), self.thread_stop_since(thread, end)).await;
+            match read {
+                Ok((of_all, of_thread)) => return Ok(of_all.or(of_thread)),
+                Err(Error::Store(StoreError::Failed { .. })) if failures < RETRIES => {
+                    tokio::time::sleep(BACKOFF * 2u32.pow(failures)).await;
+                    failures += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Returns the stop that is in force in a thread because of an entry from `end` on.
+    async fn thread_stop_since(&self, thread: &ThreadId, end: JournalEnd) -> Result<Option<Stop>, Error> {
+        let (mut end, mut stop) = (end, None);
+        loop {
+            let records = self.store.entries(thread, end.place, 256).await?;
+            let Some(last) = records.last() else { return Ok(stop) };
+            let checked: BoxFuture<'_, _> =
+                Box::pin(self.authenticate_records(thread, Some(end.hash), &records));
+            checked.await?;
+            end = JournalEnd { place: last.place + 1, hash: last.hash };
+            for record in &records {
+                let entry: Entry = serde_json::from_slice(&record.body).map_err(|e| Error::Damaged {
+                    thread: thread.clone(),
+                    place: record.place,
+                    problem: format!("it cannot be parsed as an entry: {e}"),
+                })?;
+                match entry.event {
+                    Event::Stopped { kind, scope, reason, operator, unverified, .. } => {
+                        stop = Some(Stop { scope, kind, operator, unverified, reason, since: entry.at });
+                    }
+                    Event::Unpaused { .. } => stop = None,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Returns the stops of graphs and of the store that are in force, with the places of their entries.
+    pub(in crate::engine) async fn placed_stops(&self) -> Result<Vec<PlacedStop>, Error> {
+        self.read_new_stops().await?;
+        let held = self.stops.held();
+        Ok(held.store.iter().chain(held.graphs.values()).cloned().collect())
+    }
+
+    /// Appends to the journal of stops, as this process has last read it. Returns the place of the entry; `None` on a
+    /// conflict with another writer.
+    pub(in crate::engine) async fn append_to_stops(&self, event: Event) -> Result<Option<Place>, Error> {
+        let thread = journal()?;
+        let (JournalEnd { place, hash }, is_signed) = {
+            let held = self.stops.held();
+            (held.end, held.is_signed)
+        };
+        let act = Act::from_event(&event);
+        let entry = Entry { at: self.clock.now(), event, lease: None, spent: Vec::new(), snapshot: None };
+        let damaged =
+            |e: serde_json::Error| Error::Damaged { thread: thread.clone(), place, problem: e.to_string() };
+        let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(damaged)?;
+        let record = Record::new(place, hash, body);
+        let record = self.link_after(&thread, LastEntry { hash, is_signed }, act, record).await?;
+        let append =
+            Append::new(thread, vec![record], ThreadStatus::Waiting).with_after((place > 0).then_some(hash));
+        match self.store.append(append).await {
+            Ok(()) => Ok(Some(place)),
+            Err(StoreError::Conflict { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Returns whether a thread id names the journal of stops.
+pub(in crate::engine) fn is_of_stops(thread: &ThreadId) -> bool {
+    thread.as_str() == NAME
+}
