@@ -152,6 +152,27 @@ pub(super) enum Command {
         /// The thread
         thread: String,
     },
+    /// Pause a thread, all of this graph or the whole store: nothing begins until it is unpaused
+    ///
+    /// An effect that has begun is not interrupted. Verdicts are recorded, and take effect after the pause.
+    Pause {
+        #[command(flatten)]
+        stop: StopArgs,
+    },
+    /// Lift a pause, also the one that `cancel --graph` and `cancel --store` leave
+    Unpause {
+        #[command(flatten)]
+        stop: StopArgs,
+    },
+    /// Cancel a thread, all of this graph or the whole store: nothing begins any more, and open reviews are closed
+    ///
+    /// An effect that has begun is not interrupted. After --graph or --store no thread starts until it is unpaused.
+    Cancel {
+        #[command(flatten)]
+        stop: StopArgs,
+    },
+    /// List the stops of graphs and of the store that are in force
+    Stops,
     /// Record how an effect in doubt ended
     Settle {
         /// The thread
@@ -222,6 +243,23 @@ pub(super) enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+}
+
+/// What is stopped, and why.
+#[derive(Debug, ClapArgs)]
+pub(super) struct StopArgs {
+    /// The thread
+    #[arg(required_unless_present_any = ["graph", "store"], conflicts_with_all = ["graph", "store"])]
+    pub(super) thread: Option<String>,
+    /// All threads of this program's graph
+    #[arg(long, conflicts_with = "store")]
+    pub(super) graph: bool,
+    /// All threads of the store, of whatever graph
+    #[arg(long)]
+    pub(super) store: bool,
+    /// The reason, which the journal keeps
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(super) reason: String,
 }
 
 /// A review of a thread.

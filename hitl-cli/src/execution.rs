@@ -6,7 +6,7 @@ use futures_util::future::{Either, select};
 use hitl_runtime::{
     Error, Operator, Place, ThreadId,
     agent::ThreadView,
-    journal::{Evidence, Settlement, Values},
+    journal::{Evidence, Settlement, StopKind, Values},
     plumbing::Engine,
 };
 use serde::Serialize;
@@ -63,6 +63,10 @@ impl<'a> Execution<'a> {
             Some(Command::Ask { review, question }) => self.ask(review, question).await,
             Some(Command::History { thread, from, limit }) => self.history(&thread, from, limit).await,
             Some(Command::Resume { thread }) => self.resume(&thread).await,
+            Some(Command::Pause { stop }) => self.stop(stop, Some(StopKind::Pause)).await,
+            Some(Command::Unpause { stop }) => self.stop(stop, None).await,
+            Some(Command::Cancel { stop }) => self.stop(stop, Some(StopKind::Cancel)).await,
+            Some(Command::Stops) => self.stops().await,
             Some(Command::Settle { thread, digest, how }) => self.settle(&thread, digest, how).await,
             Some(Command::Fork { thread, at, new }) => self.fork(&thread, at, new).await,
             Some(Command::Check { thread }) => self.check(thread).await,
@@ -287,7 +291,10 @@ impl<'a> Execution<'a> {
             };
             let next = match &error {
                 Error::UnknownThread { .. } => Some(self.invocation.command(["inbox"])),
+                Error::Stopped { .. } | Error::NotPaused { .. } => Some(self.invocation.command(["stops"])),
                 Error::ThreadExists { thread }
+                | Error::Cancelled { thread, .. }
+                | Error::ThreadEnded { thread, .. }
                 | Error::Stale { thread, .. }
                 | Error::AlreadyDecided { thread, .. }
                 | Error::Expired { thread, .. }

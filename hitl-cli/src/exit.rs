@@ -37,10 +37,10 @@ pub enum Exit {
 
 /// The section on exit codes in `--help`.
 pub(super) const EXIT_CODES: &str = "\
-Exit codes of start, approve, edit, reject, ask, resume, settle and fork:
+Exit codes of start, approve, edit, reject, ask, resume, settle and fork, and of pause, unpause and cancel of a thread:
   0  the thread has ended
   3  done, and the thread waits for a person
-  6  the thread failed, or is in doubt
+  6  the thread failed, was cancelled, or is in doubt
   7  another process runs the thread
 Exit codes of every command:
   0  done
@@ -56,6 +56,7 @@ impl Exit {
     /// Returns the exit status for a thread's status.
     pub(super) fn from_view(view: &ThreadView) -> Self {
         match view.standing {
+            ThreadStatus::Ended if view.failure.is_some() => Self::Failed,
             ThreadStatus::Ended => Self::Done,
             ThreadStatus::Waiting => Self::Waiting,
             ThreadStatus::InDoubt | ThreadStatus::Failed => Self::Failed,

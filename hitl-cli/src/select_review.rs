@@ -1,9 +1,9 @@
 //! Selecting the review that a verdict decides.
 
 use hitl_runtime::{
-    Digest, Place, ThreadId, Timestamp,
+    Digest, Error, Place, ThreadId, Timestamp,
     agent::{ReviewView, ThreadView},
-    journal::Event,
+    journal::{Event, StopKind},
     store::ThreadStatus,
 };
 
@@ -86,6 +86,11 @@ impl Execution<'_> {
 
     async fn no_open_review(&self, view: &ThreadView) -> CliError {
         let thread = &view.thread;
+        if let Some(stop) = view.stop.as_ref().filter(|stop| stop.kind == StopKind::Cancel) {
+            let (thread, by, reason, at) =
+                (thread.clone(), stop.operator.clone(), stop.reason.clone(), stop.since);
+            return Error::Cancelled { thread, by, reason, at }.into();
+        }
         let status = match view.standing {
             ThreadStatus::Running if view.stalled => "it has stalled, its process does not renew the lease",
             ThreadStatus::Running => "it is running",

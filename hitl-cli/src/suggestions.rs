@@ -3,6 +3,7 @@
 use hitl_runtime::{
     Timestamp,
     agent::{ReviewView, ThreadView},
+    journal::{StopKind, StopScope},
     store::ThreadStatus,
 };
 use serde_json::Value;
@@ -26,6 +27,17 @@ pub(super) fn suggestions(view: &ThreadView, invocation: &Invocation, now: Times
     // An incompatible thread cannot continue in this program.
     if !view.differences.is_empty() {
         return Vec::new();
+    }
+    if let Some(stop) = &view.stop
+        && stop.kind == StopKind::Pause
+        && view.reviews.is_empty()
+    {
+        let unpause = match &stop.scope {
+            StopScope::Graph(_) => invocation.command(["unpause", "--graph"]),
+            StopScope::Store => invocation.command(["unpause", "--store"]),
+            _ => invocation.on_thread("unpause", thread, &[]),
+        };
+        return vec![Suggestion { label: "lift the pause", command: unpause }];
     }
     match view.standing {
         ThreadStatus::Waiting => {

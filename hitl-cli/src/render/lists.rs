@@ -7,7 +7,8 @@ use hitl_runtime::{
     agent::HistoryEntry,
     graph::GraphSpec,
     journal::{
-        Decision, Event, NodeRenames, Proposal, Requester, Settlement, Transition, Usage, VoidedSignature,
+        Decision, Event, NodeRenames, Proposal, Requester, Settlement, StopScope, Transition, Usage,
+        VoidedSignature,
     },
 };
 
@@ -120,6 +121,8 @@ fn operator_name(entry: &HistoryEntry) -> Option<String> {
     match &entry.event {
         Event::Decided { operator, unverified, .. }
         | Event::Settled { operator, unverified, .. }
+        | Event::Stopped { operator, unverified, .. }
+        | Event::Unpaused { operator, unverified, .. }
         | Event::Adopted { operator, unverified, .. }
         | Event::Started { requester: Some(Requester { operator, unverified, .. }), .. }
         | Event::Resumed { by: Some(Requester { operator, unverified, .. }), .. } => Some(format!(
@@ -136,6 +139,8 @@ fn evidence_text(event: &Event) -> String {
     let evidence = match event {
         Event::Decided { evidence, .. }
         | Event::Settled { evidence, .. }
+        | Event::Stopped { evidence, .. }
+        | Event::Unpaused { evidence, .. }
         | Event::Adopted { evidence, .. } => evidence,
         Event::Started { requester: Some(Requester { evidence, .. }), .. }
         | Event::Resumed { by: Some(Requester { evidence, .. }), .. } => evidence,
@@ -204,11 +209,20 @@ fn describe(event: &Event) -> String {
         },
         Event::Migrated { version, renamed, void, .. } => migration(*version, renamed, void),
         Event::Resumed { .. } => "resumed".to_owned(),
+        Event::Stopped { kind, scope, reason, .. } => stop(&kind.to_string(), scope, reason),
+        Event::Unpaused { scope, reason, .. } => stop("unpaused", scope, reason),
         Event::Adopted { .. } => "earlier entries adopted".to_owned(),
         Event::Renewed { .. } => "lease renewed".to_owned(),
         Event::Ended { .. } => "ended".to_owned(),
         other => other.name().to_owned(),
     }
+}
+
+/// Formats a stop: `graph `RefundAgent` paused: the model invents orders`.
+fn stop(what: &str, scope: &StopScope, reason: &str) -> String {
+    let scope = scope.to_string();
+    let scope = escape(&scope);
+    if reason.is_empty() { format!("{scope} {what}") } else { format!("{scope} {what}: {}", escape(reason)) }
 }
 
 /// Formats a migration: `new code: version 2 of its state, execute is now pay, draft must be signed again`.

@@ -10,6 +10,7 @@ use hitl_runtime::{
     Timestamp,
     agent::{ReviewView, ThreadView},
     graph::FieldSpec,
+    journal::Stop,
     store::ThreadStatus,
 };
 use serde_json::Value;
@@ -50,11 +51,12 @@ pub(crate) fn thread(view: &ThreadView, context: RenderContext) -> String {
     }
     match view.standing {
         ThreadStatus::Waiting if !view.reviews.is_empty() => {
-            let all = view.reviews.iter().map(|one| review(view, one, context)).collect::<Vec<_>>();
-            all.join("\n")
+            let all = view.reviews.iter().map(|one| review(view, one, context));
+            view.stop.iter().map(|stop| stopped(stop, context)).chain(all).collect::<Vec<_>>().join("\n")
         }
         ThreadStatus::InDoubt => in_doubt(view, context),
         ThreadStatus::Failed => failure(view, context),
+        ThreadStatus::Ended if view.failure.is_some() => failure(view, context),
         ThreadStatus::Ended => ended(view, context),
         ThreadStatus::Waiting | ThreadStatus::Running => running(view, context),
     }
@@ -202,6 +204,9 @@ fn in_doubt(view: &ThreadView, context: RenderContext) -> String {
 
 fn running(view: &ThreadView, context: RenderContext) -> String {
     let nodes = view.nodes.iter().map(|node| escape(node).into_owned()).collect::<Vec<_>>().join(", ");
+    if let Some(stop) = view.stop.as_ref().filter(|_| view.until.is_none_or(|until| until <= context.now)) {
+        return format!("{} {} waits at {nodes}\n{}", paint(YELLOW, "…"), name(view), stopped(stop, context));
+    }
     if view.stalled {
         return format!(
             "{} {} has stalled at {nodes}: its process has not renewed its lease\n",
@@ -219,6 +224,11 @@ fn running(view: &ThreadView, context: RenderContext) -> String {
         name(view),
         until.unwrap_or_default()
     )
+}
+
+/// Formats a stop that is in force.
+fn stopped(stop: &Stop, context: RenderContext) -> String {
+    paragraph(&stop.to_string(), context)
 }
 
 fn name(view: &ThreadView) -> String {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use hitl_runtime::{
-    Agent, Digest, Error, NotedVerdict, Operator, Place, Preview, Reproposal, ThreadId, ThreadView,
+    Agent, CancelReport, Digest, Error, NotedVerdict, Operator, Place, Preview, Reproposal, Scope, ThreadId,
+    ThreadView,
     agent::{Graph, HistoryEntry},
+    journal::{Stop, StopKind},
     plumbing::{Engine, Fold, Starter, VerdictInput, engine},
 };
 use serde::Serialize;
@@ -34,6 +36,17 @@ pub enum Reply {
         /// The destination of that edit.
         #[serde(skip_serializing_if = "Option::is_none")]
         again: Option<Box<Reproposal>>,
+    },
+    /// The stops of graphs and of the store that are in force.
+    Stops {
+        /// The stops.
+        stops: Vec<Stop>,
+        /// The number of threads that the request has cancelled.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cancelled: Option<u64>,
+        /// The threads that could not be cancelled. Nothing begins in them while the stop is in force.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        failed: Vec<ThreadId>,
     },
     /// A page of the thread's journal.
     History {
@@ -80,6 +93,11 @@ pub(crate) async fn dispatch_on(
             let operator = by()?;
             return seen(engine, engine.settle(thread.clone(), digest, operator, *how).await?).await;
         }
+        Action::Stop { scope, kind, reason } => return stop(engine, scope, kind, by()?, reason).await,
+        Action::Stops => {
+            let stops = engine.stops().await?;
+            return Ok(Reply::Stops { stops, cancelled: None, failed: Vec::new() });
+        }
         Action::Preview { digest, verdict } => {
             return preview(engine, &thread, digest, by()?, verdict).await;
         }
@@ -88,6 +106,28 @@ pub(crate) async fn dispatch_on(
     // The evidence of a verdict records if it was previewed here.
     let operator = engine.previewed(&thread, digest, by()?, verdict.verdict());
     seen(engine, engine.answer(thread, digest, operator, VerdictInput::by_field(verdict)).await?).await
+}
+
+/// Executes a stop, and returns the thread, or the stops of all threads.
+async fn stop(
+    engine: &Arc<Engine>,
+    scope: Scope,
+    kind: Option<StopKind>,
+    operator: &Operator,
+    reason: String,
+) -> Result<Reply, ApiError> {
+    let report = match kind {
+        None => engine.unpause(scope.clone(), operator, reason).await.map(|()| None)?,
+        Some(StopKind::Cancel) => Some(engine.cancel(scope.clone(), operator, reason).await?),
+        Some(_) => engine.pause(scope.clone(), operator, reason).await.map(|()| None)?,
+    };
+    if let Scope::Thread(thread) = scope {
+        return Ok(Reply::Thread(Box::new(engine.view(&thread).await?)));
+    }
+    let (cancelled, failed) =
+        report.map(|CancelReport { cancelled, failed, .. }| (cancelled, failed)).unzip();
+    let failed = failed.unwrap_or_default().into_iter().map(|(thread, _)| thread).collect();
+    Ok(Reply::Stops { stops: engine.stops().await?, cancelled, failed })
 }
 
 /// Returns the thread as a move has left it. It is read again only if this program cannot show all of it.

@@ -47,15 +47,19 @@
 //! | `preview` | `digest`, `verdict`: the name of one of these four, with its members next to it, or an object with its `action` | [`Agent::preview`] |
 //! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
 //! | `resume` | | [`Agent::resume`] |
+//! | `pause`, `unpause`, `cancel` | `reason`; `scope`: `graph` or `store`, without a `thread_id` | [`Front::pause`], `unpause`, `cancel` |
+//! | `stops` | | returns the stops of graphs and of the store, without a `thread_id` |
 //! | `history` | `from`, `limit` | returns a page of the journal |
 //!
-//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history` and `preview`. A request may
+//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `stops`, and the stops
+//! of a graph or a store. A request may
 //! claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.
 //!
 //! [`Agent::start`]: hitl_runtime::Agent::start
 //! [`Agent::preview`]: hitl_runtime::Agent::preview
 //! [`Agent::settle`]: hitl_runtime::Agent::settle
 //! [`Agent::resume`]: hitl_runtime::Agent::resume
+//! [`Front::pause`]: hitl_runtime::Front::pause
 
 mod dispatch;
 mod error;

@@ -2,9 +2,9 @@
 
 use hitl_core::text::nearest;
 use hitl_runtime::{
-    Digest, NotedVerdict, Operator, Place, Reason, ThreadId, Verdict,
+    Digest, NotedVerdict, Operator, Place, Reason, Scope, ThreadId, Verdict,
     agent::Graph,
-    journal::{Settlement, Values},
+    journal::{Settlement, StopKind, Values},
     state::StateTable,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -58,6 +58,17 @@ pub enum Action {
     },
     /// Resumes the thread.
     Resume,
+    /// Pauses or cancels the thread, the graph or the store, or lifts a pause.
+    Stop {
+        /// The part of the store.
+        scope: Scope,
+        /// The kind of the stop; `None` to lift it.
+        kind: Option<StopKind>,
+        /// The operator's reason.
+        reason: String,
+    },
+    /// Returns the stops of graphs and of the store that are in force.
+    Stops,
     /// Returns a page of the journal.
     History {
         /// The place of the first entry.
@@ -67,11 +78,16 @@ pub enum Action {
     },
 }
 
-const ACTIONS: [&str; 10] =
-    ["start", "get", "approve", "edit", "reject", "ask", "preview", "settle", "resume", "history"];
+const ACTIONS: [&str; 14] = [
+    "start", "get", "approve", "edit", "reject", "ask", "preview", "settle", "resume", "pause", "unpause",
+    "cancel", "stops", "history",
+];
 
 /// The actions that decide a review, and that can be previewed: the names of [`Verdict`].
 const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
+
+/// The actions that stop a thread, a graph or a store, or lift a stop.
+const STOPS: [&str; 3] = ["pause", "unpause", "cancel"];
 
 /// The maximum number of entries in a page of a history.
 const MAX_PAGE: usize = 1000;
@@ -115,16 +131,23 @@ impl Request {
             return Err(invalid("the request must be a JSON object with an `action` and a `thread_id`"));
         };
         let action = take_text(&mut rest, "action")?;
+        let action = action.as_deref().unwrap_or("start");
         let thread = match take_text(&mut rest, "thread_id")? {
+            None if is_about_all(action, &rest) => stops_journal()?,
+            Some(_) if is_about_all(action, &rest) => {
+                return Err(invalid(format!(
+                    "`thread_id` is given, but `{action}` is about all threads here: remove `thread_id` or `scope`"
+                )));
+            }
             // A name that new threads may not have is refused only when a thread is started.
             Some(name) => {
                 ThreadId::existing(&name).map_err(|e| ApiError::from(hitl_runtime::Error::from(e)))?
             }
             None => thread.ok_or_else(|| invalid("`thread_id` is missing"))?,
         };
-        let action = action.as_deref().unwrap_or("start");
         let claimed = if action == "start" { None } else { claimed_operator(&mut rest)? };
-        let action = parse_action(action, rest).map_err(|error| error.detail("thread", thread.as_str()))?;
+        let action =
+            parse_action(action, &thread, rest).map_err(|error| error.detail("thread", thread.as_str()))?;
         Ok(Self { thread, action, claimed })
     }
 
@@ -231,6 +254,33 @@ enum How {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct StopMembers {
+    scope: Option<ScopeName>,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ScopeName {
+    Thread,
+    Graph,
+    Store,
+}
+
+/// Returns whether an action is about a graph or a store, and not about a thread.
+fn is_about_all(action: &str, rest: &Map<String, Value>) -> bool {
+    let names_all = || rest.get("scope").is_some_and(|scope| scope != "thread");
+    action == "stops" || STOPS.contains(&action) && names_all()
+}
+
+/// Returns the journal of stops, which stands for all threads.
+fn stops_journal() -> Result<ThreadId, ApiError> {
+    ThreadId::existing("hitl:stops").map_err(|e| ApiError::from(hitl_runtime::Error::from(e)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct HistoryMembers {
     #[serde(default)]
     from: Place,
@@ -243,7 +293,7 @@ fn default_limit() -> usize {
 }
 
 /// Parses an action from its name and the other members.
-fn parse_action(action: &str, rest: Map<String, Value>) -> Result<Action, ApiError> {
+fn parse_action(action: &str, thread: &ThreadId, rest: Map<String, Value>) -> Result<Action, ApiError> {
     Ok(match action {
         "start" => Action::Start { input: input(rest)? },
         "get" => {
@@ -262,6 +312,24 @@ fn parse_action(action: &str, rest: Map<String, Value>) -> Result<Action, ApiErr
         "resume" => {
             let NoMembers {} = parse_members(rest)?;
             Action::Resume
+        }
+        name if STOPS.contains(&name) => {
+            let StopMembers { scope, reason } = parse_members(rest)?;
+            let scope = match scope.unwrap_or(ScopeName::Thread) {
+                ScopeName::Thread => Scope::Thread(thread.clone()),
+                ScopeName::Graph => Scope::Graph,
+                ScopeName::Store => Scope::Store,
+            };
+            let kind = match name {
+                "pause" => Some(StopKind::Pause),
+                "cancel" => Some(StopKind::Cancel),
+                _ => None,
+            };
+            Action::Stop { scope, kind, reason }
+        }
+        "stops" => {
+            let NoMembers {} = parse_members(rest)?;
+            Action::Stops
         }
         "history" => {
             let HistoryMembers { from, limit } = parse_members(rest)?;
