@@ -107,9 +107,20 @@ impl Execution<'_> {
         Ok(Exit::Done)
     }
 
-    /// Verifies every thread in the store that has no stored head.
+    /// Verifies every thread in the store that has no stored head, and the journal of stops.
     async fn verify_all(&mut self, results: &mut Results, stored: &[JournalHead]) -> Result<(), CliError> {
         let known: BTreeSet<&ThreadId> = stored.iter().map(|head| &head.thread).collect();
+        // The journal of stops is in no list of threads.
+        let stops = self.thread_id("hitl:stops")?;
+        if !known.contains(&stops) {
+            match self.engine.audit(&stops, None).await {
+                Err(Error::UnknownThread { .. }) => {}
+                audit => {
+                    let audit = self.with_suggestion(audit)?;
+                    self.record_audit(results, &audit)?;
+                }
+            }
+        }
         let mut after = None;
         loop {
             let page = self.engine.store.threads(None, after.as_deref(), 100).await.map_err(Error::from);

@@ -308,6 +308,15 @@ async fn only_who_may_decide_may_stop() {
     );
 }
 
+/// Appends an entry to a journal as somebody does who can write to the store, and knows how entries are chained.
+async fn forge(store: &MemoryStore, journal: &ThreadId, body: &[u8]) {
+    let last = store.entries(journal, Place::START, 9).await.unwrap().pop().unwrap();
+    let hash = hitl::Digest::of(&[last.hash.as_bytes(), body].concat());
+    let record = Record::new(last.place + 1, hash, body.to_vec());
+    let append = Append::new(journal.clone(), vec![record], ThreadStatus::Waiting);
+    store.append(append.with_after(Some(last.hash))).await.unwrap();
+}
+
 /// Without the keys, nobody can lift a stop: then nothing is called.
 #[tokio::test]
 async fn a_forged_lift_lifts_nothing() {
@@ -322,11 +331,8 @@ async fn a_forged_lift_lifts_nothing() {
     assert_eq!(error.code(), "not_set_up");
     // So they write the entry by themselves.
     let stops = ThreadId::existing("hitl:stops").unwrap();
-    let last = store.entries(&stops, Place::START, 9).await.unwrap().pop().unwrap();
-    let body = br#"{"at":1,"is":{"unpaused":{"scope":{"graph":"Refunds"},"operator":"mara"}}}"#.to_vec();
-    let record = Record::new(last.place + 1, last.hash, body);
-    let append = Append::new(stops, vec![record], ThreadStatus::Waiting).with_after(Some(last.hash));
-    store.append(append).await.unwrap();
+    forge(&store, &stops, br#"{"at":1,"is":{"unpaused":{"scope":{"graph":"Refunds"},"operator":"mara"}}}"#)
+        .await;
     let late = Refunds::new(world.clone(), store.clone()).journal_keys(keys());
     assert_eq!(
         late.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err().code(),
@@ -358,4 +364,44 @@ async fn orders_that_race_are_all_recorded() {
         assert_eq!(all.count(), orders);
     }
     assert!(front.stops().await.unwrap().is_empty() && front.view("t").await.unwrap().stop.is_none());
+}
+
+/// Stops from before there were journal keys hold, and are authenticated once a person vouches for them.
+#[tokio::test]
+async fn stops_without_keys_are_adopted() {
+    let (world, store) = (World::default(), MemoryStore::new());
+    let before = Front::<Refunds>::new(store.clone());
+    before.pause(Scope::Graph, &mara(), "moving").await.unwrap();
+    let stops = ThreadId::existing("hitl:stops").unwrap();
+    let kept = before.audit(&stops, None).await.unwrap().sound().unwrap();
+
+    let runner = Refunds::new(world, store).journal_keys(JournalKeys::new(JournalKey::new([7; 32]).unwrap()));
+    let front = runner.front();
+    assert_eq!(runner.start("t", message()).await.unwrap_err().code(), "unauthenticated_entry");
+    let head = front.adopt(&stops, &mara(), Some(&kept)).await.unwrap();
+    assert_eq!(head.place, kept.place + 1);
+    assert_eq!(runner.start("t", message()).await.unwrap_err().code(), "stopped");
+    front.unpause(Scope::Graph, &mara(), "").await.unwrap();
+    let _ = open(&runner, "t").await;
+    front.audit(&stops, Some(&kept)).await.unwrap().sound().unwrap();
+}
+
+/// The audit of the journal of stops finds what was changed in it.
+#[tokio::test]
+async fn a_changed_journal_of_stops_is_found_and_stops_everything() {
+    let stops = ThreadId::existing("hitl:stops").unwrap();
+    for body in [
+        br#"{"at":1,"is":{"unpaused":{"operator":"mara"}}}"#.as_slice(),
+        br#"{"at":1,"is":{"ended":{}}}"#,
+        br#"{"at":1,"is":{"stopped":{"kind":"pause","operator":"mara"}}}"#,
+        b"{}",
+    ] {
+        let (runner, front, store) = processes(&World::default());
+        front.pause(Scope::Store, &mara(), "").await.unwrap();
+        forge(&store, &stops, body).await;
+        let other = Refunds::new(World::default(), store.clone());
+        assert!(matches!(other.start("t", message()).await, Err(Error::Damaged { .. })));
+        assert!(matches!(runner.start("t", message()).await, Err(Error::Damaged { .. })));
+        assert_eq!(front.audit(&stops, None).await.unwrap().findings.len(), 1);
+    }
 }

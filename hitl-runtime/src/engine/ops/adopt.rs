@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Engine,
         read::JournalHead,
-        session::{ThreadWriter, load_strict, may_decide},
+        session::{JournalEnd, ThreadWriter, is_of_stops, load_strict, may_decide},
     },
     journal::{Event, Evidence},
 };
@@ -48,6 +48,20 @@ impl Engine {
             verified.sound()?;
             let authenticated: BoxFuture<'_, _> = Box::pin(self.authenticate_unadopted(keys, thread));
             let authenticated = authenticated.await?;
+            let adopted = || Event::Adopted {
+                operator: operator.name().to_owned(),
+                unverified: operator.is_unverified(),
+                evidence: Some(Evidence::of(operator, None)),
+            };
+            if is_of_stops(thread) {
+                let JournalHead { place, hash, .. } = verified.head;
+                let end = JournalEnd { place: place.saturating_add(1), hash };
+                if hash == authenticated && self.append_to_stops_at(end, false, adopted()).await?.is_some() {
+                    let whole: BoxFuture<'_, _> = Box::pin(self.audit_as(thread, kept, None));
+                    return Ok(whole.await?.head);
+                }
+                continue;
+            }
             // Not `Engine::tail`, which rejects entries without a MAC.
             let tail = self.store.tail(thread).await?;
             let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
@@ -59,11 +73,7 @@ impl Engine {
             if let Some(lease) = writer.fold.lease.as_ref().filter(|lease| lease.until > self.clock.now()) {
                 return Err(Error::OtherCode { thread: thread.clone(), until: lease.until });
             }
-            writer.push(Event::Adopted {
-                operator: operator.name().to_owned(),
-                unverified: operator.is_unverified(),
-                evidence: Some(Evidence::of(operator, None)),
-            })?;
+            writer.push(adopted())?;
             if writer.flush(false).await? {
                 let place = writer.fold.next.saturating_sub(1);
                 return Ok(JournalHead { thread: thread.clone(), place, hash: writer.fold.hash });

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
-    engine::{Engine, session::Authentication},
+    engine::{
+        Engine,
+        session::{Authentication, StopsReplay, is_of_stops},
+    },
     journal::{JournalKeys, MacError, genesis, link},
 };
 
@@ -110,6 +113,7 @@ impl Engine {
         keys: Option<&JournalKeys>,
     ) -> Result<Audit, Error> {
         let mut replay = Replay::new(self, thread);
+        let mut stops = is_of_stops(thread).then(StopsReplay::default);
         let mut authentication = keys.map(|keys| Authentication::new(keys, thread, None));
         let mut findings = Vec::new();
         let mut note = |place, kind, problem: String| findings.push(Finding { place, kind, problem });
@@ -142,7 +146,14 @@ impl Engine {
                         format!("its hash was {then} when the head was kept: the entry was rewritten");
                     note(place, FindingKind::Head, problem);
                 }
-                replay.read(&record);
+                match &mut stops {
+                    Some(stops) => {
+                        if let Err(problem) = stops.read(&record) {
+                            note(place, FindingKind::Unreadable, problem);
+                        }
+                    }
+                    None => replay.read(&record),
+                }
                 (hash, next) = (record.hash, place.saturating_add(1));
             }
             if let Some((place, error)) = forged {
@@ -159,7 +170,7 @@ impl Engine {
             let problem = format!("the kept head is at place {}: the end was cut off", kept.place);
             note(place, FindingKind::Head, problem);
         }
-        let (replayed, unchecked) = replay.end(place);
+        let (replayed, unchecked) = if stops.is_some() { Default::default() } else { replay.end(place) };
         findings.extend(replayed);
         // The sort is stable, so a wrong hash comes before the other findings of its place, which it may explain.
         findings.sort_by_key(|finding| finding.place);

@@ -211,11 +211,21 @@ impl Engine {
     /// Appends to the journal of stops, as this process has last read it. Returns the place of the entry; `None` on a
     /// conflict with another writer.
     pub(in crate::engine) async fn append_to_stops(&self, event: Event) -> Result<Option<Place>, Error> {
-        let thread = journal()?;
-        let (JournalEnd { place, hash }, is_signed) = {
+        let (end, is_signed) = {
             let held = self.stops.held();
             (held.end, held.is_signed)
         };
+        self.append_to_stops_at(end, is_signed, event).await
+    }
+
+    /// As [`Self::append_to_stops`], after an end that the caller has read; `is_signed`: its last entry has a MAC.
+    pub(in crate::engine) async fn append_to_stops_at(
+        &self,
+        JournalEnd { place, hash }: JournalEnd,
+        is_signed: bool,
+        event: Event,
+    ) -> Result<Option<Place>, Error> {
+        let thread = journal()?;
         let act = Act::from_event(&event);
         let entry = Entry { at: self.clock.now(), event, lease: None, spent: Vec::new(), snapshot: None };
         let damaged =
@@ -230,6 +240,22 @@ impl Engine {
             Err(StoreError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The replay of a journal of stops from its first entry, for its verification.
+#[derive(Default)]
+pub(in crate::engine) struct StopsReplay(Read);
+
+impl StopsReplay {
+    /// Reads the next entry.
+    ///
+    /// # Errors
+    /// The problem of the entry, which is then skipped.
+    pub(in crate::engine) fn read(&mut self, record: &Record) -> Result<(), String> {
+        let read = self.0.read(record);
+        self.0.end = JournalEnd { place: record.place.saturating_add(1), hash: record.hash };
+        read
     }
 }
 
