@@ -105,7 +105,13 @@ fn samples() -> Vec<Error> {
             reason: problem(),
             at: Timestamp::UNIX_EPOCH,
         },
-        stopped(thread()),
+        Error::Stopped {
+            thread: thread(),
+            scope: "the store".into(),
+            by: "mara".into(),
+            reason: problem(),
+            at: Timestamp::UNIX_EPOCH,
+        },
         Error::ThreadEnded { thread: thread(), how: "has ended".into() },
         Error::NotPaused { scope: "the store".into() },
         Error::MayNotStop { operator: "mara".into(), roles: vec!["clerk".into()] },
@@ -123,11 +129,6 @@ fn samples() -> Vec<Error> {
         Error::NotSetUp { problem: problem() },
         Error::Store(StoreError::Failed { location: "a disk".into(), problem: problem(), source: None }),
     ]
-}
-
-fn stopped(thread: ThreadId) -> Error {
-    let stop = r#"{"scope": "store", "kind": "pause", "operator": "mara", "since_ms": 0}"#;
-    Error::Stopped { thread, stop: serde_json::from_str(stop).unwrap() }
 }
 
 fn facts(error: Error) -> (String, Vec<String>) {

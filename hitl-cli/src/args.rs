@@ -245,7 +245,7 @@ pub(super) enum Command {
     },
 }
 
-/// What is stopped, and why.
+/// The scope of a stop, and its reason.
 #[derive(Debug, ClapArgs)]
 pub(super) struct StopArgs {
     /// The thread
@@ -254,7 +254,7 @@ pub(super) struct StopArgs {
     /// All threads of this program's graph
     #[arg(long, conflicts_with = "store")]
     pub(super) graph: bool,
-    /// All threads of the store, of whatever graph
+    /// All threads of the store, of all graphs
     #[arg(long)]
     pub(super) store: bool,
     /// The reason, which the journal keeps

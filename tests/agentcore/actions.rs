@@ -184,3 +184,40 @@ fn plain_ping(address: std::net::SocketAddr) -> serde_json::Value {
     stream.read_to_string(&mut answer).unwrap();
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stops_over_http() {
+    let served = TestServer::start();
+    let digest = served.waiting("t").await;
+    let by = |mut payload: serde_json::Value| {
+        payload["operator"] = json!("mara");
+        payload["roles"] = json!(["clerk"]);
+        payload
+    };
+    let (status, view) =
+        served.ask(by(json!({ "action": "pause", "thread_id": "t", "reason": "she called" }))).await;
+    assert_eq!((status, &view["stop"]["reason"]), (200, &json!("she called")), "{view}");
+    let (_, view) = served.ask(by(json!({ "action": "approve", "thread_id": "t", "digest": digest }))).await;
+    assert_eq!((&view["standing"], &view["nodes"]), (&json!("waiting"), &json!(["pay"])), "{view}");
+    let (status, view) = served.ask(by(json!({ "action": "cancel", "thread_id": "t" }))).await;
+    assert_eq!((status, &view["failure"]["stopped"]), (200, &json!(true)), "{view}");
+    let (status, body) = served.ask(by(json!({ "action": "unpause", "thread_id": "t" }))).await;
+    assert_eq!((status, &body["code"], &body["by"]), (409, &json!("cancelled"), &json!("mara")), "{body}");
+
+    let _ = served.waiting("u").await;
+    let (status, body) =
+        served.ask(by(json!({ "action": "cancel", "scope": "graph", "reason": "wrong prompt" }))).await;
+    assert_eq!((status, &body["cancelled"]), (200, &json!(1)), "{body}");
+    assert_eq!(body["stops"][0]["scope"], json!({ "graph": "Refunds" }));
+    let (status, body) = served.ask(json!({ "thread_id": "v", "message": "A-9133 is broken" })).await;
+    assert_eq!((status, &body["code"]), (409, &json!("stopped")), "{body}");
+    assert_eq!(body["reason"], "wrong prompt");
+    // The session of any thread will do.
+    let stops = served.post(&json!({ "action": "stops" })).header(SESSION, "s".repeat(40));
+    assert_eq!(read(stops.send().await.unwrap()).await.1["stops"].as_array().unwrap().len(), 1);
+    let (status, body) = served.ask(by(json!({ "action": "unpause", "scope": "graph" }))).await;
+    assert_eq!((status, &body["stops"]), (200, &json!([])), "{body}");
+    let _ = served.waiting("v").await;
+    assert!(served.desk.paid().is_empty());
+    served.stop().await;
+}

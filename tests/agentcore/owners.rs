@@ -33,6 +33,9 @@ fn requests_about(thread: &str, digest: &str) -> Vec<Value> {
         json!({ "action": "ask", "digest": digest, "question": "Why?" }),
         json!({ "action": "preview", "digest": digest, "verdict": "approve" }),
         json!({ "action": "settle", "digest": digest, "how": "run_again" }),
+        json!({ "action": "pause" }),
+        json!({ "action": "unpause" }),
+        json!({ "action": "cancel" }),
     ]
     .into_iter()
     .map(|mut payload| {
@@ -98,6 +101,21 @@ async fn a_signer_sees_open_reviews_and_the_first_decider() {
     assert_eq!((status, &body["by"]), (409, &json!("cem")), "{body}");
     let (_, view) = served.ask_as(Some(&owner), &get).await;
     assert_eq!(view["standing"], "ended");
+    // The starter may not stop their thread, and only those who may sign stop all of them.
+    let cancel = json!({ "action": "cancel", "thread_id": "t" });
+    let (status, body) = served.ask_as(Some(&owner), &cancel).await;
+    assert_eq!((status, &body["code"]), (403, &json!("may_not_stop")), "{body}");
+    for scope in ["graph", "store"] {
+        for action in ["pause", "unpause", "cancel"] {
+            let all = json!({ "action": action, "scope": scope });
+            let (status, body) = served.ask_as(Some(&owner), &all).await;
+            assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
+            assert_eq!(served.ask(all).await.0, 401);
+        }
+        assert_eq!(served.ask_as(Some(&clerk), &json!({ "action": "pause", "scope": scope })).await.0, 200);
+        assert_eq!(served.ask_as(Some(&clerk), &json!({ "action": "unpause", "scope": scope })).await.0, 200);
+    }
+    assert_eq!(served.ask_as(Some(&owner), &json!({ "action": "stops" })).await.0, 403);
     // The journal records the owner of the thread.
     let (_, history) = served.ask_as(Some(&owner), &json!({ "action": "history", "thread_id": "t" })).await;
     assert_eq!(history["entries"][0]["event"]["started"]["requester"]["operator"], "ann", "{history}");

@@ -1,4 +1,4 @@
-//! Operators stop a thread, a graph or a whole store: no effect begins while a stop is in force, whoever runs.
+//! Operators stop a thread, a graph or a whole store: no effect begins while a stop is in force.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ fn thread() -> Scope {
     Scope::thread("t").unwrap()
 }
 
-/// Whatever a runner is asked to do, it begins nothing while the thread is paused; then it pays once.
+/// A runner begins nothing while the thread is paused, and pays once after that.
 #[tokio::test]
 async fn a_paused_thread_takes_verdicts_and_runs_none() {
     let world = World::default();
@@ -204,7 +204,7 @@ async fn a_paused_graph_starts_nothing_and_goes_on_when_the_pause_is_lifted() {
     let digest = open(&runner, "t").await.digest();
     front.pause(Scope::Graph, &mara(), "wrong prompt").await.unwrap();
     let error = runner.start("u", message()).await.unwrap_err();
-    assert!(matches!(&error, Error::Stopped { stop, .. } if stop.operator == "mara"), "{error}");
+    assert!(matches!(&error, Error::Stopped { by, .. } if by == "mara"), "{error}");
     assert_eq!(error.kind(), hitl::ErrorKind::Busy);
     // Another graph in the store is not concerned.
     let payer = Payer::new(world.clone(), store.clone());
@@ -308,7 +308,7 @@ async fn only_who_may_decide_may_stop() {
     );
 }
 
-/// Appends an entry to a journal as somebody does who can write to the store, and knows how entries are chained.
+/// Appends an entry to a journal, as an attacker who can write to the store, and knows how entries are chained.
 async fn forge(store: &MemoryStore, journal: &ThreadId, body: &[u8]) {
     let last = store.entries(journal, Place::START, 9).await.unwrap().pop().unwrap();
     let hash = hitl::Digest::of(&[last.hash.as_bytes(), body].concat());
@@ -317,7 +317,7 @@ async fn forge(store: &MemoryStore, journal: &ThreadId, body: &[u8]) {
     store.append(append.with_after(Some(last.hash))).await.unwrap();
 }
 
-/// Without the keys, nobody can lift a stop: then nothing is called.
+/// Without the keys no stop can be lifted: then nothing is called.
 #[tokio::test]
 async fn a_forged_lift_lifts_nothing() {
     let (world, store) = (World::default(), MemoryStore::new());

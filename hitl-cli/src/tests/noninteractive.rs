@@ -328,3 +328,66 @@ async fn help_goes_to_standard_output_and_names_the_exit_codes() {
     let wrong = call(&agent, &["frobnicate"], "").await;
     assert_eq!((wrong.exit, wrong.out.as_str()), (Exit::Usage, ""));
 }
+
+#[tokio::test]
+async fn a_thread_is_paused_unpaused_and_cancelled() {
+    let (agent, _) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    let paused = call(&agent, &["pause", "t", "--reason", "she \u{1b}[2J called"], "").await;
+    assert_eq!((paused.exit, paused.err.as_str()), (Exit::Waiting, ""));
+    assert!(paused.out.contains("the thread was paused by mara: she \\u{1b}[2J called"), "{}", paused.out);
+    let approved = call(&agent, &["approve", "t", "--yes"], "").await;
+    assert_eq!(approved.exit, Exit::Waiting);
+    assert!(approved.out.contains("  lift the pause  refund unpause t\n"), "{}", approved.out);
+    let again = call(&agent, &["show", "t"], "").await;
+    assert!(
+        again.out.contains("waits at execute") && again.out.contains("was paused by mara"),
+        "{}",
+        again.out
+    );
+    let lifted = call(&agent, &["unpause", "t"], "").await;
+    assert!(lifted.out.contains("refund resume t"), "{}", lifted.out);
+    assert_eq!(call(&agent, &["resume", "t"], "").await.exit, Exit::Done);
+    let history = call(&agent, &["history", "t"], "").await.out;
+    assert!(
+        history.contains("the thread paused: she") && history.contains("the thread unpaused"),
+        "{history}"
+    );
+
+    call(&agent, &["start", "--thread", "u", "it broke"], "").await;
+    let cancelled = call(&agent, &["cancel", "u", "--reason", "fraud"], "").await;
+    assert_eq!(cancelled.exit, Exit::Failed);
+    assert!(cancelled.out.contains("u was stopped at execute"), "{}", cancelled.out);
+    let late = call(&agent, &["approve", "u", "--yes", "--json"], "").await;
+    assert_eq!((late.exit.code(), &late.json()["error"]["code"]), (4, &json!("cancelled")));
+}
+
+#[tokio::test]
+async fn a_graph_is_stopped() {
+    let (agent, _) = desk();
+    assert_eq!(call(&agent, &["stops"], "").await.out, "nothing is stopped\n");
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    let stopped = call(&agent, &["cancel", "--graph", "--reason", "wrong prompt"], "").await;
+    assert_eq!(stopped.out, "1 thread cancelled; nothing starts until it is unpaused\n");
+    let refused = call(&agent, &["start", "--thread", "u", "it broke", "--json"], "").await;
+    assert_eq!((refused.exit.code(), &refused.json()["error"]["code"]), (7, &json!("stopped")));
+    let stops = call(&agent, &["stops"], "").await.out;
+    assert!(stops.contains("was cancelled by mara: wrong prompt"), "{stops}");
+    let verified = call(&agent, &["verify"], "").await;
+    assert!(verified.exit == Exit::Done && verified.out.contains("hitl:stops  1 entry"), "{}", verified.out);
+    assert_eq!(call(&agent, &["unpause", "--graph"], "").await.out, "nothing is stopped\n");
+    for (words, code) in [
+        (&["pause"][..], "usage"),
+        (&["pause", "t", "--graph"], "usage"),
+        (&["pause", "--graph", "--store"], "usage"),
+        (&["unpause", "--store"], "not_paused"),
+        (&["pause", "--store", "--role", "janitor"], "may_not_stop"),
+        (&["pause", "u"], "unknown_thread"),
+        (&["cancel", "t"], "cancelled"),
+        (&["approve", "hitl:stops"], "unknown_thread"),
+        (&["start", "--thread", "hitl:stops", "it broke"], "invalid_thread_id"),
+    ] {
+        let refused = call(&agent, &[words, &["--json"]].concat(), "").await;
+        assert_eq!(refused.json()["error"]["code"], code, "{words:?}");
+    }
+}

@@ -179,8 +179,8 @@ impl<G: Graph> Front<G> {
 
     /// Pauses a thread, the graph or the store: no node begins until the pause is lifted.
     ///
-    /// The pause is in the journal when the call returns, with the operator and the reason, whoever has the thread's lease. An
-    /// effect that has begun by then is not interrupted; one that has not been called is not called, whoever runs it. While
+    /// The pause is in the journal when the call returns, with the operator and the reason, also of a thread that a runner holds.
+    /// An effect that has been called by then is not interrupted; no other one is called, by any runner. While
     /// a thread is paused, its reviews stay open and verdicts are recorded; what they lead to begins once the pause is
     /// lifted, and deadlines go on. While the graph or the store is paused, no thread starts ([`Error::Stopped`]). A run
     /// that is under way then ends before its next effect; until there, nodes that are no effects may begin.

@@ -95,7 +95,9 @@ impl Error {
                 json!({ "node": node, "by": by, "verdict": verdict, "at_ms": at })
             }
             Self::Cancelled { by, reason, at, .. } => json!({ "by": by, "reason": reason, "at_ms": at }),
-            Self::Stopped { stop, .. } => json!({ "stop": stop }),
+            Self::Stopped { scope, by, reason, at, .. } => {
+                json!({ "scope": scope, "by": by, "reason": reason, "at_ms": at })
+            }
             Self::ThreadEnded { how, .. } => json!({ "how": how }),
             Self::NotPaused { scope } => json!({ "scope": scope }),
             Self::MayNotStop { operator, roles } => json!({ "operator": operator, "roles": roles }),

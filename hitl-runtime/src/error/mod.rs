@@ -9,7 +9,6 @@ pub use incompatibility::Incompatibility;
 pub use kind::ErrorKind;
 pub use violation::Violation;
 
-use crate::journal::Stop;
 use hitl_core::{
     Digest, InvalidThreadId, Place, ThreadId, Timestamp,
     store::StoreError,
@@ -214,19 +213,29 @@ pub enum Error {
         at: Timestamp,
     },
     /// An operator has stopped the graph or the store, so no thread starts.
-    #[error("thread `{thread}` was not started: {stop}; start it when the stop is lifted")]
+    #[error(
+        "thread `{thread}` was not started: {scope} was stopped by {}{}; start it when the stop is lifted",
+        hitl_core::unicode::escape_hidden(by),
+        because(reason)
+    )]
     Stopped {
         /// The thread.
         thread: ThreadId,
-        /// The stop.
-        stop: Box<Stop>,
+        /// The graph or the store.
+        scope: String,
+        /// The name of the operator who stopped it.
+        by: String,
+        /// The operator's reason.
+        reason: String,
+        /// The time of the stop.
+        at: Timestamp,
     },
     /// The thread has ended, so there is nothing to stop.
     #[error("thread `{thread}` {how}, so there is nothing to stop")]
     ThreadEnded {
         /// The thread.
         thread: ThreadId,
-        /// How it ended: `has ended`, or `was stopped by …`.
+        /// The way in which it ended: `has ended`, or `was stopped by …`.
         how: String,
     },
     /// Nothing is paused that could be unpaused.

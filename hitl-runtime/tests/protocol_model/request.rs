@@ -61,7 +61,7 @@ impl Thread {
         self.journal.is_empty()
     }
 
-    /// Returns the plan for an order to the thread, whoever has its lease.
+    /// Returns the plan for an order to the thread, also to one that a runner holds.
     fn order(&self, event: Event) -> Option<Plan> {
         let fold = self.fold(&Protocol::default());
         let is_over = self.is_new() || fold.ended || fold.stop == Some(Stop::Cancel);

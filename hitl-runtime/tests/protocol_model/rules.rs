@@ -53,7 +53,7 @@ pub enum Rule {
     SettlesItsDoubt,
     /// No node begins in a thread that is stopped.
     StopFences,
-    /// Whether an effect is stopped is read again just before its call.
+    /// Just before the call of an effect, the stops are read again.
     StopReadBeforeCall,
     /// A cancelled thread takes no verdict, and no effect in doubt of it runs again.
     CancelCloses,

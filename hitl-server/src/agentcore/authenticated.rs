@@ -34,7 +34,11 @@ impl AuthenticatedRequest {
         let session_header = caller.session.as_deref();
         let mut request =
             Request::parse_for_state(state.engine.graph.state, payload, session_header.and_then(thread_for))?;
-        let session = session_id(&request.thread);
+        let session = match session_header {
+            // Any session will do.
+            Some(session_header) if request.is_about_all() => session_header.to_owned(),
+            _ => session_id(&request.thread),
+        };
         if let Some(session_header) = session_header.filter(|session_header| *session_header != session) {
             return Err(ApiError::new(
                 400,

@@ -151,6 +151,11 @@ impl Request {
         Ok(Self { thread, action, claimed })
     }
 
+    /// Returns whether the request is about a graph or a store, and not about a thread.
+    pub(crate) fn is_about_all(&self) -> bool {
+        matches!(self.action, Action::Stops | Action::Stop { scope: Scope::Graph | Scope::Store, .. })
+    }
+
     /// Parses a request as [`Request::parse`] does. If the graph has a single input, it may also be called `prompt`, as
     /// callers of hosted agents do.
     ///

@@ -1,6 +1,6 @@
 //! Tests of parsing requests.
 
-use hitl_runtime::{NotedVerdict, Place, Reason, Verdict};
+use hitl_runtime::{NotedVerdict, Place, Reason, Scope, Verdict, journal::StopKind};
 use serde_json::{Value, json};
 
 use super::{Action, Request};
@@ -74,6 +74,16 @@ fn every_action_is_parsed() {
             json!({ "action": "preview", "digest": digest, "verdict": { "reject": { "reason": "other" } } }),
             |a| previews(a, Verdict::Reject { reason: Reason::Other, note: String::new() }),
         ),
+        (
+            json!({ "action": "pause", "reason": "wait" }),
+            |a| matches!(a, Action::Stop { scope: Scope::Thread(_), kind: Some(StopKind::Pause), reason } if reason == "wait"),
+        ),
+        (json!({ "action": "cancel", "scope": "thread" }), |a| {
+            matches!(a, Action::Stop { scope: Scope::Thread(_), kind: Some(StopKind::Cancel), .. })
+        }),
+        (json!({ "action": "unpause" }), |a| {
+            matches!(a, Action::Stop { scope: Scope::Thread(_), kind: None, .. })
+        }),
         (json!({ "action": "history" }), |a| matches!(a, Action::History { from: Place::START, limit: 100 })),
         (
             json!({ "action": "start", "input": { "message": "m" } }),
@@ -201,4 +211,26 @@ fn the_error_of_a_store_goes_to_the_log_only() {
     assert!(!redacted.message.contains("arn:"), "{redacted}");
     let late = ApiError::new(409, "stale", "already decided");
     assert_eq!(late.clone().redacted(), late);
+}
+
+#[test]
+fn a_stop_of_all_threads_names_none() {
+    for (payload, scope) in [
+        (json!({ "action": "pause", "scope": "graph" }), Scope::Graph),
+        (json!({ "action": "cancel", "scope": "store", "reason": "keys" }), Scope::Store),
+    ] {
+        let request = Request::parse(payload.clone(), None).unwrap();
+        assert!(matches!(request.action, Action::Stop { scope: ref of, .. } if *of == scope), "{payload}");
+        let mut named = payload;
+        named["thread_id"] = json!("t");
+        let (code, message) = error_of(named);
+        assert_eq!(code, "invalid_request");
+        assert!(message.starts_with("`thread_id` is given, but"), "{message}");
+    }
+    assert!(matches!(Request::parse(json!({ "action": "stops" }), None).unwrap().action, Action::Stops));
+    for wrong in [json!("everything"), json!(1), json!(["graph"])] {
+        let (code, message) = error_of(json!({ "action": "pause", "thread_id": "t", "scope": wrong }));
+        assert_eq!(code, "invalid_request", "{message}");
+    }
+    assert_eq!(error_of(json!({ "action": "pause" })).1, "`thread_id` is missing");
 }

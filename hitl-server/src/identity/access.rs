@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use hitl_runtime::{
-    Error, Operator, Place, Scope, ThreadId,
+    Error, Operator, Place, ThreadId,
     journal::{Entry, Event, Requester},
     plumbing::{Engine, may_settle},
 };
@@ -140,8 +140,8 @@ pub(crate) async fn authorize(
             Visibility::OwnThread(Some(operator.name().to_owned()))
         });
     }
-    if is_about_all(&request.action) {
-        // The agent checks the roles of a stop, but accepts everybody if its graph has no roles.
+    if request.is_about_all() {
+        // The agent checks the roles of a stop, but accepts every operator if its graph has no roles.
         if rule.is_held_by(operator) || may_settle(engine.graph, operator) {
             return Ok(Visibility::All);
         }
@@ -155,11 +155,6 @@ pub(crate) async fn authorize(
         return Ok(Visibility::All);
     }
     Err(Error::UnknownThread { thread: request.thread.clone() }.into())
-}
-
-/// Returns whether an action is about a graph or a store, and not about a thread.
-fn is_about_all(action: &Action) -> bool {
-    matches!(action, Action::Stops | Action::Stop { scope: Scope::Graph | Scope::Store, .. })
 }
 
 fn redacted(error: Error) -> ApiError {

@@ -155,7 +155,7 @@ async fn run_all<'a>(
             let runs = writer.fold.runs();
             debug_assert!(!runs || engine.is_halted(&writer.fold), "a lane that can run was not examined");
             if runs && writer.fold.is_leased(engine.clock.now()) {
-                // Its graph or its store is stopped: whoever finds that lifted first goes on.
+                // Its graph or its store is stopped: the first runner that finds that lifted goes on.
                 writer.push_end_of_lease()?;
                 continue;
             }

@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Engine,
         read::JournalHead,
-        session::{JournalEnd, ThreadWriter, is_of_stops, load_strict, may_decide},
+        session::{JournalEnd, ThreadWriter, load_strict, may_decide},
     },
     journal::{Event, Evidence},
 };
@@ -53,7 +53,7 @@ impl Engine {
                 unverified: operator.is_unverified(),
                 evidence: Some(Evidence::of(operator, None)),
             };
-            if is_of_stops(thread) {
+            if thread.is_reserved() {
                 let JournalHead { place, hash, .. } = verified.head;
                 let end = JournalEnd { place: place.saturating_add(1), hash };
                 if hash == authenticated && self.append_to_stops_at(end, false, adopted()).await?.is_some() {

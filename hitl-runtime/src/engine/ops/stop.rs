@@ -8,7 +8,7 @@ use crate::{
         Engine,
         exec::finish_for,
         read::role_to_stop,
-        session::{PlacedStop, has_been_cancelled, incompatible, is_of_stops, load_lenient, may_decide},
+        session::{PlacedStop, has_been_cancelled, incompatible, load_lenient, may_decide},
     },
     journal::{Event, Evidence, Fold, Stop, StopKind, StopScope},
     telemetry::plain,
@@ -30,7 +30,7 @@ pub enum Scope {
     Thread(ThreadId),
     /// All threads of the graph.
     Graph,
-    /// All threads of the store, of whatever graph.
+    /// All threads of the store, of all graphs.
     Store,
 }
 
@@ -151,7 +151,7 @@ impl Engine {
         .await
     }
 
-    /// Appends an order to the journal of a thread, whoever has its lease.
+    /// Appends an order to the journal of a thread, also one that a runner holds.
     async fn order_thread(self: &Arc<Self>, thread: &ThreadId, order: &Order) -> Result<CancelReport, Error> {
         loop {
             let mut fold = self.read_to_stop(thread).await?;
@@ -282,7 +282,7 @@ impl Engine {
         thread: &ThreadId,
         placed: &PlacedStop,
     ) -> Result<bool, Error> {
-        if is_of_stops(thread) {
+        if thread.is_reserved() {
             return Ok(false);
         }
         loop {
@@ -307,7 +307,9 @@ impl Engine {
     /// Checks that a thread may start: neither its graph nor its store is stopped.
     pub(super) async fn may_start(&self, thread: &ThreadId) -> Result<(), Error> {
         match self.read_stops().await? {
-            Some(stop) => Err(Error::Stopped { thread: thread.clone(), stop: Box::new(stop) }),
+            Some(Stop { scope, operator: by, reason, since: at, .. }) => {
+                Err(Error::Stopped { thread: thread.clone(), scope: scope.to_string(), by, reason, at })
+            }
             None => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     engine::{
         Engine,
-        session::{Authentication, StopsReplay, is_of_stops},
+        session::{Authentication, StopsReplay},
     },
     journal::{JournalKeys, MacError, genesis, link},
 };
@@ -113,7 +113,7 @@ impl Engine {
         keys: Option<&JournalKeys>,
     ) -> Result<Audit, Error> {
         let mut replay = Replay::new(self, thread);
-        let mut stops = is_of_stops(thread).then(StopsReplay::default);
+        let mut stops = thread.is_reserved().then(StopsReplay::default);
         let mut authentication = keys.map(|keys| Authentication::new(keys, thread, None));
         let mut findings = Vec::new();
         let mut note = |place, kind, problem: String| findings.push(Finding { place, kind, problem });

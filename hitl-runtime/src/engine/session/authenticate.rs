@@ -135,6 +135,10 @@ impl<'a> Authentication<'a> {
 impl Engine {
     /// Returns the tail of a thread's journal after authenticating its entries.
     pub(in crate::engine) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, Error> {
+        // The journal of stops is no thread.
+        if thread.is_reserved() {
+            return Ok(None);
+        }
         let Some(tail) = self.store.tail(thread).await? else { return Ok(None) };
         self.authenticate_tail(thread, &tail).await?;
         Ok(Some(tail))

@@ -118,7 +118,7 @@ const RETRIES: u32 = 5;
 const BACKOFF: Duration = Duration::from_millis(50);
 
 impl Engine {
-    /// Reads the stops anew, and returns the one of this program's graph, or of the store.
+    /// Reads the new stops, and returns the one of this program's graph, or of the store.
     pub(in crate::engine) async fn read_stops(&self) -> Result<Option<Stop>, Error> {
         Ok(self.read_placed_stop().await?.map(|placed| placed.stop))
     }
@@ -257,9 +257,4 @@ impl StopsReplay {
         self.0.end = JournalEnd { place: record.place.saturating_add(1), hash: record.hash };
         read
     }
-}
-
-/// Returns whether a thread id names the journal of stops.
-pub(in crate::engine) fn is_of_stops(thread: &ThreadId) -> bool {
-    thread.as_str() == NAME
 }
