@@ -1,6 +1,6 @@
 //! The commands that stop threads, and list the stops.
 
-use hitl_runtime::{Scope, journal::StopKind};
+use hitl_runtime::{Scope, ThreadId, journal::StopKind};
 use serde_json::json;
 
 use super::{
@@ -21,8 +21,10 @@ impl Execution<'_> {
             None if graph => Scope::Graph,
             None => Scope::Store,
         };
-        let roles = self.engine.graph.spec.nodes.iter().filter_map(|node| node.interrupt?.role).take(1);
-        let operator = self.operator(roles)?;
+        let roles = self.with_suggestion(self.engine.roles_to_stop(&scope, kind))?;
+        // A local operator also holds the role in which it was stopped.
+        let stopped_in = self.roles_of_stops(thread.as_ref()).await?;
+        let operator = self.operator(roles.iter().chain(&stopped_in).map(String::as_str))?;
         let report = match kind {
             Some(StopKind::Cancel) => {
                 self.with_suggestion(self.engine.cancel(scope, &operator, reason).await).map(Some)?
@@ -57,6 +59,15 @@ impl Execution<'_> {
             self.terminal.out(&lines)?;
         }
         Ok(if report.failed.is_empty() { Exit::Done } else { Exit::Failed })
+    }
+
+    /// Returns the roles in which the stops that are in force were given.
+    async fn roles_of_stops(&self, thread: Option<&ThreadId>) -> Result<Vec<String>, CliError> {
+        let stops = match thread {
+            Some(thread) => self.view(thread).await?.stop.into_iter().collect(),
+            None => self.with_suggestion(self.engine.stops().await)?,
+        };
+        Ok(stops.into_iter().filter_map(|stop| stop.role).collect())
     }
 
     /// Lists the stops of graphs and of the store.

@@ -69,7 +69,7 @@ impl ThreadId {
     /// Rejects a name under which no new thread may be started.
     #[doc(hidden)]
     pub fn check_new(&self) -> Result<(), InvalidThreadId> {
-        if self.is_reserved() {
+        if self.0.starts_with("hitl:") {
             return Err(InvalidThreadId("begins with `hitl:`, which is reserved"));
         }
         match crate::unicode::name_problem(&self.0) {
@@ -78,10 +78,10 @@ impl ThreadId {
         }
     }
 
-    /// Returns whether the name is one of those that are reserved for journals that are not of a thread.
+    /// Returns whether the name is that of a journal that is not of a thread: the journal of stops.
     #[doc(hidden)]
     pub fn is_reserved(&self) -> bool {
-        self.0.starts_with("hitl:")
+        &*self.0 == "hitl:stops"
     }
 
     /// Returns the name as a string slice.

@@ -35,6 +35,7 @@ mod routes;
 mod serve_command;
 mod settlements;
 mod signatures;
+mod stop_races;
 mod stopped_threads;
 mod stops;
 mod sweeps;

@@ -87,6 +87,12 @@ impl<G: Graph> Front<G> {
         Self { agent: self.agent.journal_keys(keys) }
     }
 
+    /// Sets the role in which operators stop threads, as [`Agent::stop_role`] does.
+    #[must_use]
+    pub fn stop_role(self, role: impl Into<String>) -> Self {
+        Self { agent: self.agent.stop_role(role) }
+    }
+
     /// Sets a call that wakes a runner. It is made after each entry of this front that leaves something to run in a thread
     /// whose lease no runner has: a verdict, a settlement, or a retry by [`Failed::resume`](super::Failed::resume). Let it
     /// lead to [`Agent::continue_thread`]; [`Agent::resume`] would retry failed nodes as well.
@@ -185,7 +191,8 @@ impl<G: Graph> Front<G> {
     /// lifted, and deadlines go on. While the graph or the store is paused, no thread starts ([`Error::Stopped`]). A run
     /// that is under way then ends before its next effect; until there, nodes that are no effects may begin.
     ///
-    /// The operator needs one of the roles that the graph's reviews require, if they require any.
+    /// The operator needs the role of [`Agent::stop_role`], or else one of the roles that the graph's reviews require, if they
+    /// require any. To lift a stop, they need the role in which it was given.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -242,7 +249,8 @@ impl<G: Graph> Front<G> {
     ///
     /// Who decides such a review later is told who cancelled it ([`Error::Cancelled`]). An effect that has begun is not
     /// interrupted; if it is in doubt, it still has to be settled. The graph or the store itself stays stopped until an
-    /// operator lifts the stop by [`Front::unpause`]: until then, no thread starts.
+    /// operator lifts the stop by [`Front::unpause`]: until then, no thread starts. If the call ends with an error, repeat it;
+    /// to lift the stop also cancels what is left.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -262,7 +270,7 @@ impl<G: Graph> Front<G> {
     /// ```
     ///
     /// # Errors
-    /// As [`Front::pause`].
+    /// As [`Front::pause`]; [`Error::NotSetUp`] for all threads of a store, if there is no [`Agent::stop_role`].
     pub async fn cancel(
         &self,
         scope: Scope,

@@ -185,7 +185,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     #[must_use]
     pub fn journal_keys(self, keys: JournalKeys) -> Self {
-        self.with(|engine| engine.keys = Some(keys))
+        self.with(|engine| engine.set_keys(keys))
     }
 
     /// Starts a thread and runs it until a person must act or it ends. The call is idempotent: a second start with the
@@ -973,6 +973,28 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn fingerprint(&self) -> &str {
         &self.engine.print
+    }
+
+    /// Sets the role in which operators stop and release threads, the graph and the store. Without it, one of the roles that
+    /// the graph's reviews require allows that; but not to cancel the threads of all graphs in the store.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::Scope;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new()).stop_role("operations");
+    /// let error = agent.front().pause(Scope::Store, &mara(), "").await.unwrap_err();
+    /// assert_eq!(error.code(), "may_not_stop");
+    /// agent.front().pause(Scope::Store, &mara().role("operations"), "").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stop_role(self, role: impl Into<String>) -> Self {
+        let role = role.into();
+        self.with(|engine| engine.stop_role = Some(role.into()))
     }
 
     /// Changes a setting. Clones of the agent keep their own settings.

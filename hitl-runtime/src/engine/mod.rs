@@ -75,6 +75,8 @@ pub struct Engine {
     previews: Arc<Previews>,
     /// The stops of graphs and of the store, as this process has last read them.
     stops: Arc<Stops>,
+    /// The role in which operators stop threads, if it is not that of a review.
+    pub(crate) stop_role: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -103,6 +105,7 @@ impl Engine {
             sightings: Arc::default(),
             previews: Arc::default(),
             stops: Arc::default(),
+            stop_role: None,
         }
     }
 
@@ -114,6 +117,11 @@ impl Engine {
     /// Returns whether the code that moved the thread last has this program's graph fingerprint and state version.
     fn is_current_code(&self, fold: &Fold) -> bool {
         fold.print == self.print && fold.version == self.graph.state.spec.version
+    }
+
+    /// Sets the keys that authenticate the journal. What was read without them is read again.
+    pub(crate) fn set_keys(&mut self, keys: JournalKeys) {
+        (self.keys, self.stops) = (Some(keys), Arc::default());
     }
 
     /// Returns the time of the engine's clock.

@@ -102,12 +102,12 @@ impl Fold {
                 let by = Proposer { operator: operator.clone(), unverified: *unverified, edit: place };
                 self.decide(*lane, verdict, by, to, proposal.as_deref())?;
             }
-            Event::Failed { lane, error, again, .. } => {
+            Event::Failed { lane, error, again, withheld, .. } => {
                 let at = &mut self.lane(*lane)?.at;
                 let mut activation = at.take_activation()?;
                 *at = match again {
                     Some(_) => {
-                        activation.failures += 1;
+                        activation.failures += u32::from(!withheld);
                         LaneState::Ready { activation, again: *again }
                     }
                     None => LaneState::Failed {
@@ -156,12 +156,13 @@ impl Fold {
             Event::Stopped { .. } | Event::Unpaused { .. } if self.is_cancelled() => {
                 return Err(FoldError::Damaged("the thread was cancelled before it".to_owned()));
             }
-            Event::Stopped { kind, scope, reason, operator, unverified, .. } => {
+            Event::Stopped { kind, scope, reason, operator, unverified, evidence, .. } => {
                 self.stop = Some(Box::new(Stop {
                     scope: scope.clone(),
                     kind: *kind,
                     operator: operator.clone(),
                     unverified: *unverified,
+                    role: evidence.as_ref().and_then(|evidence| evidence.role.clone()),
                     reason: reason.clone(),
                     since: entry.at,
                 }));
@@ -208,7 +209,9 @@ impl Fold {
     /// Removes the lease if no runner can act on the thread.
     pub(super) fn release(&mut self) {
         self.lanes.reindex();
-        if self.lease.is_some() && !self.runs() {
+        // The runner of a thread that is paused has it until it ends its lease: the pause may be lifted at once.
+        let is_paused = self.stop.is_some() && !self.is_closed() && self.lanes.has_ready();
+        if self.lease.is_some() && !self.runs() && !is_paused {
             self.lease = None;
         }
     }

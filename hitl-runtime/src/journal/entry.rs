@@ -231,6 +231,9 @@ pub enum Event {
         /// The time of the automatic retry. `None` if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         again: Option<Timestamp>,
+        /// `true` if the node was not called because of a stop. It does not count as a failed attempt.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        withheld: bool,
     },
     /// An effect is in doubt: it is unknown whether it happened.
     #[non_exhaustive]

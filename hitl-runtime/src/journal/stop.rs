@@ -103,6 +103,9 @@ pub struct Stop {
     /// `true` if the operator's identity was not verified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
+    /// The role in which the operator stopped it, which an operator must hold to lift the stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The operator's reason.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,

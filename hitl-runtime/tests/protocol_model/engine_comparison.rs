@@ -158,7 +158,7 @@ fn name(event: &Event) -> &'static str {
         Event::InDoubt => "in_doubt",
         Event::Settled { .. } => "settled",
         Event::Resumed => "resumed",
-        Event::Renewed => "renewed",
+        Event::Renewed | Event::Released => "renewed",
         Event::Ended => "ended",
     }
 }

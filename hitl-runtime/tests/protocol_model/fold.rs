@@ -123,10 +123,14 @@ impl Fold {
             Event::Withheld => self.turn(|activation, _| LaneState::Ready(activation)),
             Event::Stopped(stop) => self.stop = Some(stop),
             Event::Unpaused => self.stop = None,
+            Event::Released => self.lease = None,
             Event::Renewed => {}
             Event::Ended => self.ended = true,
         }
-        if !self.runs(protocol) {
+        // The runner of a thread that is paused has it until it ends its lease.
+        let is_ready = [self.main, self.side].iter().any(|lane| matches!(lane, LaneState::Ready(_)));
+        let keeps = self.stop == Some(Stop::Pause) && is_ready && event != Event::Released;
+        if !self.runs(protocol) && !keeps {
             // A thread at rest has no lease.
             self.lease = None;
         }

@@ -116,6 +116,8 @@ pub enum Event {
     Resumed,
     Stopped(Stop),
     Unpaused,
+    /// The runner of a stopped thread ends its lease: `Event::Renewed` with a lease until now.
+    Released,
     Renewed,
     Ended,
 }

@@ -64,8 +64,17 @@ impl Thread {
     /// Returns the plan for an order to the thread, also to one that a runner holds.
     fn order(&self, event: Event) -> Option<Plan> {
         let fold = self.fold(&Protocol::default());
-        let is_over = self.is_new() || fold.ended || fold.stop == Some(Stop::Cancel);
+        let is_late = matches!(event, Event::Stopped(_)) && fold.is_at_end();
+        let is_over = self.is_new() || fold.ended || fold.stop == Some(Stop::Cancel) || is_late;
         (!is_over).then(|| Plan { events: vec![event], claims: false })
+    }
+
+    /// Returns whether a process may become the runner: of a stopped thread only to record that its effect is in doubt.
+    fn may_claim(&self, protocol: &Protocol) -> bool {
+        let fold = self.fold(protocol);
+        let is_closed = fold.stop == Some(Stop::Cancel);
+        let is_in_doubt = fold.lane(Node::Pay).has_begun() && (is_closed || !protocol.idempotent);
+        is_in_doubt || fold.is_at_end() || !(protocol.has(Rule::StopFences) && self.is_stopped(protocol))
     }
 
     fn is_leased(&self, protocol: &Protocol) -> bool {
@@ -74,9 +83,7 @@ impl Thread {
 
     /// Returns the plan for a person's entry, which takes the thread over unless a runner holds it.
     fn word(&self, protocol: &Protocol, event: Event) -> Plan {
-        let fold = self.fold(protocol);
-        let may_run = fold.lane(Node::Pay).has_begun() || !self.all_stopped;
-        Plan { events: vec![event], claims: !self.is_leased(protocol) && may_run }
+        Plan { events: vec![event], claims: !self.is_leased(protocol) && self.may_claim(protocol) }
     }
 
     /// Takes over a thread that no runner holds, retries failures, and rejects a review past its deadline.
@@ -90,7 +97,7 @@ impl Thread {
             let saw = SeenEntry { generation: self.generation, place };
             events.push(Event::Decided { verdict: Verdict::Expire, saw, late: true, by: Person::Nobody });
         }
-        let may_run = fold.lane(Node::Pay).has_begun() || !self.all_stopped;
+        let may_run = self.may_claim(protocol);
         let is_closed = fold.stop == Some(Stop::Cancel);
         if may_run && (fold.runs(protocol) || fold.is_at_end() || !is_closed && fold.is_retryable(protocol)) {
             events.push(Event::Resumed);

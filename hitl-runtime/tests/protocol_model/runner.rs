@@ -114,6 +114,11 @@ impl Runner {
         if self.fold.is_at_end() {
             self.push(protocol, Event::Ended);
         }
+        let stands = self.fold.stop.is_some() || self.knows_all_stopped;
+        let is_idle = self.running.is_empty() && self.next.is_empty();
+        if stands && is_idle && self.claims && self.fold.lease == Some(self.name(protocol)) {
+            self.push(protocol, Event::Released);
+        }
         if !protocol.has(Rule::StoreBeforeAttempt) {
             self.running.append(&mut self.next);
         }
@@ -145,7 +150,8 @@ impl Runner {
                 self.push(protocol, Event::InDoubt);
             }
             LaneState::Began { .. } if stands && is_closed => self.push(protocol, Event::InDoubt),
-            LaneState::Began { .. } if stands => self.push(protocol, Event::Withheld),
+            // It may be repeated once the stop is lifted; until then it is as unknown as before if it happened.
+            LaneState::Began { .. } if stands && protocol.idempotent => {}
             LaneState::Began { activation, .. } => self.begin(protocol, activation),
             LaneState::Paused { .. }
             | LaneState::InDoubt { .. }
@@ -182,6 +188,7 @@ impl Runner {
             End::Wrote(wrote) => Event::Ran(wrote),
             End::Error if protocol.has(Rule::ErrorIsDoubt) && !protocol.idempotent => Event::InDoubt,
             End::Error | End::NotDone => Event::Failed,
+            End::Withheld if protocol.idempotent => return,
             End::Withheld => Event::Withheld,
         };
         self.push(protocol, event);

@@ -6,7 +6,7 @@ use hitl_runtime::{
     Agent, CancelReport, Digest, Error, NotedVerdict, Operator, Place, Preview, Reproposal, Scope, ThreadId,
     ThreadView,
     agent::{Graph, HistoryEntry},
-    journal::{Stop, StopKind},
+    journal::{Stop, StopKind, StopScope},
     plumbing::{Engine, Fold, Starter, VerdictInput, engine},
 };
 use serde::Serialize;
@@ -82,7 +82,7 @@ pub(crate) async fn dispatch_on(
     let Request { thread, action, .. } = request;
     let by = || operator.ok_or_else(|| operator_missing(&thread));
     let (digest, verdict) = match action {
-        Action::Get => return Ok(Reply::Thread(Box::new(engine.view(&thread).await?))),
+        Action::Get => return Ok(Reply::Thread(Box::new(shown(engine.view(&thread).await?)))),
         Action::History { from, limit } => return history_page(engine, thread, from, limit).await,
         Action::Start { input } => {
             let fold = engine.start_json(thread, &input, Starter::Caller(operator)).await?;
@@ -139,7 +139,15 @@ async fn seen(engine: &Arc<Engine>, fold: Fold) -> Result<Reply, ApiError> {
         }
         view => view?,
     };
-    Ok(Reply::Thread(Box::new(view)))
+    Ok(Reply::Thread(Box::new(shown(view))))
+}
+
+/// Returns a view without what a customer need not know: who stopped all threads, and why.
+fn shown(mut view: ThreadView) -> ThreadView {
+    if let Some(stop) = view.stop.as_mut().filter(|stop| stop.scope != StopScope::Thread) {
+        (stop.operator, stop.reason, stop.role) = (String::new(), String::new(), None);
+    }
+    view
 }
 
 async fn preview(

@@ -92,6 +92,15 @@ impl Serialize for ApiError {
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
+        // The caller, perhaps a customer, need not know who stopped all threads, and why: the action `stops` tells that.
+        if let Error::Stopped { thread, scope, .. } = &error {
+            let message = format!(
+                "thread `{thread}` was not started: {scope} is stopped; start it when the stop is lifted"
+            );
+            return Self::new(status(&error), error.code(), message)
+                .detail("thread", thread.as_str())
+                .detail("scope", scope.as_str());
+        }
         let details =
             error.details().into_iter().map(|(name, value)| (name, truncate_values(value))).collect();
         Self { details, ..Self::new(status(&error), error.code(), error.to_string()) }

@@ -6,7 +6,7 @@ use super::executor::{RunError, execute};
 use crate::{
     Error,
     engine::{Engine, session::ThreadWriter},
-    journal::{Event, Fold},
+    journal::{Event, Fold, LaneId},
 };
 
 impl Engine {
@@ -28,11 +28,15 @@ impl Engine {
         execute(writer).await
     }
 
-    /// Returns whether this process may claim a thread. If its graph or its store is stopped, a runner only records what
-    /// has become of the effects that have begun.
+    /// Returns whether this process may claim a thread. If it is stopped, a runner only records its end, and that effects
+    /// are in doubt.
     pub(in crate::engine) fn may_claim(&self, fold: &Fold) -> bool {
         let is_free = self.may_run() && !fold.is_leased(self.clock.now());
-        is_free && (fold.lanes.has_begun() || self.stops.known(self.graph.spec.name).is_none())
+        let is_in_doubt = |lane: &LaneId| {
+            let began = fold.lanes.get(lane).and_then(|lane| lane.at.activation());
+            began.is_some_and(|began| fold.is_closed() || !self.graph.is_idempotent(&began.node))
+        };
+        is_free && (!self.is_halted(fold) || fold.is_at_end() || fold.lanes.begun().iter().any(is_in_doubt))
     }
 
     /// Appends events to a thread without claiming it, and leaves the rest to a runner: the one that has the thread, one

@@ -99,7 +99,7 @@ async fn run_all<'a>(
     let (mut signal, mut has_stopped) = (None, false);
     loop {
         let made = writer.fold.lanes_made();
-        let more = advance(&mut writer, &busy, &moved, &mut queue, &mut attempts)?;
+        let Pass { more, skipped } = advance(&mut writer, &busy, &moved, &mut queue, &mut attempts)?;
         let runs = !busy.is_empty() || !attempts.is_empty();
         if signal.is_none() && runs && takes_verdicts(&writer.fold) {
             // Before the append: an entry that another writer appends later signals it, and an earlier one is a conflict.
@@ -121,7 +121,7 @@ async fn run_all<'a>(
         }
         first = false;
         ended.clear();
-        moved = if more { Moved::All } else { moved.emptied(made) };
+        moved = if more || skipped { Moved::All } else { moved.emptied(made) };
         let until = writer.fold.lease.as_ref().map_or(Timestamp::MAX, |lease| lease.until);
         leased_until.store(until.as_millis(), Ordering::Relaxed);
         for this in attempts.drain(..) {
@@ -152,10 +152,13 @@ async fn run_all<'a>(
             continue;
         }
         if busy.is_empty() {
-            let runs = writer.fold.runs();
-            debug_assert!(!runs || engine.is_halted(&writer.fold), "a lane that can run was not examined");
-            if runs && writer.fold.is_leased(engine.clock.now()) {
-                // Its graph or its store is stopped: the first runner that finds that lifted goes on.
+            debug_assert!(!writer.fold.runs() || skipped, "a lane that can run was not examined");
+            if writer.fold.runs() && !engine.is_halted(&writer.fold) {
+                // The stop was lifted after this pass.
+                continue;
+            }
+            if writer.holds_lease() && writer.fold.is_leased(engine.clock.now()) {
+                // It is stopped: the first runner that finds that lifted goes on.
                 writer.push_end_of_lease()?;
                 continue;
             }
@@ -265,10 +268,12 @@ fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Res
             let event = Event::InDoubt { node: node(), lane, key, error: error.clone() };
             writer.push_spent(event, finished.spent.clone())
         }
-        // It begins once the stop is lifted.
+        // A run before this one may have called it. It begins again once the stop is lifted.
+        AttemptOutcome::Withheld { .. } if !is_unsure(writer.engine.graph, finished.node) => Ok(()),
         AttemptOutcome::Withheld { error } => {
             let again = Some(writer.engine.clock.now());
-            writer.push(Event::Failed { node: node(), lane, error: error.clone(), again })
+            let (node, error) = (node(), error.clone());
+            writer.push(Event::Failed { node, lane, error, again, withheld: true })
         }
         AttemptOutcome::Failed { error } => {
             let retry = writer.engine.graph.spec.nodes[finished.node].retry;
@@ -277,7 +282,7 @@ fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Res
                 let backoff = retry.backoff.saturating_mul(1 << failures.min(20));
                 writer.engine.clock.now().saturating_add(backoff)
             });
-            let event = Event::Failed { node: node(), lane, error: error.clone(), again };
+            let event = Event::Failed { node: node(), lane, error: error.clone(), again, withheld: false };
             writer.push_spent(event, finished.spent.clone())
         }
     }
@@ -294,8 +299,21 @@ fn refused(writer: &ThreadWriter, finished: &FinishedAttempt) -> Option<AttemptO
     Some(attempt::failed(&NodeError::msg(problem), is_unsure(graph, finished.node)))
 }
 
-/// Moves every lane as far as it goes without running a node, and adds the attempts to run next. Returns `true` if the
-/// queued entries are enough for one append, and there may be more lanes to move after it.
+/// The result of one pass over the lanes.
+struct Pass {
+    /// `true` if the queued entries are enough for one append, and there may be more lanes to move after it.
+    more: bool,
+    /// `true` if lanes were skipped because of a stop: all of them have to be examined once it is lifted.
+    skipped: bool,
+}
+
+impl Pass {
+    const COMPLETE: Self = Self { more: false, skipped: false };
+    const FULL: Self = Self { more: true, skipped: false };
+    const HALTED: Self = Self { more: false, skipped: true };
+}
+
+/// Moves every lane as far as it goes without running a node, and adds the attempts to run next.
 // The box of an attempt moves into the future that runs it.
 #[allow(clippy::vec_box)]
 fn advance(
@@ -304,7 +322,7 @@ fn advance(
     moved: &Moved,
     queue: &mut ReadyQueue,
     attempts: &mut Vec<Box<Attempt>>,
-) -> Result<bool, Error> {
+) -> Result<Pass, Error> {
     let mut permits = ItemPermits::new(&writer.fold, busy);
     let stopped = writer.engine.is_halted(&writer.fold);
     // This process does not run them, and the lease of the runner that began them has expired.
@@ -318,14 +336,14 @@ fn advance(
     // A review waits for no permit.
     for lane in moved.lanes(writer.fold.lanes_made()) {
         if writer.is_full() {
-            return Ok(true);
+            return Ok(Pass::FULL);
         }
         if !stopped && !busy.contains(&lane) && is_at_review(writer, lane)? {
             advance_ready(writer, lane, &mut permits)?;
         }
     }
     if stopped {
-        return Ok(false);
+        return Ok(Pass::HALTED);
     }
     match moved {
         Moved::All => queue.reset(&writer.fold),
@@ -340,7 +358,7 @@ fn advance(
                 continue;
             }
             if writer.is_full() {
-                return Ok(true);
+                return Ok(Pass::FULL);
             }
             match advance_ready(writer, lane, &mut permits)? {
                 Advanced::Stands => {}
@@ -362,7 +380,7 @@ fn advance(
             queue.wait(full, parent);
         }
     }
-    Ok(false)
+    Ok(Pass::COMPLETE)
 }
 
 /// The lanes that may stand before a review that has not been opened.
@@ -453,7 +471,7 @@ fn advance_ready(
     };
     if let Some(error) = problem {
         let node = activation.node.clone();
-        writer.push(Event::Failed { node, lane, error, again: None })?;
+        writer.push(Event::Failed { node, lane, error, again: None, withheld: false })?;
         return Ok(Advanced::Stands);
     }
     if let Err(full) = permits.take(&writer.fold, lane) {
@@ -486,9 +504,7 @@ fn take_over(
         return Ok(None);
     }
     if writer.engine.is_halted(&writer.fold) {
-        // It begins again once the pause is lifted.
-        let again = Some(writer.engine.clock.now());
-        writer.push(Event::Failed { node: activation.node, lane, error, again })?;
+        // It begins again once the pause is lifted; until then it is as unknown as before if it happened.
         return Ok(None);
     }
     if permits.take(&writer.fold, lane).is_err() {
@@ -598,7 +614,7 @@ pub(super) fn pause(
         }
         Err(problem) => {
             let error = format!("`{}` cannot be signed: {problem}", interrupt.field);
-            writer.push(Event::Failed { node, lane: id, error, again: None })
+            writer.push(Event::Failed { node, lane: id, error, again: None, withheld: false })
         }
     }
 }

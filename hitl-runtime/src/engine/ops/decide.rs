@@ -166,8 +166,12 @@ impl Engine {
                 Some(seen) => seen,
                 None => Box::pin(self.read_review(thread, digest)).await?,
             };
-            if let Some(stop) = self.read_stops().await?.filter(|stop| stop.kind == StopKind::Cancel) {
-                return Err(has_been_cancelled(thread, &stop));
+            if let Some(placed) = self.read_placed_stop().await?
+                && placed.stop.kind == StopKind::Cancel
+                && self.cancel_with(thread, &placed).await?
+            {
+                // A thread that the cancellation did not find.
+                return Err(has_been_cancelled(thread, &placed.stop));
             }
             let now = self.clock.now();
             let late = found.open.deadline.filter(|deadline| *deadline <= now);

@@ -220,7 +220,7 @@ impl Engine {
                 LaneState::Began { key, .. } if !self.graph.is_idempotent(&node) => {
                     Event::InDoubt { node, lane, key: key.clone(), error }
                 }
-                _ => Event::Failed { node, lane, error, again: None },
+                _ => Event::Failed { node, lane, error, again: None, withheld: false },
             });
         }
         self.append_unconverted(&mut fold, events).await?;

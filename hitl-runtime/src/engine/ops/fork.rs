@@ -52,7 +52,10 @@ impl Engine {
         reject_signatures(self.graph, &old.fold, place)?;
         match execute(self.forked(old.fold, from, new)?).await {
             Err(RunError::Conflict(thread)) => Err(Error::ThreadExists { thread }),
-            other => self.fold_after(other).await,
+            other => {
+                let fold = self.fold_after(other).await?;
+                self.cancel_late_start(fold).await
+            }
         }
     }
 

@@ -72,7 +72,10 @@ impl Engine {
         }
         match execute(self.first_entry(&start)?).await {
             Err(RunError::Conflict(_)) => self.same_start(self.load_for_reading(thread).await?, &start).await,
-            other => self.fold_after(other).await,
+            other => {
+                let fold = self.fold_after(other).await?;
+                self.cancel_late_start(fold).await
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     engine::{
         Engine,
         exec::finish_for,
-        read::role_to_stop,
+        read::review_roles,
         session::{PlacedStop, has_been_cancelled, incompatible, load_lenient, may_decide},
     },
     journal::{Event, Evidence, Fold, Stop, StopKind, StopScope},
@@ -53,6 +53,12 @@ pub struct CancelReport {
     /// The threads that could not be cancelled, each with the error. Nothing begins in them all the same while the stop
     /// of their graph or store is in force.
     pub failed: Vec<(ThreadId, Error)>,
+    /// `true` if another operator has lifted the stop during the call: the rest of the threads was not cancelled.
+    pub was_lifted: bool,
+}
+
+impl CancelReport {
+    const NONE: Self = Self { cancelled: 0, failed: Vec::new(), was_lifted: false };
 }
 
 /// An operator's order.
@@ -79,7 +85,60 @@ impl Order {
     }
 }
 
+/// The maximum size of a reason, which a cancellation copies to each of its threads, in bytes.
+const MAX_REASON_BYTES: usize = 4096;
+
 impl Engine {
+    /// Returns the roles of which an operator needs one for an order. With a role for stops, it is that one. Otherwise
+    /// it is one of those that the graph's reviews require; but only a role for stops allows to cancel threads of other
+    /// graphs, whose roles this program does not know.
+    pub fn roles_to_stop(&self, scope: &Scope, kind: Option<StopKind>) -> Result<Vec<String>, Error> {
+        if let Some(role) = &self.stop_role {
+            return Ok(vec![role.to_string()]);
+        }
+        let roles = review_roles(self.graph);
+        if !roles.is_empty() && *scope == Scope::Store && kind == Some(StopKind::Cancel) {
+            let problem =
+                "cancelling the threads of all graphs requires a role for it; set the agent's `stop_role`";
+            return Err(Error::NotSetUp { problem: problem.to_owned() });
+        }
+        Ok(roles)
+    }
+
+    /// Returns whether an operator holds a role that allows to stop the graph; `false` if there is no such role.
+    pub fn may_stop(&self, operator: &Operator) -> bool {
+        let roles = self.roles_to_stop(&Scope::Graph, None).unwrap_or_default();
+        roles.iter().any(|role| operator.has_role(role))
+    }
+
+    /// Checks that an operator may give an order, and returns the role in which they may.
+    fn role_to_stop(
+        &self,
+        scope: &Scope,
+        kind: Option<StopKind>,
+        operator: &Operator,
+    ) -> Result<Option<String>, Error> {
+        let roles = self.roles_to_stop(scope, kind)?;
+        match roles.iter().find(|role| operator.has_role(role)) {
+            None if !roles.is_empty() => {
+                Err(Error::MayNotStop { operator: operator.name().to_owned(), roles })
+            }
+            role => Ok(role.cloned()),
+        }
+    }
+
+    /// Cancels a thread whose start was checked before its graph or its store was cancelled, and which the cancellation
+    /// has not found.
+    pub(super) async fn cancel_late_start(self: &Arc<Self>, fold: Fold) -> Result<Fold, Error> {
+        match self.read_placed_stop().await? {
+            Some(placed) if placed.stop.kind == StopKind::Cancel => {
+                self.cancel_with(&fold.thread, &placed).await?;
+                self.load_for_reading(&fold.thread).await
+            }
+            _ => Ok(fold),
+        }
+    }
+
     /// Pauses a thread, the graph or the store.
     pub async fn pause(
         self: &Arc<Self>,
@@ -127,7 +186,11 @@ impl Engine {
             Scope::Graph | Scope::Store => self.stops_journal()?,
         };
         may_decide(&name, "stop", None, operator)?;
-        let role = role_to_stop(self.graph, operator)?;
+        if reason.len() > MAX_REASON_BYTES {
+            let problem = format!("the reason of a stop has at most {MAX_REASON_BYTES} bytes; shorten it");
+            return Err(Error::InvalidInput { problem });
+        }
+        let role = self.role_to_stop(&scope, kind, operator)?;
         let order = Order { kind, operator: operator.clone(), reason, role };
         let span = self.thread_span(
             match kind {
@@ -161,7 +224,7 @@ impl Engine {
             }
             self.may_order(&fold, order)?;
             if self.append_order(&mut fold, order.event(StopScope::Thread)).await? {
-                return Ok(CancelReport { cancelled: u64::from(fold.is_cancelled()), failed: Vec::new() });
+                return Ok(CancelReport { cancelled: u64::from(fold.is_cancelled()), ..CancelReport::NONE });
             }
         }
     }
@@ -175,11 +238,12 @@ impl Engine {
         if let Some(said) = fold.settled_stop() {
             return Err(Error::ThreadEnded { thread: thread(), how: format!("was {said}") });
         }
-        if fold.ended {
+        if fold.ended || order.kind.is_some() && fold.is_at_end() {
             return Err(Error::ThreadEnded { thread: thread(), how: "has ended".to_owned() });
         }
         match (order.kind, &fold.stop) {
             (None, None) => Err(Error::NotPaused { scope: format!("thread `{}`", fold.thread) }),
+            (None, Some(stop)) => self.may_lift(stop, order),
             _ => Ok(()),
         }
     }
@@ -207,21 +271,57 @@ impl Engine {
 
     /// Appends an order to the journal of stops, and cancels the threads that it cancels.
     async fn order_all(self: &Arc<Self>, scope: StopScope, order: &Order) -> Result<CancelReport, Error> {
+        let event = order.event(scope.clone());
         let place = loop {
             let stops = self.placed_stops().await?;
-            let is_stopped = stops.iter().any(|placed| placed.stop.scope == scope);
-            if order.kind.is_none() && !is_stopped {
-                return Err(Error::NotPaused { scope: scope.to_string() });
+            let in_force = stops.into_iter().find(|placed| placed.stop.scope == scope);
+            if order.kind.is_none() {
+                let Some(placed) = in_force else {
+                    return Err(Error::NotPaused { scope: scope.to_string() });
+                };
+                self.may_lift(&placed.stop, order)?;
+                if placed.stop.kind == StopKind::Cancel {
+                    self.finish_cancellation(&placed).await?;
+                }
             }
-            if let Some(place) = self.append_to_stops(order.event(scope.clone())).await? {
+            if let Some(place) = self.append_to_stops(event.clone()).await? {
                 break place;
             }
         };
         self.log_stop(&scope, order, place);
-        let stops = self.placed_stops().await?;
-        match stops.into_iter().find(|placed| placed.place == place && placed.stop.kind == StopKind::Cancel) {
-            Some(placed) => self.cancel_threads(&placed).await,
-            None => Ok(CancelReport { cancelled: 0, failed: Vec::new() }),
+        // The stops are read again, for the runs of this process.
+        self.read_stops().await?;
+        match order.kind {
+            Some(kind @ StopKind::Cancel) => {
+                let (operator, unverified) =
+                    (order.operator.name().to_owned(), order.operator.is_unverified());
+                let (role, reason, since) = (order.role.clone(), order.reason.clone(), self.clock.now());
+                let stop = Stop { scope, kind, operator, unverified, role, reason, since };
+                self.cancel_threads(&PlacedStop { place, stop }).await
+            }
+            _ => Ok(CancelReport::NONE),
+        }
+    }
+
+    /// Cancels what a cancellation has left, before it is lifted: its process may have died.
+    async fn finish_cancellation(self: &Arc<Self>, placed: &PlacedStop) -> Result<(), Error> {
+        let report = self.cancel_threads(placed).await?;
+        // A thread that cannot be read cannot run either.
+        match report.failed.into_iter().find(|(_, error)| matches!(error, Error::Store(_))) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that an operator may lift a stop: they need the role in which it was given, or the role for stops.
+    fn may_lift(&self, stop: &Stop, order: &Order) -> Result<(), Error> {
+        let is_held = |role: &str| order.operator.has_role(role);
+        match &stop.role {
+            Some(role) if !is_held(role) && !self.stop_role.as_deref().is_some_and(is_held) => {
+                let operator = order.operator.name().to_owned();
+                Err(Error::MayNotStop { operator, roles: vec![role.clone()] })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -246,10 +346,15 @@ impl Engine {
         const PAGE: usize = 256;
         /// A thread whose start was checked before the stop appears after the first pass.
         const PASSES: usize = 3;
-        let mut report = CancelReport { cancelled: 0, failed: Vec::new() };
+        let mut report = CancelReport::NONE;
         for _ in 0..PASSES {
             let before = report.cancelled;
             report.failed.clear();
+            let is_in_force = |stops: Vec<PlacedStop>| {
+                stops
+                    .iter()
+                    .any(|now| now.stop.scope == placed.stop.scope && now.stop.kind == StopKind::Cancel)
+            };
             for standing in
                 [ThreadStatus::Running, ThreadStatus::Waiting, ThreadStatus::InDoubt, ThreadStatus::Failed]
             {
@@ -257,6 +362,9 @@ impl Engine {
                 loop {
                     let page = self.store.threads(Some(standing), after.as_deref(), PAGE).await?;
                     for (thread, _) in &page.items {
+                        if !is_in_force(self.placed_stops().await?) {
+                            return Ok(CancelReport { was_lifted: true, ..report });
+                        }
                         match self.cancel_with(thread, placed).await {
                             Ok(was_open) => report.cancelled += u64::from(was_open),
                             Err(Error::UnknownThread { .. }) => {}

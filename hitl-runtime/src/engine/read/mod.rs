@@ -12,7 +12,7 @@ mod verify;
 mod view;
 
 pub use self::required_roles::may_settle;
-pub(super) use self::required_roles::{RequiredRoles, role_to_stop};
+pub(super) use self::required_roles::{RequiredRoles, review_roles};
 pub use self::{
     check::CompatibilityReport,
     finding::{CLOCK_SKEW, Finding, FindingKind, UncheckedRange},

@@ -177,8 +177,10 @@ impl<'a> Replay<'a> {
         if let Event::Migrated { print, version, renamed, .. } = &entry.event {
             self.migrated(print, *version, renamed);
         }
-        let begins = matches!(entry.event, Event::Began { .. } | Event::Paused { .. });
-        let is_step = begins || matches!(entry.event, Event::Reminded { .. } | Event::Decided { .. });
+        // New code may open a review again while its thread is paused.
+        let begins = matches!(entry.event, Event::Began { .. });
+        let is_step = begins
+            || matches!(entry.event, Event::Paused { .. } | Event::Reminded { .. } | Event::Decided { .. });
         if let Some(said) = self.fold.settled_stop().filter(|_| is_step) {
             let problem = format!("the thread was {said}, so no further step is allowed");
             self.note(FindingKind::Route, problem);

@@ -73,17 +73,9 @@ pub fn may_settle(graph: &'static GraphTable, operator: &Operator) -> bool {
     roles_of(graph, |_| true).iter().any(|role| operator.has_role(role))
 }
 
-/// Checks that an operator may stop threads of a graph: if its reviews require roles, the operator must hold one of them.
-/// Returns that role.
-pub(in crate::engine) fn role_to_stop(
-    graph: &'static GraphTable,
-    operator: &Operator,
-) -> Result<Option<String>, Error> {
-    let roles = roles_of(graph, |_| true);
-    match roles.iter().find(|role| operator.has_role(role)) {
-        None if !roles.is_empty() => Err(Error::MayNotStop { operator: operator.name().to_owned(), roles }),
-        role => Ok(role.cloned()),
-    }
+/// Returns the roles that the graph's reviews require, each once.
+pub(in crate::engine) fn review_roles(graph: &'static GraphTable) -> Vec<String> {
+    roles_of(graph, |_| true)
 }
 
 /// Returns the nodes that are reachable from a node.

@@ -15,7 +15,8 @@ use crate::{
         Engine,
         session::{Authentication, StopsReplay},
     },
-    journal::{JournalKeys, MacError, genesis, link},
+    journal::{Entry, Event, JournalKeys, MacError, genesis, link},
+    store::Record,
 };
 
 /// The identity of a journal's last entry. If it is kept out of reach of everyone who can write to the store, it proves
@@ -154,6 +155,9 @@ impl Engine {
                     }
                     None => replay.read(&record),
                 }
+                if let Some(problem) = self.wrong_stop(&record).await? {
+                    note(place, FindingKind::Route, problem);
+                }
                 (hash, next) = (record.hash, place.saturating_add(1));
             }
             if let Some((place, error)) = forged {
@@ -175,6 +179,24 @@ impl Engine {
         // The sort is stable, so a wrong hash comes before the other findings of its place, which it may explain.
         findings.sort_by_key(|finding| finding.place);
         Ok(Audit { head: JournalHead { thread: thread.clone(), place, hash }, findings, unchecked })
+    }
+}
+
+impl Engine {
+    /// Returns the problem of an entry that cancels a thread with its graph or its store, if there is no such stop.
+    async fn wrong_stop(&self, record: &Record) -> Result<Option<String>, Error> {
+        let stop =
+            |record: &Record| match serde_json::from_slice::<Entry>(&record.body).map(|entry| entry.event) {
+                Ok(Event::Stopped { kind, scope, follows, operator, .. }) => {
+                    Some((follows, (kind, scope, operator)))
+                }
+                _ => None,
+            };
+        let Some((Some(place), found)) = stop(record) else { return Ok(None) };
+        let stops = self.store.entries(&self.stops_journal()?, place, 1).await?;
+        let there = stops.first().filter(|record| record.place == place).and_then(stop);
+        let is_there = there.is_some_and(|(follows, there)| follows.is_none() && there == found);
+        Ok((!is_there).then(|| format!("entry {place} of the journal of stops is no such stop")))
     }
 }
 

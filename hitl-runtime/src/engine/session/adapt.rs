@@ -44,6 +44,9 @@ impl ThreadWriter {
             void: found.void,
         })?;
         self.reopen_all(LastCode::Other)?;
+        if self.fold.is_closed() {
+            return Ok(());
+        }
         found.again.into_iter().try_for_each(|lane| self.ask_again(lane))
     }
 

@@ -38,8 +38,10 @@ impl Engine {
             .with_reviews(reviews(fold))
             .with_due(due(fold))
             .with_after(Some(after));
+        let history = self.history_of(&append);
         self.store.append(append).await?;
-        logs.iter().for_each(|log| log.emit(&thread, self.graph.spec.name));
+        self.publish(&thread, history);
+        logs.iter().for_each(|log| log.emit(&thread, &fold.graph));
         Ok(())
     }
 }

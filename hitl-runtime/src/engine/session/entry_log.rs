@@ -86,7 +86,7 @@ impl EntryLog {
     }
 
     /// Logs the entry, which is stored.
-    pub(in crate::engine) fn emit(&self, thread: &ThreadId, graph: &'static str) {
+    pub(in crate::engine) fn emit(&self, thread: &ThreadId, graph: &str) {
         let Self { place, lane, node, fact } = self;
         let (place, lane, node, thread) = (place.get(), *lane, node.as_deref(), &*plain(thread.as_str()));
         macro_rules! log {

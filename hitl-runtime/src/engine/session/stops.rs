@@ -15,7 +15,7 @@ use super::authenticate::LastEntry;
 use crate::{
     Digest, Error, Place, StoreError, ThreadId, ThreadStatus,
     engine::Engine,
-    journal::{Act, Entry, EntryRef, Event, Stop, StopScope, genesis, link, split},
+    journal::{Act, Entry, EntryRef, Event, Stop, StopKind, StopScope, genesis, link, split},
     store::{Append, Record},
 };
 
@@ -73,9 +73,16 @@ impl Read {
             .map_err(|e| format!("it cannot be parsed as an entry: {e}"))?;
         let place = record.place;
         match entry.event {
-            Event::Stopped { kind, scope, follows: None, reason, operator, unverified, .. } => {
-                let stop = Stop { scope, kind, operator, unverified, reason, since: entry.at };
+            Event::Stopped { kind, scope, follows: None, reason, operator, unverified, evidence } => {
+                let role = evidence.and_then(|evidence| evidence.role);
+                let stop = Stop { scope, kind, operator, unverified, role, reason, since: entry.at };
+                // A pause does not weaken a cancellation.
+                let holds = |placed: &PlacedStop| {
+                    placed.stop.kind == StopKind::Cancel && stop.kind != StopKind::Cancel
+                };
                 match stop.scope.clone() {
+                    StopScope::Store if self.store.as_ref().is_some_and(holds) => {}
+                    StopScope::Graph(graph) if self.graphs.get(&graph).is_some_and(holds) => {}
                     StopScope::Store => self.store = Some(PlacedStop { place, stop }),
                     StopScope::Graph(graph) => drop(self.graphs.insert(graph, PlacedStop { place, stop })),
                     StopScope::Thread => return Err("it names neither a graph nor the store".to_owned()),
@@ -91,8 +98,10 @@ impl Read {
         Ok(())
     }
 
+    /// Returns the stop of a graph: a cancellation comes first.
     fn of(&self, graph: &str) -> Option<&PlacedStop> {
-        self.store.as_ref().or_else(|| self.graphs.get(graph))
+        let all = || self.store.iter().chain(self.graphs.get(graph));
+        all().find(|placed| placed.stop.kind == StopKind::Cancel).or_else(|| all().next())
     }
 }
 
@@ -138,7 +147,17 @@ impl Engine {
         let thread = journal()?;
         loop {
             let end = self.stops.held().end;
-            let records = self.store.entries(&thread, end.place, 256).await?;
+            // From the last known entry on: if it is gone or another one, the journal was deleted or restored to an older
+            // state, and says nothing about the stops of which this process knows.
+            let mut records = self.store.entries(&thread, end.place.saturating_sub(1), 256).await?;
+            if end.place > 0 {
+                let last = (!records.is_empty()).then(|| records.remove(0));
+                if last.is_none_or(|last| last.hash != end.hash) {
+                    let place = end.place.saturating_sub(1);
+                    let problem = "this entry was read before, and is no longer there; restart the program to accept that";
+                    return Err(Error::Damaged { thread, place, problem: problem.to_owned() });
+                }
+            }
             if records.is_empty() {
                 return Ok(());
             }
@@ -192,7 +211,9 @@ impl Engine {
                 })?;
                 match entry.event {
                     Event::Stopped { kind, scope, reason, operator, unverified, .. } => {
-                        stop = Some(Stop { scope, kind, operator, unverified, reason, since: entry.at });
+                        let role = None;
+                        stop =
+                            Some(Stop { scope, kind, operator, unverified, role, reason, since: entry.at });
                     }
                     Event::Unpaused { .. } => stop = None,
                     _ => {}

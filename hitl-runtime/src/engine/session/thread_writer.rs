@@ -12,7 +12,7 @@ use super::{
     unreadable::{incompatible, unreadable},
 };
 use crate::{
-    Error, Incompatibility, Place, StoreError, Timestamp,
+    Error, Incompatibility, Place, StoreError, ThreadId, Timestamp,
     engine::{Engine, routing},
     journal::{
         Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, Lease,
@@ -348,7 +348,7 @@ impl ThreadWriter {
             .with_reviews(reviews(&self.fold))
             .with_due(due(&self.fold))
             .with_after(after);
-        let history = self.history(&append);
+        let history = self.engine.history_of(&append);
         let took_over = std::mem::take(&mut self.takes_over);
         let store = &self.engine.store;
         let retries = if patience && store.should_retry_appends() { Self::RETRIES } else { 0 };
@@ -359,7 +359,7 @@ impl ThreadWriter {
                 (Ok(()), _) => {
                     self.stored = (self.fold.next, self.fold.at);
                     self.log_stored(&logs, took_over);
-                    self.publish(history);
+                    self.engine.publish(&self.fold.thread, history);
                     return Ok(true);
                 }
                 // After a retry, a conflict may be with this append's own first attempt, whose response was lost.
@@ -372,7 +372,7 @@ impl ThreadWriter {
                     } else {
                         self.log_conflict(first);
                     }
-                    self.publish(history.into_iter().filter(|_| is_mine));
+                    self.engine.publish(&self.fold.thread, history.into_iter().filter(|_| is_mine));
                     return Ok(is_mine);
                 }
                 (Err(StoreError::Conflict { .. }), _) => {
@@ -390,19 +390,19 @@ impl ThreadWriter {
     }
 }
 
-impl ThreadWriter {
+impl Engine {
     /// Returns the history entries of an append for the thread's subscribers.
-    fn history(&self, append: &Append) -> Vec<HistoryEntry> {
-        if !self.engine.subscribers.has_subscriber(&append.thread) {
+    pub(super) fn history_of(&self, append: &Append) -> Vec<HistoryEntry> {
+        if !self.subscribers.has_subscriber(&append.thread) {
             return Vec::new();
         }
         append.records.iter().filter_map(|record| shown(&append.thread, record).ok()).collect()
     }
 
-    fn publish(&self, history: impl IntoIterator<Item = HistoryEntry>) {
-        let Self { engine, fold, .. } = self;
+    /// Tells a thread's subscribers of entries that are stored.
+    pub(super) fn publish(&self, thread: &ThreadId, history: impl IntoIterator<Item = HistoryEntry>) {
         history.into_iter().for_each(|entry| {
-            engine.subscribers.publish(&fold.thread, || ThreadEvent::Entry(Box::new(entry)))
+            self.subscribers.publish(thread, || ThreadEvent::Entry(Box::new(entry)));
         });
     }
 }

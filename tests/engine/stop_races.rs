@@ -1,0 +1,515 @@
+//! Stops that come at a bad moment: beside another operator, a start, a running branch, a dead runner or new code.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use hitl::{
+    Error, Front, ManualClock, Place, Scope, Store, ThreadEvent, ThreadId, Timestamp,
+    journal::StopKind,
+    prelude::*,
+    store::{Append, BoxFuture, LayeredStore, Page, StoreError, StoreLayer, ThreadStatus},
+};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::kit::{
+    operators::clerk,
+    payment::{Draft, Payer},
+    refund::{Refunds, mara, message, open, review},
+    world::{Behavior, World},
+};
+
+fn thread() -> Scope {
+    Scope::thread("t").unwrap()
+}
+
+/// The call of a store at which something else happens.
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    /// Before the first entry of a thread.
+    FirstEntry,
+    /// After an entry of the journal of stops.
+    Stop,
+    /// Before a list of threads.
+    List,
+}
+
+type Hook = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// A store in which something else happens once, during a call.
+struct Meanwhile(At, Mutex<Option<Hook>>);
+
+impl Meanwhile {
+    fn new<F>(at: At, hook: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self(at, Mutex::new(Some(Box::new(move || Box::pin(hook())))))
+    }
+
+    async fn reach(&self, at: At) {
+        let hook = if self.0 == at { self.1.lock().unwrap().take() } else { None };
+        if let Some(hook) = hook {
+            hook().await;
+        }
+    }
+}
+
+impl StoreLayer for Meanwhile {
+    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let is_stop = append.thread.is_reserved();
+            if append.records[0].place == Place::START && !is_stop {
+                self.reach(At::FirstEntry).await;
+            }
+            store.append(append).await?;
+            if is_stop {
+                self.reach(At::Stop).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn threads<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        standing: Option<ThreadStatus>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
+        Box::pin(async move {
+            self.reach(At::List).await;
+            store.threads(standing, after, limit).await
+        })
+    }
+}
+
+/// Another operator pauses the graph between the entry of a cancellation and its threads.
+#[tokio::test]
+async fn a_pause_does_not_weaken_a_cancellation() {
+    let (world, store) = (World::default(), MemoryStore::new());
+    let runner = Refunds::new(world.clone(), store.clone());
+    let digest = open(&runner, "t").await.digest();
+    let other = Front::<Refunds>::new(store.clone());
+    let pauses = other.clone();
+    let meanwhile = Meanwhile::new(At::Stop, move || async move {
+        pauses.pause(Scope::Graph, &mara(), "me too").await.unwrap();
+    });
+    let front = Front::<Refunds>::new(LayeredStore::new(store, meanwhile));
+    assert_eq!(front.cancel(Scope::Graph, &mara(), "fraud").await.unwrap().cancelled, 1);
+    assert_eq!(other.stops().await.unwrap()[0].kind, StopKind::Cancel);
+    other.pause(Scope::Store, &mara(), "").await.unwrap();
+    other.unpause(Scope::Graph, &mara(), "").await.unwrap();
+    other.unpause(Scope::Store, &mara(), "").await.unwrap();
+    let late = runner.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err();
+    assert_eq!((late.code(), world.calls()), ("cancelled", 0));
+}
+
+/// A thread whose start was allowed before its graph was cancelled, and whose first entry came after it.
+#[tokio::test]
+async fn a_late_start_is_cancelled_with_its_graph() {
+    let (world, store) = (World::default(), MemoryStore::new());
+    let front = Front::<Refunds>::new(store.clone());
+    let cancels = front.clone();
+    let meanwhile = Meanwhile::new(At::FirstEntry, move || async move {
+        assert_eq!(cancels.cancel(Scope::Graph, &mara(), "fraud").await.unwrap().cancelled, 0);
+    });
+    let runner = Refunds::new(world.clone(), LayeredStore::new(store, meanwhile));
+    let turn = runner.start("t", message()).await.unwrap();
+    assert!(turn.to_string().contains("was cancelled by mara: fraud"), "{turn}");
+    assert!(front.inbox(None, 10).await.unwrap().items.is_empty());
+    front.unpause(Scope::Graph, &mara(), "").await.unwrap();
+    assert!(front.view("t").await.unwrap().failure.unwrap().stopped);
+    assert_eq!(world.calls(), 0);
+}
+
+/// The process of a cancellation died before its threads. They are cancelled before the stop is lifted.
+#[tokio::test]
+async fn what_a_cancellation_left_is_cancelled_before_it_is_lifted() {
+    let (world, store) = (World::default(), MemoryStore::new());
+    let runner = Refunds::new(world.clone(), store.clone());
+    let (first, second) = (open(&runner, "t").await, open(&runner, "u").await);
+    let dies = Meanwhile::new(At::List, std::future::pending);
+    let dying = Front::<Refunds>::new(LayeredStore::new(store.clone(), dies));
+    let order = tokio::spawn(async move { dying.cancel(Scope::Graph, &mara(), "fraud").await });
+    let front = Front::<Refunds>::new(store);
+    while front.stops().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    order.abort();
+    let told = first.approve(&mara()).await.unwrap_err();
+    assert_eq!(told.code(), "cancelled");
+    front.unpause(Scope::Graph, &mara(), "").await.unwrap();
+    assert_eq!(second.approve(&mara()).await.unwrap_err().code(), "cancelled");
+    for thread in ["t", "u"] {
+        assert!(front.view(thread).await.unwrap().failure.unwrap().stopped);
+    }
+    assert_eq!(world.calls(), 0);
+}
+
+/// The stop is lifted, and a thread starts, while the cancellation still looks for its threads.
+#[tokio::test]
+async fn a_thread_that_starts_after_the_lift_is_not_cancelled() {
+    let (world, store) = (World::default(), MemoryStore::new());
+    let runner = Refunds::new(world, store.clone());
+    let other = Front::<Refunds>::new(store.clone());
+    let lifts = other.clone();
+    let meanwhile = Meanwhile::new(At::List, move || async move {
+        lifts.unpause(Scope::Graph, &mara(), "new keys").await.unwrap();
+        let _ = review(runner.start("t", message()).await.unwrap());
+    });
+    let front = Front::<Refunds>::new(LayeredStore::new(store, meanwhile));
+    let report = front.cancel(Scope::Graph, &mara(), "stolen keys").await.unwrap();
+    assert!(report.was_lifted && report.cancelled == 0, "{report:?}");
+    assert!(other.view("t").await.unwrap().stop.is_none());
+}
+
+/// A restored backup, or a deletion: the journal of stops ends before what this process has read of it.
+#[tokio::test]
+async fn a_journal_of_stops_that_got_shorter_stops_its_readers() {
+    let (world, store) = (World::default(), MemoryStore::new());
+    let runner = Refunds::new(world.clone(), store.clone());
+    let front = runner.front();
+    let digest = open(&runner, "t").await.digest();
+    front.pause(Scope::Store, &mara(), "").await.unwrap();
+    front.unpause(Scope::Store, &mara(), "").await.unwrap();
+    store.delete(&ThreadId::existing("hitl:stops").unwrap()).await.unwrap();
+    let other = Front::<Refunds>::new(store.clone());
+    other.pause(Scope::Store, &mara(), "stolen keys").await.unwrap();
+    let error = runner.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    assert!(matches!(front.pause(Scope::Store, &mara(), "").await, Err(Error::Damaged { .. })));
+    assert_eq!(world.calls(), 0);
+}
+
+/// An operator of one graph in a store may pause the store, but neither lift the stop of others, nor cancel their threads.
+#[tokio::test]
+async fn a_stop_of_the_store_is_lifted_in_the_role_in_which_it_was_given() {
+    let store = MemoryStore::new();
+    let (refunds, payments) = (Front::<Refunds>::new(store.clone()), Front::<Payer>::new(store.clone()));
+    refunds.pause(Scope::Store, &mara(), "fraud").await.unwrap();
+    for error in [
+        refunds.unpause(Scope::Store, &clerk(), "").await,
+        payments.unpause(Scope::Store, &clerk(), "").await,
+    ] {
+        assert_eq!(error.unwrap_err().code(), "may_not_stop");
+    }
+    let error = payments.cancel(Scope::Store, &clerk(), "").await.unwrap_err();
+    assert!(matches!(&error, Error::NotSetUp { problem } if problem.contains("stop_role")), "{error}");
+    let operations = payments.stop_role("operations");
+    assert_eq!(operations.cancel(Scope::Store, &clerk(), "").await.unwrap_err().code(), "may_not_stop");
+    let olga = Operator::new("olga").role("operations");
+    operations.unpause(Scope::Store, &olga, "").await.unwrap();
+    operations.cancel(Scope::Store, &olga, "").await.unwrap();
+    assert_eq!(refunds.unpause(Scope::Store, &mara(), "").await.unwrap_err().code(), "may_not_stop");
+}
+
+mod versions {
+    use super::*;
+
+    #[state]
+    pub struct Transfer {
+        #[input]
+        pub memo: String,
+        pub draft: Draft,
+        #[output]
+        #[reduce(append)]
+        pub receipts: Vec<String>,
+    }
+
+    #[node(Transfer, writes = draft)]
+    pub async fn propose() -> Result<Draft> {
+        Ok(Draft { cents: 5 })
+    }
+
+    #[node(Transfer, writes = receipts)]
+    pub async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
+        Ok(vec![rejection.note.clone()])
+    }
+
+    macro_rules! version {
+        ($module:ident, $rule:meta) => {
+            pub mod $module {
+                use super::{Draft, Transfer, World, propose, refuse};
+                use hitl::prelude::*;
+
+                #[$rule]
+                #[node(Transfer, writes = receipts, effect)]
+                async fn hold(
+                    draft: &Approved<Draft>,
+                    memo: &str,
+                    world: Deps<World>,
+                    cx: &Cx,
+                ) -> Result<Vec<String>> {
+                    Ok(vec![world.call(&format!("{}: {memo}", draft.cents), cx.idempotency_key()).await?])
+                }
+
+                graph! {
+                    pub Transfers<Transfer, World> {
+                        start -> propose -> hold -> end;
+                        hold { reject -> refuse }
+                        refuse -> end;
+                    }
+                }
+            }
+        };
+    }
+    version!(before, interrupt_before(unsigned(memo)));
+    version!(after, interrupt_before(show = memo));
+}
+
+/// The review of a paused thread is opened again by new code that shows more in it.
+#[tokio::test]
+async fn a_paused_thread_is_decided_under_new_code() {
+    use versions::{TransferInput, after, before};
+    let (world, store) = (World::default(), MemoryStore::new());
+    let old = before::Transfers::new(world.clone(), store.clone());
+    let _ = old.start("t", TransferInput { memo: "lunch".into() }).await.unwrap();
+    let mara = Operator::new("mara");
+    old.front().pause(thread(), &mara, "").await.unwrap();
+    let new = after::Transfers::new(world.clone(), store);
+    let after::TransfersTurn::Hold(review) = new.turn("t").await.unwrap() else { panic!("no review") };
+    let _ = review.approve(&mara).await.unwrap();
+    assert_eq!(world.calls(), 0);
+    new.audit("t", None).await.unwrap().sound().unwrap();
+    new.front().unpause(thread(), &mara, "").await.unwrap();
+    new.sweep().await.unwrap();
+    assert_eq!(world.calls(), 1);
+    new.audit("t", None).await.unwrap().sound().unwrap();
+}
+
+/// The nodes `a1` and `b1`, each with a gate that it waits for.
+#[derive(Clone)]
+pub struct Gates {
+    a: Arc<Semaphore>,
+    b: Arc<Semaphore>,
+    reached: Arc<Semaphore>,
+}
+
+impl Gates {
+    fn closed() -> Self {
+        let closed = || Arc::new(Semaphore::new(0));
+        Self { a: closed(), b: closed(), reached: closed() }
+    }
+
+    async fn pass(&self, gate: &Semaphore) {
+        self.reached.add_permits(1);
+        gate.acquire().await.unwrap().forget();
+    }
+
+    /// Waits until both nodes run.
+    async fn both_reached(&self) {
+        self.reached.acquire_many(2).await.unwrap().forget();
+    }
+}
+
+#[state]
+pub struct Job {
+    #[input]
+    pub name: String,
+    pub list: Vec<u32>,
+    pub n: u32,
+    #[reduce(append)]
+    #[output]
+    pub log: Vec<String>,
+}
+
+#[node(Job, writes = list)]
+async fn first(name: &str) -> Result<Vec<u32>> {
+    Ok(vec![u32::try_from(name.len()).unwrap()])
+}
+
+#[node(Job, writes = log)]
+async fn a1(n: u32, gates: Deps<Gates>) -> Result<Vec<String>> {
+    gates.pass(&gates.a).await;
+    Ok(vec![format!("a1 {n}")])
+}
+
+#[node(Job, writes = log)]
+async fn a2() -> Result<Vec<String>> {
+    Ok(vec!["a2".into()])
+}
+
+#[node(Job, writes = log)]
+async fn b1(gates: Deps<Gates>) -> Result<Vec<String>> {
+    gates.pass(&gates.b).await;
+    Ok(vec!["b1".into()])
+}
+
+#[node(Job, writes = log)]
+async fn last() -> Result<Vec<String>> {
+    Ok(vec!["last".into()])
+}
+
+graph! {
+    pub Nester<Job, Gates> {
+        start -> (first -> for n in list { a1 -> a2 } -> last, b1) -> end;
+    }
+}
+
+fn job() -> JobInput {
+    JobInput { name: "x".into() }
+}
+
+/// The graph is paused when the node of one branch ends, and released when that of another one does.
+#[tokio::test]
+async fn a_branch_that_stood_during_a_pause_goes_on() {
+    let gates = Gates::closed();
+    let runner = Nester::new(gates.clone(), MemoryStore::new());
+    let (front, mut events) = (runner.front(), runner.listen("t").unwrap());
+    let run = tokio::spawn(async move { runner.start("t", job()).await });
+    gates.both_reached().await;
+    let mara = Operator::new("mara");
+    front.pause(Scope::Graph, &mara, "").await.unwrap();
+    gates.a.add_permits(1);
+    while !matches!(events.next().await, ThreadEvent::Entry(entry) if entry.event.node() == Some("a1")) {}
+    front.unpause(Scope::Graph, &mara, "").await.unwrap();
+    gates.b.add_permits(1);
+    let turn = run.await.unwrap().unwrap();
+    assert!(matches!(turn, NesterTurn::Done(_)), "{turn}");
+}
+
+/// A pause that is lifted while nodes run: their results are kept, and their runner goes on.
+#[tokio::test]
+async fn a_short_pause_takes_no_thread_from_its_runner() {
+    let (gates, store) = (Gates::closed(), MemoryStore::new());
+    let runner = Nester::new(gates.clone(), store.clone());
+    let front = Front::<Nester>::new(store);
+    let run = tokio::spawn(async move { runner.start("t", job()).await });
+    gates.both_reached().await;
+    let mara = Operator::new("mara");
+    front.pause(thread(), &mara, "").await.unwrap();
+    front.unpause(thread(), &mara, "").await.unwrap();
+    gates.a.add_permits(1);
+    gates.b.add_permits(1);
+    let turn = run.await.unwrap().unwrap();
+    assert!(matches!(turn, NesterTurn::Done(_)), "{turn}");
+    front.audit("t", None).await.unwrap().sound().unwrap();
+}
+
+mod retried {
+    use super::*;
+
+    #[state]
+    pub struct Wish {
+        #[input]
+        pub wish: String,
+        #[output]
+        pub receipt: String,
+    }
+
+    #[node(Wish, writes = receipt, effect, idempotent, risk = low, retries = 1, backoff = "1ms")]
+    async fn put(wish: &str, world: Deps<World>, cx: &Cx) -> Result<String> {
+        world.call(wish, cx.idempotency_key()).await
+    }
+
+    graph! { pub Putter<Wish, World> { start -> put -> end; } }
+}
+
+/// A store that answers an append with the begin of an effect only when it is let go.
+#[derive(Clone)]
+struct HeldBegin {
+    began: Arc<Notify>,
+    go: Arc<Semaphore>,
+}
+
+impl StoreLayer for HeldBegin {
+    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
+        let begins = append.records.iter().any(|record| {
+            let body: serde_json::Value = serde_json::from_slice(&record.body).unwrap();
+            body["is"].get("began").is_some()
+        });
+        Box::pin(async move {
+            store.append(append).await?;
+            if begins {
+                self.began.notify_one();
+                self.go.acquire().await.unwrap().forget();
+            }
+            Ok(())
+        })
+    }
+}
+
+/// An effect that was withheld has as many retries as before.
+#[tokio::test]
+async fn a_pause_uses_up_no_retry() {
+    let world = World::new([Behavior::Fails]);
+    let held = HeldBegin { began: Arc::default(), go: Arc::new(Semaphore::new(0)) };
+    let store = MemoryStore::new();
+    let runner = retried::Putter::new(world.clone(), LayeredStore::new(store.clone(), held.clone()));
+    let (front, mara) = (Front::<retried::Putter>::new(store), Operator::new("mara"));
+    let starts = runner.clone();
+    let run =
+        tokio::spawn(
+            async move { starts.start("t", retried::WishInput { wish: "w".into() }).await.map(drop) },
+        );
+    held.began.notified().await;
+    front.pause(thread(), &mara, "").await.unwrap();
+    held.go.add_permits(1);
+    run.await.unwrap().unwrap();
+    assert_eq!(world.calls(), 0);
+    front.unpause(thread(), &mara, "").await.unwrap();
+    held.go.add_permits(100);
+    drop(runner.resume("t").await.unwrap());
+    let view = front.view("t").await.unwrap();
+    assert_eq!((view.standing, world.calls()), (ThreadStatus::Ended, 2), "{view:?}");
+    assert_eq!(world.keys().len(), 1);
+    front.audit("t", None).await.unwrap().sound().unwrap();
+}
+
+/// An effect whose runner died may have happened, also if it may be repeated: a cancellation asks, after a pause too.
+#[tokio::test]
+async fn a_pause_hides_no_doubt_from_a_cancellation() {
+    for pauses in [false, true] {
+        let world = World::new([Behavior::Hangs]);
+        let (store, clock) = (MemoryStore::new(), ManualClock::at(Timestamp::from_millis(1_000_000)));
+        let runner = retried::Putter::new(world.clone(), store.clone()).clock(clock.clone());
+        let front = Front::<retried::Putter>::new(store.clone()).clock(clock.clone());
+        let mara = Operator::new("mara");
+        drop(tokio::spawn(async move { runner.start("t", retried::WishInput { wish: "w".into() }).await }));
+        world.reached.notified().await;
+        clock.advance(Duration::from_secs(60));
+        let successor = retried::Putter::new(world.clone(), store).clock(clock);
+        if pauses {
+            front.pause(thread(), &mara, "").await.unwrap();
+            let before = front.history("t", 0, 100).await.unwrap().len();
+            for _ in 0..3 {
+                successor.sweep().await.unwrap();
+            }
+            assert_eq!(
+                front.history("t", 0, 100).await.unwrap().len(),
+                before,
+                "sweeps of a paused thread write"
+            );
+        }
+        front.cancel(thread(), &mara, "").await.unwrap();
+        successor.sweep().await.unwrap();
+        assert_eq!(front.view("t").await.unwrap().standing, ThreadStatus::InDoubt, "{pauses}");
+        assert_eq!(world.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn listeners_hear_of_a_stop() {
+    let runner = Refunds::new(World::default(), MemoryStore::new());
+    let _ = open(&runner, "t").await;
+    let mut events = runner.listen("t").unwrap();
+    runner.front().cancel(thread(), &mara(), "fraud").await.unwrap();
+    assert!(matches!(events.next().await, ThreadEvent::Entry(entry) if entry.event.name() == "stopped"));
+}
+
+#[tokio::test]
+async fn a_reason_is_of_a_limited_size() {
+    let runner = Refunds::new(World::default(), MemoryStore::new());
+    let _ = open(&runner, "t").await;
+    for scope in [thread(), Scope::Graph] {
+        let long = "\u{1b}\u{202e}".repeat(1025);
+        let error = runner.front().pause(scope.clone(), &mara(), long).await.unwrap_err();
+        assert_eq!(error.code(), "invalid_input");
+        runner.front().pause(scope, &mara(), "\u{1b}[2J".repeat(1024)).await.unwrap();
+    }
+    let shown = runner.view("t").await.unwrap().stop.unwrap().to_string();
+    assert!(shown.starts_with("the thread was paused by mara: \\u{1b}[2J"), "{shown}");
+    runner.audit("t", None).await.unwrap().sound().unwrap();
+}
