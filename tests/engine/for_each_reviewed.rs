@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::{ManualClock, SweepEvent, Timestamp, journal::Event, prelude::*};
+use hitl::{Digest, Error, Front, ManualClock, SweepEvent, Timestamp, journal::Event, prelude::*};
 use tokio::sync::Semaphore;
 
 use super::counting_store::{CountingStore, Counts};
@@ -241,4 +241,104 @@ async fn a_review_behind_waiting_items_opens_after_a_conflict() {
     let HeldTurn::Done(log) = review.approve(&mara).await.unwrap() else { panic!() };
     assert_eq!(log, ["held 0", "held 1", "retried 2: again", "3 in all"]);
     runner.verify("t").await.unwrap();
+}
+
+/// Returns a thread with this many open reviews, in a program and in a front.
+async fn waiting(count: u32) -> (Agent<Payrolls>, Front<Payrolls>, Vec<Digest>) {
+    let store = CountingStore::default();
+    let agent = Payrolls::new(store.clone());
+    let payments = (0..count).map(|dollars| Payment { dollars }).collect();
+    let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
+    let digests = agent.view("t").await.unwrap().reviews.iter().map(|review| review.digest).collect();
+    (agent, Front::new(store), digests)
+}
+
+/// Several verdicts in one call: each in an entry of its own, all in one append.
+#[tokio::test]
+async fn several_reviews_are_decided_at_once() {
+    let (agent, front, digests) = waiting(257).await;
+    let mara = Operator::new("mara");
+    let note = |n: usize| Verdict::Reject { reason: Reason::Other, note: format!("not {n}") };
+    let edit = Verdict::Edit { patch: serde_json::json!({ "dollars": 9_999 }) };
+    let verdict = |n: usize| match n {
+        0 => edit.clone(),
+        1..3 => note(n),
+        _ => Verdict::Approve,
+    };
+    let all: Vec<(Digest, Verdict)> =
+        digests.iter().enumerate().map(|(n, digest)| (*digest, verdict(n))).collect();
+    let many = front.record_all("t", &mara, all.clone()).await.unwrap_err();
+    assert!(matches!(&many, Error::InvalidInput { problem } if problem.contains("more than 256")), "{many}");
+    let before = front.history("t", 0, 1000).await.unwrap().len();
+    let _ = front.record_all("t", &mara, all[..256].to_vec()).await.unwrap();
+    let history = front.history("t", before as u64, 1000).await.unwrap();
+    assert_eq!(history.len(), 256);
+    for (entry, (digest, verdict)) in history.iter().zip(&all) {
+        let Event::Decided { digest: decided, verdict: found, operator, .. } = &entry.event else {
+            panic!("{entry:?}")
+        };
+        assert_eq!((decided, found.name(), operator.as_str()), (digest, verdict.name(), "mara"));
+    }
+    let _ = agent.continue_thread("t").await.unwrap();
+    let PayrollsTurn::Done(log) = agent.decide_all("t", &mara, all[256..].to_vec()).await.unwrap() else {
+        panic!()
+    };
+    let paid = log.iter().filter(|line| line.ends_with("dollars")).count();
+    assert_eq!((paid, log.contains(&"9999 dollars".to_owned())), (255, true));
+    agent.audit("t", None).await.unwrap().sound().unwrap();
+}
+
+/// If one verdict is refused, none is consumed.
+#[tokio::test]
+async fn one_refused_verdict_refuses_all() {
+    let (agent, front, digests) = waiting(3).await;
+    let mara = Operator::new("mara");
+    let [first, second, third] = digests[..] else { panic!() };
+    let _ = front.record("t", third, &mara, Verdict::Approve).await.unwrap();
+    let before = front.history("t", 0, 100).await.unwrap().len();
+    let too_much = Verdict::Edit { patch: serde_json::json!({ "dollars": 20_000 }) };
+    let question = Verdict::Ask { question: "why?".into() };
+    let approve = || Verdict::Approve;
+    for (all, code) in [
+        (vec![(first, approve()), (third, approve())], "already_decided"),
+        (vec![(first, approve()), (Digest::of(b"?"), approve())], "stale"),
+        (vec![(first, approve()), (second, too_much)], "invalid"),
+        (vec![(first, approve()), (second, question)], "bad_verdict"),
+        (vec![(first, approve()), (first, approve())], "bad_verdict"),
+        (vec![], "invalid_input"),
+    ] {
+        for error in [
+            front.record_all("t", &mara, all.clone()).await.unwrap_err(),
+            agent.decide_all("t", &mara, all).await.unwrap_err(),
+        ] {
+            assert_eq!(error.code(), code, "{error}");
+        }
+    }
+    assert_eq!(front.history("t", 0, 100).await.unwrap().len(), before);
+    let open = front.view("t").await.unwrap().reviews;
+    assert_eq!(open.iter().map(|review| review.digest).collect::<Vec<_>>(), [first, second]);
+}
+
+/// Two operators decide overlapping sets at once: one of them gets all of theirs, the other one none.
+#[tokio::test]
+async fn overlapping_sets_have_one_winner() {
+    for _ in 0..20 {
+        let (agent, front, digests) = waiting(3).await;
+        let [first, second, third] = digests[..] else { panic!() };
+        let (mara, noor) = (Operator::new("mara"), Operator::new("noor"));
+        let approve = |digest| (digest, Verdict::Approve);
+        let (hers, his) = tokio::join!(
+            front.record_all("t", &mara, [approve(first), approve(second)]),
+            agent.record_all("t", &noor, [approve(second), approve(third)]),
+        );
+        let (winner, lost) = match (hers, his) {
+            (Ok(_), Err(error)) => ("mara", error),
+            (Err(error), Ok(_)) => ("noor", error),
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(&lost, Error::AlreadyDecided { by, .. } if by == winner), "{lost}");
+        let decided = front.history("t", 0, 100).await.unwrap();
+        let decided = decided.iter().filter(|entry| entry.event.name() == "decided");
+        assert_eq!(decided.count(), 2);
+    }
 }

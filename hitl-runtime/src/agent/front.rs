@@ -154,6 +154,19 @@ impl<G: Graph> Front<G> {
         self.agent.record(thread, digest, operator, verdict).await
     }
 
+    /// Records verdicts on several open reviews of a thread, all of them or none, as [`Agent::record_all`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::record_all`].
+    pub async fn record_all<V: Into<NotedVerdict>>(
+        &self,
+        thread: impl IntoThreadId,
+        operator: &Operator,
+        verdicts: impl IntoIterator<Item = (Digest, V)>,
+    ) -> Result<G::Turn, Error> {
+        self.agent.record_all(thread, operator, verdicts).await
+    }
+
     /// Returns what a verdict would do, as [`Agent::preview`] does.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub use crate::engine::{
 };
 use crate::{
     Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, Timestamp,
-    engine::{Engine, Starter, VerdictInput},
+    engine::{Engine, GivenVerdict, Starter, VerdictInput},
     journal::{Fold, JournalKeys, Settlement},
     state::State,
     store::traced,
@@ -435,8 +435,51 @@ impl<G: Graph> Agent<G> {
         operator: &Operator,
         verdict: impl Into<NotedVerdict>,
     ) -> Result<G::Turn, Error> {
-        let (verdict, operator) = (VerdictInput::given(verdict), operator.clone());
-        self.turn_of(self.engine.record_verdict(thread.into_thread_id()?, digest, operator, verdict).await?)
+        self.record_all(thread, operator, [(digest, verdict)]).await
+    }
+
+    /// Decides several open reviews of a thread at once, as [`Agent::decide`] does each: all of them, or, if one of the
+    /// verdicts is refused, none. In the journal each has an entry of its own.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// // The reviews of the branches of a fork, or of the items of a `for`.
+    /// let view = agent.view("ticket-A-9133").await?;
+    /// let all = view.reviews.iter().map(|review| (review.digest, Verdict::Approve));
+    /// let turn = agent.decide_all("ticket-A-9133", &mara(), all).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Agent::decide`], about the first verdict that is refused; [`Error::InvalidInput`] for more than 256 verdicts.
+    pub async fn decide_all<V: Into<NotedVerdict>>(
+        &self,
+        thread: impl IntoThreadId,
+        operator: &Operator,
+        verdicts: impl IntoIterator<Item = (Digest, V)>,
+    ) -> Result<G::Turn, Error> {
+        let given = given_verdicts(operator, verdicts)?;
+        self.turn_of(self.engine.answer_all(thread.into_thread_id()?, given).await?)
+    }
+
+    /// Records verdicts on several open reviews of a thread, as [`Agent::decide_all`] decides them, and runs nothing.
+    ///
+    /// # Errors
+    /// As [`Agent::decide_all`].
+    pub async fn record_all<V: Into<NotedVerdict>>(
+        &self,
+        thread: impl IntoThreadId,
+        operator: &Operator,
+        verdicts: impl IntoIterator<Item = (Digest, V)>,
+    ) -> Result<G::Turn, Error> {
+        let given = given_verdicts(operator, verdicts)?;
+        self.turn_of(self.engine.record_all(thread.into_thread_id()?, given).await?)
     }
 
     /// Checks a verdict as [`Agent::decide`] does, and returns what it would do: the draft that it would sign, or the
@@ -1008,6 +1051,21 @@ impl<G: Graph> Agent<G> {
         let thread = fold.thread.clone();
         contain_panics_sync(&thread, || G::turn(ThreadState::new(self, fold)?))
     }
+}
+
+/// Returns the verdicts of one operator, in the form of the engine.
+fn given_verdicts<V: Into<NotedVerdict>>(
+    operator: &Operator,
+    verdicts: impl IntoIterator<Item = (Digest, V)>,
+) -> Result<Vec<GivenVerdict>, Error> {
+    let given = |(digest, verdict)| GivenVerdict {
+        digest,
+        operator: operator.clone(),
+        verdict: VerdictInput::given(verdict),
+    };
+    let given: Vec<GivenVerdict> = verdicts.into_iter().take(GivenVerdict::MOST + 1).map(given).collect();
+    GivenVerdict::are_few(&given)?;
+    Ok(given)
 }
 
 impl<G: Graph> fmt::Debug for Agent<G> {

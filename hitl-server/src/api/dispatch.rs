@@ -7,7 +7,7 @@ use hitl_runtime::{
     ThreadView,
     agent::{Graph, HistoryEntry},
     journal::{Stop, StopKind, StopScope},
-    plumbing::{Engine, Fold, Starter, VerdictInput, engine},
+    plumbing::{Engine, Fold, GivenVerdict, Starter, VerdictInput, engine},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -81,7 +81,7 @@ pub(crate) async fn dispatch_on(
 ) -> Result<Reply, ApiError> {
     let Request { thread, action, .. } = request;
     let by = || operator.ok_or_else(|| operator_missing(&thread));
-    let (digest, verdict) = match action {
+    let verdicts = match action {
         Action::Get => return Ok(Reply::Thread(Box::new(shown(engine.view(&thread).await?)))),
         Action::History { from, limit } => return history_page(engine, thread, from, limit).await,
         Action::Start { input } => {
@@ -101,11 +101,19 @@ pub(crate) async fn dispatch_on(
         Action::Preview { digest, verdict } => {
             return preview(engine, &thread, digest, by()?, verdict).await;
         }
-        Action::Decide { digest, verdict } => (digest, verdict),
+        Action::Decide { digest, verdict } => vec![(digest, verdict)],
+        Action::DecideAll { verdicts } => verdicts,
     };
-    // The evidence of a verdict records if it was previewed here.
-    let operator = engine.previewed(&thread, digest, by()?, verdict.verdict());
-    seen(engine, engine.answer(thread, digest, operator, VerdictInput::by_field(verdict)).await?).await
+    let operator = by()?;
+    let given = |(digest, verdict): (Digest, NotedVerdict)| GivenVerdict {
+        digest,
+        // The evidence of a verdict records if it was previewed here.
+        operator: engine.previewed(&thread, digest, operator, verdict.verdict()),
+        verdict: VerdictInput::by_field(verdict),
+    };
+    let given: Vec<GivenVerdict> = verdicts.into_iter().map(given).collect();
+    GivenVerdict::are_few(&given)?;
+    seen(engine, engine.answer_all(thread, given).await?).await
 }
 
 /// Executes a stop, and returns the thread, or the stops of all threads.

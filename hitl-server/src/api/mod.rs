@@ -44,6 +44,7 @@
 //! | `edit` | `digest`, `patch` by field, `note` | signs a changed draft instead |
 //! | `reject` | `digest`, `reason`, `note` | rejects the draft |
 //! | `ask` | `digest`, `question`, `note` | has it drafted again |
+//! | `decide` | `verdicts`: a list of these four, each an object with its `action` and members | decides several reviews of the thread, all or none |
 //! | `preview` | `digest`, `verdict`: the name of one of these four, with its members next to it, or an object with its `action` | [`Agent::preview`] |
 //! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
 //! | `resume` | | [`Agent::resume`] |

@@ -42,6 +42,11 @@ pub enum Action {
         /// The verdict. An edit's patch (RFC 7396) has the signed field as its only member.
         verdict: NotedVerdict,
     },
+    /// Decides several reviews, all of them or none.
+    DecideAll {
+        /// The verdicts, each with the digest of the draft that the operator saw.
+        verdicts: Vec<(Digest, NotedVerdict)>,
+    },
     /// Returns the value that a verdict would sign, without signing it.
     Preview {
         /// The digest of the draft that the operator saw.
@@ -78,9 +83,9 @@ pub enum Action {
     },
 }
 
-const ACTIONS: [&str; 14] = [
-    "start", "get", "approve", "edit", "reject", "ask", "preview", "settle", "resume", "pause", "unpause",
-    "cancel", "stops", "history",
+const ACTIONS: [&str; 15] = [
+    "start", "get", "approve", "edit", "reject", "ask", "decide", "preview", "settle", "resume", "pause",
+    "unpause", "cancel", "stops", "history",
 ];
 
 /// The actions that decide a review, and that can be previewed: the names of [`Verdict`].
@@ -259,6 +264,12 @@ enum How {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct DecideMembers {
+    verdicts: Vec<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StopMembers {
     scope: Option<ScopeName>,
     #[serde(default)]
@@ -308,6 +319,15 @@ fn parse_action(action: &str, thread: &ThreadId, rest: Map<String, Value>) -> Re
         name if VERDICTS.contains(&name) => {
             let (digest, verdict) = parse_verdict(name, rest)?;
             Action::Decide { digest, verdict }
+        }
+        "decide" => {
+            let DecideMembers { verdicts } = parse_members(rest)?;
+            let parsed = verdicts.into_iter().map(|mut verdict| {
+                let name = take_text(&mut verdict, "action")?;
+                let name = name.ok_or_else(|| invalid("each of the `verdicts` must have an `action`"))?;
+                parse_verdict(&name, verdict)
+            });
+            Action::DecideAll { verdicts: parsed.collect::<Result<_, _>>()? }
         }
         "preview" => preview(rest)?,
         "settle" => {

@@ -81,6 +81,13 @@ fn every_action_is_parsed() {
         (json!({ "action": "cancel", "scope": "thread" }), |a| {
             matches!(a, Action::Stop { scope: Scope::Thread(_), kind: Some(StopKind::Cancel), .. })
         }),
+        (
+            json!({ "action": "decide", "verdicts": [
+                { "action": "approve", "digest": digest },
+                { "action": "reject", "digest": digest, "reason": "other" },
+            ] }),
+            |a| matches!(a, Action::DecideAll { verdicts } if verdicts.len() == 2),
+        ),
         (json!({ "action": "unpause" }), |a| {
             matches!(a, Action::Stop { scope: Scope::Thread(_), kind: None, .. })
         }),
@@ -115,7 +122,7 @@ fn an_invalid_member_is_named_in_the_error() {
         (json!({ "action": 3, "thread_id": "t" }), "invalid_request", "`action` must be a string"),
         (json!({ "action": "get", "thread_id": 3 }), "invalid_request", "`thread_id` must be a string"),
         (json!({ "action": "get", "thread_id": "two\nlines" }), "invalid_thread_id", ""),
-        (json!({ "action": "delete", "thread_id": "t" }), "unknown_action", "the actions are `start`, `get`"),
+        (json!({ "action": "wipe", "thread_id": "t" }), "unknown_action", "the actions are `start`, `get`"),
         (json!({ "action": "Approve", "thread_id": "t" }), "unknown_action", "did you mean `approve`?"),
         (json!({ "action": "approve", "thread_id": "t" }), "invalid_request", "missing field `digest`"),
         (json!({ "action": "approve", "thread_id": "t", "digest": "3b1f" }), "invalid_request", "`digest`: "),
@@ -233,4 +240,21 @@ fn a_stop_of_all_threads_names_none() {
         assert_eq!(code, "invalid_request", "{message}");
     }
     assert_eq!(error_of(json!({ "action": "pause" })).1, "`thread_id` is missing");
+}
+
+#[test]
+fn each_of_several_verdicts_is_complete() {
+    let digest = "ab".repeat(32);
+    for (verdict, problem) in [
+        (json!({ "digest": digest }), "each of the `verdicts` must have an `action`"),
+        (json!({ "action": "settle", "digest": digest }), "`settle` is not a verdict"),
+        (json!({ "action": "approve" }), "missing field `digest`"),
+        (json!("approve"), "`verdicts[1]`"),
+    ] {
+        let approve = json!({ "action": "approve", "digest": digest });
+        let all = json!({ "action": "decide", "thread_id": "t", "verdicts": [approve, verdict] });
+        let (code, message) = error_of(all);
+        assert_eq!(code, "invalid_request");
+        assert!(message.contains(problem), "{message}");
+    }
 }

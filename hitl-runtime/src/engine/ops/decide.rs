@@ -23,11 +23,10 @@ use crate::{
 };
 
 /// A thread as the operator saw it.
-struct SeenReview {
+struct SeenReviews {
     writer: Box<ThreadWriter>,
-    found: LocatedReview,
-    /// The draft under review, if its invariants have been checked.
-    draft: Option<Value>,
+    /// The reviews to decide, each with its draft if the draft's invariants have been checked.
+    found: Vec<(LocatedReview, Option<Value>)>,
 }
 
 /// A verdict with its note, and the spelling of its edit.
@@ -45,6 +44,35 @@ enum Spelling {
     ByField(Verdict),
     /// An edit that gives the whole draft, as JSON.
     Edited(String),
+}
+
+/// A verdict on one review, and the operator who gives it.
+#[derive(Debug)]
+pub struct GivenVerdict {
+    /// The digest of the review.
+    pub digest: Digest,
+    /// The operator.
+    pub operator: Operator,
+    /// The verdict.
+    pub verdict: VerdictInput,
+}
+
+impl GivenVerdict {
+    /// The maximum number of verdicts of one call: they are one append, and a store takes one of a limited size.
+    pub const MOST: usize = ThreadWriter::FULL_ENTRIES;
+
+    /// Checks the number of the verdicts of one call.
+    pub fn are_few(given: &[Self]) -> Result<(), Error> {
+        match given.len() {
+            1..=Self::MOST => Ok(()),
+            0 => Err(Error::InvalidInput { problem: "there is no verdict; give at least one".to_owned() }),
+            _ => {
+                let problem =
+                    format!("there are more than {} verdicts; give them in several calls", Self::MOST);
+                Err(Error::InvalidInput { problem })
+            }
+        }
+    }
 }
 
 /// The action after a verdict.
@@ -102,18 +130,25 @@ impl Engine {
         operator: Operator,
         answer: VerdictInput,
     ) -> Result<Fold, Error> {
-        self.answer_to_end(thread, digest, operator, answer, None, Then::Run).await
+        self.answer_all(thread, vec![GivenVerdict { digest, operator, verdict: answer }]).await
     }
 
-    /// Records a verdict on an open review, and runs nothing.
-    pub async fn record_verdict(
+    /// Decides open reviews of a thread, all of them or none.
+    pub async fn answer_all(
         self: &Arc<Self>,
         thread: ThreadId,
-        digest: Digest,
-        operator: Operator,
-        answer: VerdictInput,
+        given: Vec<GivenVerdict>,
     ) -> Result<Fold, Error> {
-        self.answer_to_end(thread, digest, operator, answer, None, Then::Rest).await
+        self.answer_to_end(thread, given, None, Then::Run).await
+    }
+
+    /// Records verdicts on open reviews of a thread, all of them or none, and runs nothing.
+    pub async fn record_all(
+        self: &Arc<Self>,
+        thread: ThreadId,
+        given: Vec<GivenVerdict>,
+    ) -> Result<Fold, Error> {
+        self.answer_to_end(thread, given, None, Then::Rest).await
     }
 
     /// Decides an open review on the thread as the caller has seen it, unless another writer has changed it since.
@@ -127,45 +162,36 @@ impl Engine {
         let (thread, digest) = (fold.thread.clone(), found.open.digest);
         // If several reviews are open, their turns share the thread, and each is decided on the thread as it is stored
         // then. So is one whose thread was converted to this program's code, which is not stored yet.
-        let seen = Arc::try_unwrap(fold).ok().filter(|fold| fold.is_stored).map(|fold| SeenReview {
+        let seen = Arc::try_unwrap(fold).ok().filter(|fold| fold.is_stored).map(|fold| SeenReviews {
             writer: ThreadWriter::new(self, fold),
-            found,
-            draft: Some(draft),
+            found: vec![(found, Some(draft))],
         });
-        self.answer_to_end(thread, digest, operator, answer, seen, Then::Run).await
+        let given = vec![GivenVerdict { digest, operator, verdict: answer }];
+        self.answer_to_end(thread, given, seen, Then::Run).await
     }
 
-    /// Decides an open review, to the end even if the caller drops the future.
+    /// Decides open reviews, to the end even if the caller drops the future.
     async fn answer_to_end(
         self: &Arc<Self>,
         thread: ThreadId,
-        digest: Digest,
-        operator: Operator,
-        answer: VerdictInput,
-        seen: Option<SeenReview>,
+        given: Vec<GivenVerdict>,
+        seen: Option<SeenReviews>,
         then: Then,
     ) -> Result<Fold, Error> {
         let (engine, name) = (Arc::clone(self), thread.clone());
         let span = self.thread_span("decide", &thread);
-        let decided =
-            async move { engine.answer_in_place(&thread, digest, &operator, &answer, seen, then).await };
+        let decided = async move { engine.answer_in_place(&thread, &given, seen, then).await };
         finish_for(name, span, decided).await
     }
 
     async fn answer_in_place(
         self: &Arc<Self>,
         thread: &ThreadId,
-        digest: Digest,
-        operator: &Operator,
-        answer: &VerdictInput,
-        mut seen: Option<SeenReview>,
+        given: &[GivenVerdict],
+        mut seen: Option<SeenReviews>,
         then: Then,
     ) -> Result<Fold, Error> {
         loop {
-            let SeenReview { writer, found, draft } = match seen.take() {
-                Some(seen) => seen,
-                None => Box::pin(self.read_review(thread, digest)).await?,
-            };
             if let Some(placed) = self.read_placed_stop().await?
                 && placed.stop.kind == StopKind::Cancel
                 && self.cancel_with(thread, &placed).await?
@@ -173,35 +199,68 @@ impl Engine {
                 // A thread that the cancellation did not find.
                 return Err(has_been_cancelled(thread, &placed.stop));
             }
+            let SeenReviews { writer, found } = match seen.take() {
+                Some(seen) => seen,
+                None => Box::pin(self.read_reviews(thread, given)).await?,
+            };
             let now = self.clock.now();
-            let late = found.open.deadline.filter(|deadline| *deadline <= now);
+            let late = found.iter().find_map(|(found, _)| {
+                let deadline = found.open.deadline.filter(|deadline| *deadline <= now)?;
+                Some((self.expiry(&writer.fold, found), found.open.activation.node.clone(), deadline))
+            });
             // `Expired` is returned only after the expiry is appended: until then, a process whose clock is behind may
             // decide.
-            let event = match late {
-                Some(_) => self.expiry(&writer.fold, &found)?,
-                None => self.decision(&writer.fold, &found, draft, operator, answer)?,
+            let (events, late) = match late {
+                Some((expiry, node, deadline)) => (vec![expiry?], Some((node, deadline))),
+                None => (self.decisions(&writer.fold, found, given)?, None),
             };
             let end = match then {
-                Then::Run => self.append_and_run(writer, [event]).await,
-                Then::Rest => self.append_only(writer, [event]).await,
+                Then::Run => self.append_and_run(writer, events).await,
+                Then::Rest => self.append_only(writer, events).await,
             };
             match (end, late) {
                 (Err(RunError::Conflict(_)), _) => {}
                 (end, None) => return self.fold_after(end).await,
-                (end, Some(deadline)) => {
+                (end, Some((node, deadline))) => {
                     self.fold_after(end).await?;
-                    let node = found.open.activation.node;
                     return Err(Error::Expired { thread: thread.clone(), node, deadline });
                 }
             }
         }
     }
 
-    /// Loads a thread and finds its open review with this digest.
-    async fn read_review(self: &Arc<Self>, thread: &ThreadId, digest: Digest) -> Result<SeenReview, Error> {
+    /// Checks all verdicts completely, and returns their events. The thread is not changed.
+    fn decisions(
+        &self,
+        fold: &Fold,
+        found: Vec<(LocatedReview, Option<Value>)>,
+        given: &[GivenVerdict],
+    ) -> Result<Vec<Event>, Error> {
+        let each = found.into_iter().zip(given);
+        each.map(|((found, draft), given)| {
+            self.decision(fold, &found, draft, &given.operator, &given.verdict)
+        })
+        .collect()
+    }
+
+    /// Loads a thread and finds its open reviews with these digests.
+    async fn read_reviews(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        given: &[GivenVerdict],
+    ) -> Result<SeenReviews, Error> {
         let writer = self.load_writer(thread).await?;
-        let found = self.find_review(&writer.fold, digest).await?;
-        Ok(SeenReview { writer, found, draft: None })
+        let mut found: Vec<(LocatedReview, Option<Value>)> = Vec::with_capacity(given.len());
+        for GivenVerdict { digest, .. } in given {
+            let review = self.find_review(&writer.fold, *digest).await?;
+            if found.iter().any(|(before, _)| before.lane == review.lane) {
+                let (thread, node) = (thread.clone(), review.open.activation.node);
+                let problem = "it is given more than once in this call".to_owned();
+                return Err(Error::BadVerdict { thread, node, problem });
+            }
+            found.push((review, None));
+        }
+        Ok(SeenReviews { writer, found })
     }
 
     /// Finds the open review with this digest. The error says who decided it, or that the digest is stale.

@@ -18,7 +18,7 @@ mod sweeper;
 pub(super) use self::previews::Previews;
 pub use self::sweep_event::SweepEvent;
 pub use self::{
-    decide::VerdictInput,
+    decide::{GivenVerdict, VerdictInput},
     start::Starter,
     stop::{CancelReport, Scope},
 };
