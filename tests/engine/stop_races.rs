@@ -205,6 +205,27 @@ async fn a_stop_of_the_store_is_lifted_in_the_role_in_which_it_was_given() {
     assert_eq!(refunds.unpause(Scope::Store, &mara(), "").await.unwrap_err().code(), "may_not_stop");
 }
 
+/// An operator of another role cannot lift a pause by pausing or cancelling once more.
+#[tokio::test]
+async fn a_further_stop_takes_no_other_role_to_lift() {
+    use crate::kit::{operators::director, payment::CaseInput};
+    let store = MemoryStore::new();
+    let payer = Payer::new(World::default(), store.clone());
+    let _ = payer.start("t", CaseInput { cents: 5 }).await.unwrap();
+    let front = Front::<Payer>::new(store);
+    for scope in [thread(), Scope::Graph] {
+        front.pause(scope.clone(), &director(), "first").await.unwrap();
+        front.pause(scope.clone(), &clerk(), "second").await.unwrap();
+        if scope == Scope::Graph {
+            assert_eq!(front.cancel(scope.clone(), &clerk(), "third").await.unwrap().cancelled, 1);
+        }
+        assert_eq!(front.unpause(scope.clone(), &clerk(), "").await.unwrap_err().code(), "may_not_stop");
+        front.unpause(scope, &director(), "").await.unwrap();
+    }
+    assert!(front.stops().await.unwrap().is_empty());
+    front.audit("t", None).await.unwrap().sound().unwrap();
+}
+
 mod versions {
     use super::*;
 

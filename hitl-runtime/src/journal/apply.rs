@@ -157,7 +157,7 @@ impl Fold {
                 return Err(FoldError::Damaged("the thread was cancelled before it".to_owned()));
             }
             Event::Stopped { kind, scope, reason, operator, unverified, evidence, .. } => {
-                self.stop = Some(Box::new(Stop {
+                let stop = Stop {
                     scope: scope.clone(),
                     kind: *kind,
                     operator: operator.clone(),
@@ -165,7 +165,8 @@ impl Fold {
                     role: evidence.as_ref().and_then(|evidence| evidence.role.clone()),
                     reason: reason.clone(),
                     since: entry.at,
-                }));
+                };
+                self.stop = Some(Box::new(stop.over(self.stop.as_deref())));
             }
             Event::Unpaused { .. } => self.stop = None,
             Event::Renewed {} | Event::Adopted { .. } => {}

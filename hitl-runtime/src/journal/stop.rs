@@ -114,6 +114,18 @@ pub struct Stop {
     pub since: Timestamp,
 }
 
+impl Stop {
+    /// Returns the stop that is in force if this one is given while another one is. The first pause holds, and a
+    /// cancellation holds against every pause. To lift it takes the role of the first one: else an operator of another
+    /// role could stop something once more, and lift both.
+    pub(crate) fn over(self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self };
+        let role = before.role.clone().or_else(|| self.role.clone());
+        let replaces = before.kind == StopKind::Pause && self.kind == StopKind::Cancel;
+        Self { role, ..if replaces { self } else { before.clone() } }
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} was {} by {}", self.scope, self.kind, escape_hidden(&self.operator))?;

@@ -153,7 +153,7 @@ async fn run_all<'a>(
         }
         if busy.is_empty() {
             debug_assert!(!writer.fold.runs() || skipped, "a lane that can run was not examined");
-            if writer.fold.runs() && !engine.is_halted(&writer.fold) {
+            if skipped && writer.fold.runs() && !engine.is_halted(&writer.fold) {
                 // The stop was lifted after this pass.
                 continue;
             }

@@ -76,15 +76,20 @@ impl Read {
             Event::Stopped { kind, scope, follows: None, reason, operator, unverified, evidence } => {
                 let role = evidence.and_then(|evidence| evidence.role);
                 let stop = Stop { scope, kind, operator, unverified, role, reason, since: entry.at };
-                // A pause does not weaken a cancellation.
-                let holds = |placed: &PlacedStop| {
-                    placed.stop.kind == StopKind::Cancel && stop.kind != StopKind::Cancel
+                let over = |before: Option<&PlacedStop>| {
+                    let placed =
+                        PlacedStop { place, stop: stop.clone().over(before.map(|before| &before.stop)) };
+                    // The place of the stop that is in force.
+                    let is_before = before.is_some_and(|before| before.stop.kind == placed.stop.kind);
+                    let place = before.filter(|_| is_before).map_or(place, |before| before.place);
+                    PlacedStop { place, ..placed }
                 };
-                match stop.scope.clone() {
-                    StopScope::Store if self.store.as_ref().is_some_and(holds) => {}
-                    StopScope::Graph(graph) if self.graphs.get(&graph).is_some_and(holds) => {}
-                    StopScope::Store => self.store = Some(PlacedStop { place, stop }),
-                    StopScope::Graph(graph) => drop(self.graphs.insert(graph, PlacedStop { place, stop })),
+                match &stop.scope {
+                    StopScope::Store => self.store = Some(over(self.store.as_ref())),
+                    StopScope::Graph(graph) => {
+                        let stop = over(self.graphs.get(graph));
+                        self.graphs.insert(graph.clone(), stop);
+                    }
                     StopScope::Thread => return Err("it names neither a graph nor the store".to_owned()),
                 }
             }
