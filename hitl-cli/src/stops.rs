@@ -44,11 +44,18 @@ impl Execution<'_> {
             let failed = report.failed.iter().map(|(thread, error)| {
                 json!({ "thread": thread.as_str(), "error": error.code(), "message": error.to_string() })
             });
-            self.json(&json!({ "cancelled": report.cancelled, "failed": failed.collect::<Vec<_>>() }))?;
+            self.json(&json!({
+                "cancelled": report.cancelled,
+                "failed": failed.collect::<Vec<_>>(),
+                "was_lifted": report.was_lifted,
+            }))?;
         } else {
             let threads = if report.cancelled == 1 { "thread" } else { "threads" };
-            let mut lines =
-                format!("{} {threads} cancelled; nothing starts until it is unpaused\n", report.cancelled);
+            let then = match report.was_lifted {
+                true => "then another operator lifted the stop",
+                false => "nothing starts until it is unpaused",
+            };
+            let mut lines = format!("{} {threads} cancelled; {then}\n", report.cancelled);
             for (thread, error) in &report.failed {
                 lines += &format!(
                     "{} was not cancelled: {}\n",
@@ -67,7 +74,7 @@ impl Execution<'_> {
             Some(thread) => self.view(thread).await?.stop.into_iter().collect(),
             None => self.with_suggestion(self.engine.stops().await)?,
         };
-        Ok(stops.into_iter().filter_map(|stop| stop.role).collect())
+        Ok(stops.into_iter().flat_map(|stop| stop.roles).collect())
     }
 
     /// Lists the stops of graphs and of the store.

@@ -28,18 +28,15 @@ pub(super) fn suggestions(view: &ThreadView, invocation: &Invocation, now: Times
     if !view.differences.is_empty() {
         return Vec::new();
     }
-    if let Some(stop) = &view.stop
-        && stop.kind == StopKind::Pause
-        && view.reviews.is_empty()
-    {
-        let unpause = match &stop.scope {
+    let lift = view.stop.as_ref().filter(|stop| stop.kind == StopKind::Pause).map(|stop| Suggestion {
+        label: "lift the pause",
+        command: match &stop.scope {
             StopScope::Graph(_) => invocation.command(["unpause", "--graph"]),
             StopScope::Store => invocation.command(["unpause", "--store"]),
             _ => invocation.on_thread("unpause", thread, &[]),
-        };
-        return vec![Suggestion { label: "lift the pause", command: unpause }];
-    }
-    match view.standing {
+        },
+    });
+    let possible = match view.standing {
         ThreadStatus::Waiting => {
             view.reviews.iter().flat_map(|review| verdicts(view, review, invocation, now)).collect()
         }
@@ -48,9 +45,10 @@ pub(super) fn suggestions(view: &ThreadView, invocation: &Invocation, now: Times
             vec![suggestion("try again", "resume", &[])]
         }
         ThreadStatus::Running if view.stalled => vec![suggestion("resume", "resume", &[])],
-        ThreadStatus::Running => vec![suggestion("show again", "show", &[])],
-        ThreadStatus::Failed | ThreadStatus::Ended => Vec::new(),
-    }
+        ThreadStatus::Running if lift.is_none() => vec![suggestion("show again", "show", &[])],
+        ThreadStatus::Running | ThreadStatus::Failed | ThreadStatus::Ended => Vec::new(),
+    };
+    possible.into_iter().chain(lift).collect()
 }
 
 /// Returns the commands for the verdicts that a review currently accepts.

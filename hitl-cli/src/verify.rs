@@ -111,7 +111,7 @@ impl Execution<'_> {
     async fn verify_all(&mut self, results: &mut Results, stored: &[JournalHead]) -> Result<(), CliError> {
         let known: BTreeSet<&ThreadId> = stored.iter().map(|head| &head.thread).collect();
         // The journal of stops is in no list of threads.
-        let stops = self.thread_id("hitl:stops")?;
+        let stops = ThreadId::of_stops();
         if !known.contains(&stops) {
             match self.engine.audit(&stops, None).await {
                 Err(Error::UnknownThread { .. }) => {}

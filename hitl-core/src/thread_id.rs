@@ -4,6 +4,9 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The name of the journal of stops.
+const STOPS: &str = "hitl:stops";
+
 /// The name of a thread, chosen by its user: `ticket-A-9133`. It has 1 to 200 bytes of UTF-8 in Unicode's composed form
 /// (NFC), with no control or invisible character, no white space at either end, and no word that mixes scripts. These
 /// rules keep out most names that could pass for another one; a word entirely in another script is allowed. Names that
@@ -78,10 +81,16 @@ impl ThreadId {
         }
     }
 
-    /// Returns whether the name is that of a journal that is not of a thread: the journal of stops.
+    /// Returns the name of the journal of stops, which is not of a thread.
+    #[doc(hidden)]
+    pub fn of_stops() -> Self {
+        Self(STOPS.into())
+    }
+
+    /// Returns whether the name is that of the journal of stops.
     #[doc(hidden)]
     pub fn is_reserved(&self) -> bool {
-        &*self.0 == "hitl:stops"
+        &*self.0 == STOPS
     }
 
     /// Returns the name as a string slice.

@@ -221,3 +221,25 @@ async fn stops_over_http() {
     assert!(served.desk.paid().is_empty());
     served.stop().await;
 }
+
+/// A thread has the name of a ticket, and is reached in any session that the service accepts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_is_reached_in_any_session() {
+    let served = TestServer::start();
+    let sessions = ["s".repeat(33), "a-long-session-0f9a3c52-7f0e-4e37".to_owned(), "x".repeat(256)];
+    let start = json!({ "thread_id": "ticket-A-9133", "message": "A-9133 is broken" });
+    let response = served.post(&start).header(SESSION, &sessions[0]).send().await.unwrap();
+    assert_eq!(response.headers()[SESSION], sessions[0].as_str());
+    let (status, view) = read(response).await;
+    assert_eq!(status, 200, "{view}");
+    let digest = &view["reviews"][0]["digest"];
+    let approve = json!({
+        "action": "approve", "thread_id": "ticket-A-9133", "digest": digest, "operator": "mara", "roles": ["clerk"],
+    });
+    for (session, expected) in sessions.iter().skip(1).zip([200, 409]) {
+        let (status, body) = read(served.post(&approve).header(SESSION, session).send().await.unwrap()).await;
+        assert_eq!(status, expected, "{body}");
+    }
+    assert_eq!(served.desk.paid().len(), 1);
+    served.stop().await;
+}

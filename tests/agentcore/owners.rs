@@ -104,7 +104,7 @@ async fn a_signer_sees_open_reviews_and_the_first_decider() {
     // The starter may not stop their thread, and only those who may sign stop all of them.
     let cancel = json!({ "action": "cancel", "thread_id": "t" });
     let (status, body) = served.ask_as(Some(&owner), &cancel).await;
-    assert_eq!((status, &body["code"]), (403, &json!("may_not_stop")), "{body}");
+    assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
     for scope in ["graph", "store"] {
         for action in ["pause", "unpause", "cancel"] {
             let all = json!({ "action": action, "scope": scope });
@@ -145,6 +145,10 @@ async fn role_rights_and_open_rights_are_configurable() {
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
     assert_eq!(served.ask_as(Some(&auditor), &approve).await.0, 403);
     assert_eq!(served.ask(get).await.0, 401);
+    // The journal of stops is not open.
+    let stops = json!({ "action": "history", "thread_id": "hitl:stops" });
+    assert_eq!(served.ask(stops.clone()).await.0, 401);
+    assert_eq!(served.ask_as(Some(&desk), &stops).await.0, 403);
     // An action that is open needs no token. No other action is open.
     assert_eq!(served.ask(json!({ "action": "resume", "thread_id": "t" })).await.0, 200);
     assert_eq!(served.ask(approve).await.0, 401);

@@ -1,22 +1,25 @@
 //! Stops that come at a bad moment: beside another operator, a start, a running branch, a dead runner or new code.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use hitl::{
     Error, Front, ManualClock, Place, Scope, Store, ThreadEvent, ThreadId, Timestamp,
-    journal::StopKind,
+    journal::{JournalKey, JournalKeys, StopKind},
     prelude::*,
-    store::{Append, BoxFuture, LayeredStore, Page, StoreError, StoreLayer, ThreadStatus},
+    store::{Append, BoxFuture, LayeredStore, Page, Record, StoreError, StoreLayer, ThreadStatus},
 };
 use tokio::sync::{Notify, Semaphore};
 
 use crate::kit::{
-    operators::clerk,
-    payment::{Draft, Payer},
-    refund::{Refunds, mara, message, open, review},
+    operators::{both, clerk, director},
+    payment::{CaseInput, Draft, Payer},
+    refund::{Refunds, done, mara, message, open, review},
     world::{Behavior, World},
 };
 
@@ -205,25 +208,109 @@ async fn a_stop_of_the_store_is_lifted_in_the_role_in_which_it_was_given() {
     assert_eq!(refunds.unpause(Scope::Store, &mara(), "").await.unwrap_err().code(), "may_not_stop");
 }
 
-/// An operator of another role cannot lift a pause by pausing or cancelling once more.
+/// What was stopped in several roles is lifted in all of them, whichever was first.
 #[tokio::test]
-async fn a_further_stop_takes_no_other_role_to_lift() {
-    use crate::kit::{operators::director, payment::CaseInput};
+async fn a_stop_in_two_roles_is_lifted_in_both() {
     let store = MemoryStore::new();
     let payer = Payer::new(World::default(), store.clone());
     let _ = payer.start("t", CaseInput { cents: 5 }).await.unwrap();
     let front = Front::<Payer>::new(store);
-    for scope in [thread(), Scope::Graph] {
-        front.pause(scope.clone(), &director(), "first").await.unwrap();
-        front.pause(scope.clone(), &clerk(), "second").await.unwrap();
-        if scope == Scope::Graph {
-            assert_eq!(front.cancel(scope.clone(), &clerk(), "third").await.unwrap().cancelled, 1);
+    for (first, second) in [(clerk(), director()), (director(), clerk())] {
+        for scope in [thread(), Scope::Graph] {
+            front.pause(scope.clone(), &first, "first").await.unwrap();
+            front.pause(scope.clone(), &second, "second").await.unwrap();
+            for one in [&first, &second] {
+                assert_eq!(front.unpause(scope.clone(), one, "").await.unwrap_err().code(), "may_not_stop");
+            }
+            front.unpause(scope, &both(), "").await.unwrap();
         }
-        assert_eq!(front.unpause(scope.clone(), &clerk(), "").await.unwrap_err().code(), "may_not_stop");
-        front.unpause(scope, &director(), "").await.unwrap();
     }
+    front.pause(Scope::Graph, &clerk(), "").await.unwrap();
+    assert_eq!(front.cancel(Scope::Graph, &director(), "stolen keys").await.unwrap().cancelled, 1);
+    assert_eq!(front.unpause(Scope::Graph, &clerk(), "").await.unwrap_err().code(), "may_not_stop");
+    front.unpause(Scope::Graph, &both(), "").await.unwrap();
     assert!(front.stops().await.unwrap().is_empty());
     front.audit("t", None).await.unwrap().sound().unwrap();
+}
+
+/// A director stops the graph once more while a clerk, who may lift the clerk's stop, lifts it.
+#[tokio::test]
+async fn a_lift_is_of_the_stop_that_was_checked() {
+    let store = MemoryStore::new();
+    let payer = Payer::new(World::default(), store.clone());
+    let front = Front::<Payer>::new(store.clone());
+    front.cancel(Scope::Graph, &clerk(), "a mistake").await.unwrap();
+    let director_front = front.clone();
+    let meanwhile = Meanwhile::new(At::List, move || async move {
+        director_front.cancel(Scope::Graph, &director(), "stolen keys").await.unwrap();
+    });
+    let lifting = Front::<Payer>::new(LayeredStore::new(store, meanwhile));
+    assert_eq!(lifting.unpause(Scope::Graph, &clerk(), "").await.unwrap_err().code(), "may_not_stop");
+    assert_eq!(payer.start("t", CaseInput { cents: 5 }).await.unwrap_err().code(), "stopped");
+}
+
+/// A store whose journal of stops cannot be read once an effect has begun, until it is repaired.
+#[derive(Clone, Default)]
+struct Unreadable(Arc<AtomicBool>, Arc<AtomicBool>);
+
+impl StoreLayer for Unreadable {
+    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
+        let Self(begun, is_repaired) = self;
+        let begins =
+            append.records.iter().any(|record| record.body.windows(7).any(|word| word == b"\"began\""));
+        begun.store(begins && !is_repaired.load(SeqCst) || begun.load(SeqCst), SeqCst);
+        store.append(append)
+    }
+
+    fn entries<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        let is_broken = thread.is_reserved() && self.0.load(SeqCst) && !self.1.load(SeqCst);
+        let problem = "the disk is gone".to_owned();
+        match is_broken {
+            true => Box::pin(async {
+                Err(StoreError::Failed { location: "a disk".to_owned(), problem, source: None })
+            }),
+            false => store.entries(thread, from, limit),
+        }
+    }
+}
+
+/// An effect is not called if whether it is stopped cannot be read. Nothing has failed, and it is called later.
+#[tokio::test(start_paused = true)]
+async fn an_effect_waits_until_the_stops_can_be_read() {
+    let (world, layer) = (World::default(), Unreadable::default());
+    let runner = Refunds::new(world.clone(), LayeredStore::new(MemoryStore::new(), layer.clone()));
+    let error = open(&runner, "t").await.approve(&mara()).await.unwrap_err();
+    assert!(error.to_string().contains("the disk is gone"), "{error}");
+    assert_eq!(world.calls(), 0);
+    let Unreadable(_, is_repaired) = layer;
+    is_repaired.store(true, SeqCst);
+    let view = runner.view("t").await.unwrap();
+    assert!(view.standing == ThreadStatus::Running && view.failure.is_none(), "{view:?}");
+    assert_eq!(done(runner.continue_thread("t").await.unwrap()), "did A-9133 149 by mara");
+    assert_eq!(world.calls(), 1);
+    runner.audit("t", None).await.unwrap().sound().unwrap();
+}
+
+/// More stops than a page has entries, all of them without keys, are adopted at once.
+#[tokio::test]
+async fn hundreds_of_stops_are_adopted() {
+    let store = MemoryStore::new();
+    let before = Front::<Refunds>::new(store.clone());
+    for _ in 0..300 {
+        before.pause(Scope::Graph, &mara(), "").await.unwrap();
+    }
+    before.unpause(Scope::Graph, &mara(), "").await.unwrap();
+    let keys = JournalKeys::new(JournalKey::new([7; 32]).unwrap());
+    let runner = Refunds::new(World::default(), store).journal_keys(keys);
+    let stops = ThreadId::existing("hitl:stops").unwrap();
+    runner.front().adopt(&stops, &mara(), None).await.unwrap();
+    let _ = open(&runner, "t").await;
 }
 
 mod versions {

@@ -205,8 +205,11 @@ impl<G: Graph> Front<G> {
     /// that is under way then ends before its next effect; until there, nodes that are no effects may begin.
     ///
     /// The operator needs the role of [`Agent::stop_role`], or else one of the roles that the graph's reviews require, if they
-    /// require any. To lift a stop, they need the role in which it was given. What is paused already stays under its first
-    /// pause; a further one is recorded.
+    /// require any. To lift a stop, they need the role in which it was given; if it was given several times, in several roles,
+    /// all of these roles.
+    ///
+    /// The stops of graphs and of the store are in one journal, which all programs of a store read. With
+    /// [`JournalKeys`], all of them need the same keys.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

@@ -457,7 +457,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// As [`Agent::decide`], about the first verdict that is refused; [`Error::InvalidInput`] for more than 256 verdicts.
+    /// As [`Agent::decide`], about one of the verdicts that are refused; [`Error::InvalidInput`] for more than 256 verdicts.
     pub async fn decide_all<V: Into<NotedVerdict>>(
         &self,
         thread: impl IntoThreadId,

@@ -244,12 +244,12 @@ pub enum Error {
         /// The thread, the graph or the store.
         scope: String,
     },
-    /// The operator holds none of the roles of which one is required to stop a thread, a graph or a store.
+    /// The operator may not stop a thread, a graph or a store, or not lift its stop.
     #[error("operator {operator} may not stop threads: that requires the role {}", or_list(roles))]
     MayNotStop {
         /// The name of the operator.
         operator: String,
-        /// The roles that the graph's reviews require.
+        /// The roles of which one is required.
         roles: Vec<String>,
     },
     /// No effect with this digest is in doubt.

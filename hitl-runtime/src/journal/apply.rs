@@ -162,7 +162,7 @@ impl Fold {
                     kind: *kind,
                     operator: operator.clone(),
                     unverified: *unverified,
-                    role: evidence.as_ref().and_then(|evidence| evidence.role.clone()),
+                    roles: evidence.iter().filter_map(|evidence| evidence.role.clone()).collect(),
                     reason: reason.clone(),
                     since: entry.at,
                 };

@@ -103,9 +103,9 @@ pub struct Stop {
     /// `true` if the operator's identity was not verified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
-    /// The role in which the operator stopped it, which an operator must hold to lift the stop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
+    /// The roles in which it was stopped, also once more while it was stopped. To lift the stop takes all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// The operator's reason.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -116,13 +116,14 @@ pub struct Stop {
 
 impl Stop {
     /// Returns the stop that is in force if this one is given while another one is. The first pause holds, and a
-    /// cancellation holds against every pause. To lift it takes the role of the first one: else an operator of another
-    /// role could stop something once more, and lift both.
-    pub(crate) fn over(self, before: Option<&Self>) -> Self {
+    /// cancellation holds against every pause. To lift it takes the roles of all of them: else an operator of one role could
+    /// lift what one of another role has stopped.
+    pub(crate) fn over(mut self, before: Option<&Self>) -> Self {
         let Some(before) = before else { return self };
-        let role = before.role.clone().or_else(|| self.role.clone());
+        let mut roles = before.roles.clone();
+        roles.extend(std::mem::take(&mut self.roles).into_iter().filter(|role| !before.roles.contains(role)));
         let replaces = before.kind == StopKind::Pause && self.kind == StopKind::Cancel;
-        Self { role, ..if replaces { self } else { before.clone() } }
+        Self { roles, ..if replaces { self } else { before.clone() } }
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct AuthenticatedRequest {
     pub(super) request: Request,
     /// The operator, if the request names one that is accepted or has a verified token.
     pub(super) operator: Option<Operator>,
-    /// The session of its thread.
+    /// The session in which it was sent, or else that of its thread.
     pub(super) session: String,
     /// Counts the request among those in flight. `None` if the server has no limit.
     _execution: Option<Execution>,
@@ -34,24 +34,8 @@ impl AuthenticatedRequest {
         let session_header = caller.session.as_deref();
         let mut request =
             Request::parse_for_state(state.engine.graph.state, payload, session_header.and_then(thread_for))?;
-        let session = match session_header {
-            // Any session will do.
-            Some(session_header) if request.is_about_all() => session_header.to_owned(),
-            _ => session_id(&request.thread),
-        };
-        if let Some(session_header) = session_header.filter(|session_header| *session_header != session) {
-            return Err(ApiError::new(
-                400,
-                "session_mismatch",
-                format!(
-                    "thread `{}` belongs to session `{session}`, but the request was sent in another session",
-                    request.thread
-                ),
-            )
-            .detail("thread", request.thread.as_str())
-            .detail("session", session)
-            .detail("sent", session_header.chars().take(256).collect::<String>()));
-        }
+        // Any session will do: the order of a thread's entries is the journal's, not the session's.
+        let session = session_header.map_or_else(|| session_id(&request.thread), str::to_owned);
         let operator = state.operators.operator(caller, request.claimed.take())?;
         Ok(Self { request, operator, session, _execution: execution })
     }

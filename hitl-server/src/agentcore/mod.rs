@@ -31,9 +31,9 @@
 //! | `/ws` | each text message is a request, and is answered with the same events |
 //! | `POST /runtimes/{arn}/invocations` | the same as `/invocations`, for an SDK whose endpoint is this server |
 //!
-//! The session of a thread is [`session_id`] of its name. A request whose session header has another one is rejected,
-//! because two sessions would be two containers for one thread. The journal would stay consistent even then: each
-//! append names the place that it fills, and a second one for the same place is a conflict.
+//! A thread can be reached in any session, so its name can be that of a ticket. Two sessions are two containers, and the
+//! journal is consistent even then: each append names the place that it fills, and a second one for the same place is a
+//! conflict. [`session_id`] of a thread's name is always the same: with it, one container serves the thread.
 //!
 //! The operator is the subject of the token that the caller sent, once it is [verified](TokenVerifier). A thread belongs to
 //! the subject whose token started it. A name that the payload claims counts only if [`OperatorAuth`] accepts claims.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use hitl_runtime::{
-    Agent, CancelReport, Digest, Error, NotedVerdict, Operator, Place, Preview, Reproposal, Scope, ThreadId,
-    ThreadView,
+    Agent, Digest, Error, NotedVerdict, Operator, Place, Preview, Reproposal, Scope, ThreadId, ThreadView,
     agent::{Graph, HistoryEntry},
-    journal::{Stop, StopKind, StopScope},
+    journal::{Stop, StopKind},
     plumbing::{Engine, Fold, GivenVerdict, Starter, VerdictInput, engine},
 };
 use serde::Serialize;
@@ -44,6 +43,9 @@ pub enum Reply {
         /// The number of threads that the request has cancelled.
         #[serde(skip_serializing_if = "Option::is_none")]
         cancelled: Option<u64>,
+        /// `true` if another operator has lifted the stop during the request: the rest of the threads was not cancelled.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        was_lifted: bool,
         /// The threads that could not be cancelled. Nothing begins in them while the stop is in force.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         failed: Vec<ThreadId>,
@@ -82,7 +84,7 @@ pub(crate) async fn dispatch_on(
     let Request { thread, action, .. } = request;
     let by = || operator.ok_or_else(|| operator_missing(&thread));
     let verdicts = match action {
-        Action::Get => return Ok(Reply::Thread(Box::new(shown(engine.view(&thread).await?)))),
+        Action::Get => return Ok(Reply::Thread(Box::new(engine.view(&thread).await?))),
         Action::History { from, limit } => return history_page(engine, thread, from, limit).await,
         Action::Start { input } => {
             let fold = engine.start_json(thread, &input, Starter::Caller(operator)).await?;
@@ -96,7 +98,7 @@ pub(crate) async fn dispatch_on(
         Action::Stop { scope, kind, reason } => return stop(engine, scope, kind, by()?, reason).await,
         Action::Stops => {
             let stops = engine.stops().await?;
-            return Ok(Reply::Stops { stops, cancelled: None, failed: Vec::new() });
+            return Ok(Reply::Stops { stops, cancelled: None, was_lifted: false, failed: Vec::new() });
         }
         Action::Preview { digest, verdict } => {
             return preview(engine, &thread, digest, by()?, verdict).await;
@@ -132,10 +134,11 @@ async fn stop(
     if let Scope::Thread(thread) = scope {
         return Ok(Reply::Thread(Box::new(engine.view(&thread).await?)));
     }
-    let (cancelled, failed) =
-        report.map(|CancelReport { cancelled, failed, .. }| (cancelled, failed)).unzip();
-    let failed = failed.unwrap_or_default().into_iter().map(|(thread, _)| thread).collect();
-    Ok(Reply::Stops { stops: engine.stops().await?, cancelled, failed })
+    let cancelled = report.as_ref().map(|report| report.cancelled);
+    let was_lifted = report.as_ref().is_some_and(|report| report.was_lifted);
+    let failed = report.into_iter().flat_map(|report| report.failed);
+    let failed = failed.map(|(thread, _)| thread).collect();
+    Ok(Reply::Stops { stops: engine.stops().await?, cancelled, was_lifted, failed })
 }
 
 /// Returns the thread as a move has left it. It is read again only if this program cannot show all of it.
@@ -147,15 +150,7 @@ async fn seen(engine: &Arc<Engine>, fold: Fold) -> Result<Reply, ApiError> {
         }
         view => view?,
     };
-    Ok(Reply::Thread(Box::new(shown(view))))
-}
-
-/// Returns a view without what a customer need not know: who stopped all threads, and why.
-fn shown(mut view: ThreadView) -> ThreadView {
-    if let Some(stop) = view.stop.as_mut().filter(|stop| stop.scope != StopScope::Thread) {
-        (stop.operator, stop.reason, stop.role) = (String::new(), String::new(), None);
-    }
-    view
+    Ok(Reply::Thread(Box::new(view)))
 }
 
 async fn preview(

@@ -138,7 +138,7 @@ impl Request {
         let action = take_text(&mut rest, "action")?;
         let action = action.as_deref().unwrap_or("start");
         let thread = match take_text(&mut rest, "thread_id")? {
-            None if is_about_all(action, &rest) => stops_journal()?,
+            None if is_about_all(action, &rest) => ThreadId::of_stops(),
             Some(_) if is_about_all(action, &rest) => {
                 return Err(invalid(format!(
                     "`thread_id` is given, but `{action}` is about all threads here: remove `thread_id` or `scope`"
@@ -288,11 +288,6 @@ enum ScopeName {
 fn is_about_all(action: &str, rest: &Map<String, Value>) -> bool {
     let names_all = || rest.get("scope").is_some_and(|scope| scope != "thread");
     action == "stops" || STOPS.contains(&action) && names_all()
-}
-
-/// Returns the journal of stops, which stands for all threads.
-fn stops_journal() -> Result<ThreadId, ApiError> {
-    ThreadId::existing("hitl:stops").map_err(|e| ApiError::from(hitl_runtime::Error::from(e)))
 }
 
 #[derive(Deserialize)]

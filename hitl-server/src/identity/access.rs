@@ -115,9 +115,12 @@ pub(crate) async fn authorize(
 ) -> Result<Visibility, ApiError> {
     let Some(rules) = operators.rules() else { return Ok(Visibility::All) };
     let operator = caller.subject();
+    let is_about_all = request.is_about_all() || request.thread.is_reserved();
     let rule = match request.action {
         Action::Start { .. } => &rules.start,
         Action::Resume => &rules.resume,
+        // The journal of stops, and what is about all threads, are open to no caller without a token.
+        _ if is_about_all => &Rule { open: false, roles: rules.read.roles.clone() },
         Action::Get | Action::History { .. } => &rules.read,
         // The role for a verdict is checked by the review itself.
         _ => &Rule { open: false, roles: rules.read.roles.clone() },
@@ -140,22 +143,25 @@ pub(crate) async fn authorize(
             Visibility::OwnThread(Some(operator.name().to_owned()))
         });
     }
-    if request.is_about_all() {
-        // The agent checks the roles of a stop, but accepts every operator if its graph has no roles.
-        let only_reads = matches!(request.action, Action::Stops) && rule.is_held_by(operator);
-        if only_reads || engine.may_stop(operator) {
-            return Ok(Visibility::All);
-        }
-        return Err(ApiError::new(
-            403,
-            "role_missing",
-            "the token has no role that may stop a graph or a store",
-        ));
-    }
-    if rule.is_held_by(operator) || is_involved(engine, &request.thread, operator).await.map_err(redacted)? {
+    let stops = matches!(request.action, Action::Stop { .. });
+    if stops && engine.may_stop(operator) {
         return Ok(Visibility::All);
     }
+    if is_about_all {
+        if !stops && (rule.is_held_by(operator) || engine.may_stop(operator)) {
+            return Ok(Visibility::All);
+        }
+        return Err(may_not_stop());
+    }
+    if rule.is_held_by(operator) || is_involved(engine, &request.thread, operator).await.map_err(redacted)? {
+        // Who may read a thread may not stop it for that: without a role for it, every caller could.
+        return if stops { Err(may_not_stop()) } else { Ok(Visibility::All) };
+    }
     Err(Error::UnknownThread { thread: request.thread.clone() }.into())
+}
+
+fn may_not_stop() -> ApiError {
+    ApiError::new(403, "role_missing", "the token has no role that may stop threads")
 }
 
 fn redacted(error: Error) -> ApiError {

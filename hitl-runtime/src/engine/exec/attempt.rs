@@ -12,6 +12,7 @@ use std::{
 
 use super::write_checks;
 use crate::{
+    Error,
     engine::{Engine, session::JournalEnd},
     journal::{Activation, CheckedDraft, Feedback, LaneId, ROOT, Usage},
     node::{Cx, ErasedArgs, GraphTable, NodeError, NodeTable, Reporter, Writes},
@@ -59,14 +60,26 @@ pub(super) enum AttemptOutcome {
     Failed {
         error: String,
     },
-    /// The effect was not called, because an operator has stopped it.
+    /// The effect was not called, because an operator has stopped it, or because whether it is stopped cannot be read.
     Withheld {
         error: String,
+        /// The error of reading that.
+        cause: Option<Box<Error>>,
     },
     /// The effect may or may not have happened.
     Unknown {
         error: String,
     },
+}
+
+impl FinishedAttempt {
+    /// Takes the error because of which the run must end: no effect may be called.
+    pub(super) fn take_cause(&mut self) -> Option<Error> {
+        match &mut self.end {
+            AttemptOutcome::Withheld { cause, .. } => cause.take().map(|cause| *cause),
+            _ => None,
+        }
+    }
 }
 
 /// Runs one attempt of a node, within its timeout. A panic is a failure like any other.
@@ -140,11 +153,12 @@ async fn withheld(engine: &Engine, this: &Attempt, began: JournalEnd) -> Option<
                 node,
                 "effect not called, because it is stopped"
             );
-            Some(AttemptOutcome::Withheld { error: format!("it was not called: {stop}") })
+            Some(AttemptOutcome::Withheld { error: format!("it was not called: {stop}"), cause: None })
         }
         Err(error) => {
-            let error = format!("it was not called: whether it is stopped cannot be read: {error}");
-            Some(AttemptOutcome::Failed { error })
+            let cause = Some(Box::new(error));
+            let error = "it was not called: whether it is stopped cannot be read".to_owned();
+            Some(AttemptOutcome::Withheld { error, cause })
         }
     }
 }

@@ -97,9 +97,12 @@ async fn run_all<'a>(
     let mut attempts = Vec::new();
     let mut timer = None;
     let (mut signal, mut has_stopped) = (None, false);
+    // The error because of which no effect may be called, and nothing begins any more in this run.
+    let mut broken = None;
     loop {
         let made = writer.fold.lanes_made();
-        let Pass { more, skipped } = advance(&mut writer, &busy, &moved, &mut queue, &mut attempts)?;
+        let stopped = broken.is_some() || engine.is_halted(&writer.fold);
+        let Pass { more, skipped } = advance(&mut writer, &busy, stopped, &moved, &mut queue, &mut attempts)?;
         let runs = !busy.is_empty() || !attempts.is_empty();
         if signal.is_none() && runs && takes_verdicts(&writer.fold) {
             // Before the append: an entry that another writer appends later signals it, and an earlier one is a conflict.
@@ -124,9 +127,9 @@ async fn run_all<'a>(
         moved = if more || skipped { Moved::All } else { moved.emptied(made) };
         let until = writer.fold.lease.as_ref().map_or(Timestamp::MAX, |lease| lease.until);
         leased_until.store(until.as_millis(), Ordering::Relaxed);
+        let began = JournalEnd { place: writer.fold.next, hash: writer.fold.hash };
         for this in attempts.drain(..) {
             let lane = this.lane;
-            let began = JournalEnd { place: writer.fold.next, hash: writer.fold.hash };
             let mut work = attempt::run(engine, this, leased_until, began).boxed();
             // A node that completes on its first poll needs no place in `running`, no timer and no waker.
             if busy.is_empty()
@@ -136,6 +139,7 @@ async fn run_all<'a>(
                 moved.add(&writer.fold, lane);
                 queue.ended(&writer.fold, lane);
                 record(&mut writer, &mut finished).await?;
+                broken = broken.or(finished.take_cause());
                 ended.push(finished);
             } else {
                 busy.insert(lane);
@@ -146,6 +150,7 @@ async fn run_all<'a>(
             // The nodes in flight, their timeouts among them, go on between the appends.
             busy.remove(&finished.lane);
             record(&mut writer, &mut finished).await?;
+            broken = broken.or(finished.take_cause());
             ended.push(finished);
         }
         if more || !ended.is_empty() {
@@ -153,7 +158,7 @@ async fn run_all<'a>(
         }
         if busy.is_empty() {
             debug_assert!(!writer.fold.runs() || skipped, "a lane that can run was not examined");
-            if skipped && writer.fold.runs() && !engine.is_halted(&writer.fold) {
+            if skipped && writer.fold.runs() && broken.is_none() && !engine.is_halted(&writer.fold) {
                 // The stop was lifted after this pass.
                 continue;
             }
@@ -162,7 +167,10 @@ async fn run_all<'a>(
                 writer.push_end_of_lease()?;
                 continue;
             }
-            return Ok(writer.fold);
+            return match broken {
+                Some(error) => Err(RunError::Error(error)),
+                None => Ok(writer.fold),
+            };
         }
         let heard = signal.as_mut().filter(|_| takes_verdicts(&writer.fold) && !has_stopped);
         let wakeup: BoxFuture<'_, _> =
@@ -173,14 +181,15 @@ async fn run_all<'a>(
                 moved.add(&writer.fold, finished.lane);
                 queue.ended(&writer.fold, finished.lane);
                 record(&mut writer, &mut finished).await?;
+                broken = broken.or(finished.take_cause());
                 ended.push(*finished);
             }
             Wakeup::Renewal => writer.push(Event::Renewed {})?,
             Wakeup::Append => {
                 let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
                 match stored.await {
-                    // Nodes that run when a person stops the thread end by themselves.
-                    Ok(Some(stored)) if stored.is_stopped() => has_stopped = true,
+                    // Nodes that run when a person closes the thread end by themselves.
+                    Ok(Some(stored)) if stored.is_closed() => has_stopped = true,
                     Ok(stored) => {
                         replace(&mut writer, stored)?;
                         moved = Moved::All;
@@ -270,7 +279,7 @@ fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Res
         }
         // A run before this one may have called it. It begins again once the stop is lifted.
         AttemptOutcome::Withheld { .. } if !is_unsure(writer.engine.graph, finished.node) => Ok(()),
-        AttemptOutcome::Withheld { error } => {
+        AttemptOutcome::Withheld { error, .. } => {
             let again = Some(writer.engine.clock.now());
             let (node, error) = (node(), error.clone());
             writer.push(Event::Failed { node, lane, error, again, withheld: true })
@@ -319,15 +328,15 @@ impl Pass {
 fn advance(
     writer: &mut ThreadWriter,
     busy: &BTreeSet<LaneId>,
+    stopped: bool,
     moved: &Moved,
     queue: &mut ReadyQueue,
     attempts: &mut Vec<Box<Attempt>>,
 ) -> Result<Pass, Error> {
     let mut permits = ItemPermits::new(&writer.fold, busy);
-    let stopped = writer.engine.is_halted(&writer.fold);
     // This process does not run them, and the lease of the runner that began them has expired.
     for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
-        attempts.extend(take_over(writer, lane, &mut permits)?);
+        attempts.extend(take_over(writer, lane, stopped, &mut permits)?);
     }
     // Nothing below leads to the end, so it is recorded in the append of the entry that led there.
     if writer.fold.is_at_end() {
@@ -492,6 +501,7 @@ fn advance_ready(
 fn take_over(
     writer: &mut ThreadWriter,
     lane: LaneId,
+    stopped: bool,
     permits: &mut ItemPermits,
 ) -> Result<Option<Box<Attempt>>, Error> {
     let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
@@ -503,7 +513,7 @@ fn take_over(
         writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
         return Ok(None);
     }
-    if writer.engine.is_halted(&writer.fold) {
+    if stopped {
         // It begins again once the pause is lifted; until then it is as unknown as before if it happened.
         return Ok(None);
     }

@@ -56,7 +56,7 @@ impl Engine {
             if thread.is_reserved() {
                 let JournalHead { place, hash, .. } = verified.head;
                 let end = JournalEnd { place: place.saturating_add(1), hash };
-                if hash == authenticated && self.append_to_stops_at(end, false, adopted()).await?.is_some() {
+                if hash == authenticated && self.append_to_stops(end, false, adopted()).await?.is_some() {
                     let whole: BoxFuture<'_, _> = Box::pin(self.audit_as(thread, kept, None));
                     return Ok(whole.await?.head);
                 }

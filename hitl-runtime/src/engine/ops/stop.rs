@@ -8,9 +8,9 @@ use crate::{
         Engine,
         exec::finish_for,
         read::review_roles,
-        session::{PlacedStop, has_been_cancelled, incompatible, load_lenient, may_decide},
+        session::{PlacedStop, StopsInForce, has_been_cancelled, incompatible, load_lenient, may_decide},
     },
-    journal::{Event, Evidence, Fold, Stop, StopKind, StopScope},
+    journal::{Event, Evidence, Fold, Stop, StopKind, StopScope, graph_of},
     telemetry::plain,
 };
 
@@ -171,7 +171,7 @@ impl Engine {
 
     /// Returns the stops of graphs and of the store that are in force.
     pub async fn stops(&self) -> Result<Vec<Stop>, Error> {
-        Ok(self.placed_stops().await?.into_iter().map(|placed| placed.stop).collect())
+        Ok(self.placed_stops().await?.stops.into_iter().map(|placed| placed.stop).collect())
     }
 
     async fn order(
@@ -183,7 +183,7 @@ impl Engine {
     ) -> Result<CancelReport, Error> {
         let name = match &scope {
             Scope::Thread(thread) => thread.clone(),
-            Scope::Graph | Scope::Store => self.stops_journal()?,
+            Scope::Graph | Scope::Store => self.stops_journal().clone(),
         };
         may_decide(&name, "stop", None, operator)?;
         if reason.len() > MAX_REASON_BYTES {
@@ -273,31 +273,28 @@ impl Engine {
     async fn order_all(self: &Arc<Self>, scope: StopScope, order: &Order) -> Result<CancelReport, Error> {
         let event = order.event(scope.clone());
         let place = loop {
-            let stops = self.placed_stops().await?;
-            let in_force = stops.into_iter().find(|placed| placed.stop.scope == scope);
+            let read = self.placed_stops().await?;
             if order.kind.is_none() {
-                let Some(placed) = in_force else {
+                let Some(placed) = read.of(&scope) else {
                     return Err(Error::NotPaused { scope: scope.to_string() });
                 };
                 self.may_lift(&placed.stop, order)?;
                 if placed.stop.kind == StopKind::Cancel {
-                    self.finish_cancellation(&placed).await?;
+                    self.finish_cancellation(placed).await?;
                 }
             }
-            if let Some(place) = self.append_to_stops(event.clone()).await? {
+            // After what was checked: if another order has come since, this one is checked again.
+            if let Some(place) = self.append_to_stops(read.end, read.is_signed, event.clone()).await? {
                 break place;
             }
         };
         self.log_stop(&scope, order, place);
-        // The stops are read again, for the runs of this process.
-        self.read_stops().await?;
-        match order.kind {
-            Some(kind @ StopKind::Cancel) => {
-                let (operator, unverified) =
-                    (order.operator.name().to_owned(), order.operator.is_unverified());
-                let (role, reason, since) = (order.role.clone(), order.reason.clone(), self.clock.now());
-                let stop = Stop { scope, kind, operator, unverified, role, reason, since };
-                self.cancel_threads(&PlacedStop { place, stop }).await
+        // The stops are read again, for the runs of this process too.
+        let read = self.placed_stops().await?;
+        match read.of(&scope).filter(|placed| placed.stop.kind == StopKind::Cancel) {
+            Some(placed) if order.kind == Some(StopKind::Cancel) => self.cancel_threads(placed).await,
+            None if order.kind == Some(StopKind::Cancel) => {
+                Ok(CancelReport { was_lifted: true, ..CancelReport::NONE })
             }
             _ => Ok(CancelReport::NONE),
         }
@@ -306,20 +303,22 @@ impl Engine {
     /// Cancels what a cancellation has left, before it is lifted: its process may have died.
     async fn finish_cancellation(self: &Arc<Self>, placed: &PlacedStop) -> Result<(), Error> {
         let report = self.cancel_threads(placed).await?;
-        // A thread that cannot be read cannot run either.
-        match report.failed.into_iter().find(|(_, error)| matches!(error, Error::Store(_))) {
+        // A thread of this graph that this program cannot read cannot run either. Of other graphs it cannot know.
+        let is_own = placed.stop.scope != StopScope::Store;
+        let matters = |error: &Error| !is_own || matches!(error, Error::Store(_));
+        match report.failed.into_iter().find(|(_, error)| matters(error)) {
             Some((_, error)) => Err(error),
             None => Ok(()),
         }
     }
 
-    /// Checks that an operator may lift a stop: they need the role in which it was given, or the role for stops.
+    /// Checks that an operator may lift a stop: they need the roles in which it was given, or the role for stops.
     fn may_lift(&self, stop: &Stop, order: &Order) -> Result<(), Error> {
         let is_held = |role: &str| order.operator.has_role(role);
-        match &stop.role {
-            Some(role) if !is_held(role) && !self.stop_role.as_deref().is_some_and(is_held) => {
+        match stop.roles.iter().find(|role| !is_held(role)) {
+            Some(missing) if !self.stop_role.as_deref().is_some_and(is_held) => {
                 let operator = order.operator.name().to_owned();
-                Err(Error::MayNotStop { operator, roles: vec![role.clone()] })
+                Err(Error::MayNotStop { operator, roles: vec![missing.clone()] })
             }
             _ => Ok(()),
         }
@@ -350,11 +349,8 @@ impl Engine {
         for _ in 0..PASSES {
             let before = report.cancelled;
             report.failed.clear();
-            let is_in_force = |stops: Vec<PlacedStop>| {
-                stops
-                    .iter()
-                    .any(|now| now.stop.scope == placed.stop.scope && now.stop.kind == StopKind::Cancel)
-            };
+            let is_in_force =
+                |now: StopsInForce| now.of(&placed.stop.scope).is_some_and(|now| now.place == placed.place);
             for standing in
                 [ThreadStatus::Running, ThreadStatus::Waiting, ThreadStatus::InDoubt, ThreadStatus::Failed]
             {
@@ -394,13 +390,16 @@ impl Engine {
             return Ok(false);
         }
         loop {
+            if let StopScope::Graph(graph) = &placed.stop.scope {
+                // This program can read no other thread.
+                let tail = self.store.tail(thread).await?;
+                let of = tail.and_then(|tail| graph_of(&tail.records.first()?.body));
+                if of.is_some_and(|of| of != *graph) {
+                    return Ok(false);
+                }
+            }
             let mut fold = self.read_to_stop(thread).await?;
-            let is_meant = match &placed.stop.scope {
-                StopScope::Graph(graph) => fold.graph == *graph,
-                StopScope::Store => true,
-                StopScope::Thread => false,
-            };
-            if !is_meant || fold.ended || fold.is_closed() {
+            if fold.ended || fold.is_closed() || fold.is_at_end() {
                 return Ok(false);
             }
             let Stop { scope, kind, operator, unverified, reason, .. } = placed.stop.clone();

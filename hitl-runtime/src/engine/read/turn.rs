@@ -118,7 +118,8 @@ impl Engine {
         let active = all.find(|lane| lane.at.is_active()).and_then(|lane| lane.at.activation());
         if let Some(activation) = active {
             let (node, until) = (activation.node.clone(), fold.leased_until());
-            let stop = self.stops.known(self.graph.spec.name).filter(|_| !fold.lanes.has_begun());
+            let stop = fold.stop.as_deref().cloned().or_else(|| self.stops.known(self.graph.spec.name));
+            let stop = stop.filter(|_| !fold.is_leased(self.clock.now()));
             return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until, stop })));
         }
         if fold.is_at_end() {

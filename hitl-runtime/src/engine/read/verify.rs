@@ -114,7 +114,7 @@ impl Engine {
         keys: Option<&JournalKeys>,
     ) -> Result<Audit, Error> {
         let mut replay = Replay::new(self, thread);
-        let mut stops = thread.is_reserved().then(StopsReplay::default);
+        let mut stops = thread.is_reserved().then(|| StopsReplay::new(thread));
         let mut authentication = keys.map(|keys| Authentication::new(keys, thread, None));
         let mut findings = Vec::new();
         let mut note = |place, kind, problem: String| findings.push(Finding { place, kind, problem });
@@ -193,7 +193,7 @@ impl Engine {
                 _ => None,
             };
         let Some((Some(place), found)) = stop(record) else { return Ok(None) };
-        let stops = self.store.entries(&self.stops_journal()?, place, 1).await?;
+        let stops = self.store.entries(self.stops_journal(), place, 1).await?;
         let there = stops.first().filter(|record| record.place == place).and_then(stop);
         let is_there = there.is_some_and(|(follows, there)| follows.is_none() && there == found);
         Ok((!is_there).then(|| format!("entry {place} of the journal of stops is no such stop")))

@@ -127,6 +127,8 @@ impl Engine {
         });
         let now = self.clock.now();
         let active = fold.needs_runner();
+        let stop = fold.stop.as_deref().cloned().or_else(|| self.stops.known(&fold.graph));
+        let stop = stop.filter(|_| !fold.ended);
         let doubt = effects_in_doubt(self, fold).next();
         let asked =
             doubt.as_ref().map(|doubt| RequiredRoles::new(self.graph, fold, doubt.lane, &doubt.activation));
@@ -138,7 +140,7 @@ impl Engine {
             place: fold.next.saturating_sub(1),
             at: fold.at,
             nodes: nodes(fold),
-            stalled: active && !fold.is_leased(now),
+            stalled: active && !fold.is_leased(now) && stop.is_none(),
             until: fold.leased_until().filter(|_| active),
             differences,
             failure: failure(fold).map(|Failure { node, error, stopped }| FailureView {
@@ -146,11 +148,7 @@ impl Engine {
                 error,
                 stopped,
             }),
-            stop: fold
-                .stop
-                .as_deref()
-                .cloned()
-                .or_else(|| self.stops.known(&fold.graph).filter(|_| !fold.ended)),
+            stop,
             in_doubt: doubt.map(|doubt| InDoubtView {
                 role: roles.first().cloned(),
                 roles: if roles.len() > 1 { roles } else { Vec::new() },

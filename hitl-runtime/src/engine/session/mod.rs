@@ -39,7 +39,7 @@ pub(super) use self::{
     review_rule::ReviewRule,
     review_terms::{ReviewTerms, covered_and_shown},
     stop::{has_been_cancelled, is_not_closed, is_not_stopped},
-    stops::{JournalEnd, PlacedStop, Stops, StopsReplay},
+    stops::{JournalEnd, PlacedStop, Stops, StopsInForce, StopsReplay},
     subscription::Subscribers,
     thread_writer::ThreadWriter,
 };

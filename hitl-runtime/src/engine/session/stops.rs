@@ -6,21 +6,17 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use futures_util::future::{BoxFuture, try_join};
+use futures_util::future::BoxFuture;
 
-use super::authenticate::LastEntry;
+use super::{authenticate::LastEntry, thread_writer::ThreadWriter};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId, ThreadStatus,
     engine::Engine,
-    journal::{Act, Entry, EntryRef, Event, Stop, StopKind, StopScope, genesis, link, split},
+    journal::{Act, Entry, EntryRef, Event, Settlement, Stop, StopKind, StopScope, genesis, link, split},
     store::{Append, Record},
 };
-
-/// The name of the journal of stops.
-const NAME: &str = "hitl:stops";
 
 /// The end of a journal, as a process has read it.
 #[derive(Clone, Copy)]
@@ -32,8 +28,18 @@ pub(in crate::engine) struct JournalEnd {
 }
 
 /// The stops of graphs and of the store, as a process has last read them.
-#[derive(Default)]
-pub(in crate::engine) struct Stops(Mutex<Read>);
+pub(in crate::engine) struct Stops {
+    /// The name of their journal.
+    journal: ThreadId,
+    read: Mutex<Read>,
+}
+
+impl Default for Stops {
+    fn default() -> Self {
+        let journal = ThreadId::of_stops();
+        Self { read: Mutex::new(Read::before(&journal)), journal }
+    }
+}
 
 struct Read {
     end: JournalEnd,
@@ -43,6 +49,21 @@ struct Read {
     graphs: BTreeMap<String, PlacedStop>,
 }
 
+/// The stops of graphs and of the store at an end of their journal.
+pub(in crate::engine) struct StopsInForce {
+    pub(in crate::engine) stops: Vec<PlacedStop>,
+    pub(in crate::engine) end: JournalEnd,
+    /// `true` if the last entry has a MAC.
+    pub(in crate::engine) is_signed: bool,
+}
+
+impl StopsInForce {
+    /// Returns the stop of a scope.
+    pub(in crate::engine) fn of(&self, scope: &StopScope) -> Option<&PlacedStop> {
+        self.stops.iter().find(|placed| placed.stop.scope == *scope)
+    }
+}
+
 /// A stop of a graph or of the store, and the place of its entry in the journal of stops.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct PlacedStop {
@@ -50,14 +71,13 @@ pub(in crate::engine) struct PlacedStop {
     pub(in crate::engine) stop: Stop,
 }
 
-impl Default for Read {
-    fn default() -> Self {
-        let end = JournalEnd { place: Place::START, hash: genesis(NAME) };
+impl Read {
+    /// Returns the state before the first entry.
+    fn before(journal: &ThreadId) -> Self {
+        let end = JournalEnd { place: Place::START, hash: genesis(journal.as_str()) };
         Self { end, is_signed: false, store: None, graphs: BTreeMap::new() }
     }
-}
 
-impl Read {
     /// Reads the next entry; skips one that was read before.
     fn read(&mut self, record: &Record) -> Result<(), String> {
         if record.place < self.end.place {
@@ -74,8 +94,8 @@ impl Read {
         let place = record.place;
         match entry.event {
             Event::Stopped { kind, scope, follows: None, reason, operator, unverified, evidence } => {
-                let role = evidence.and_then(|evidence| evidence.role);
-                let stop = Stop { scope, kind, operator, unverified, role, reason, since: entry.at };
+                let roles = evidence.into_iter().filter_map(|evidence| evidence.role).collect();
+                let stop = Stop { scope, kind, operator, unverified, roles, reason, since: entry.at };
                 let over = |before: Option<&PlacedStop>| {
                     let placed =
                         PlacedStop { place, stop: stop.clone().over(before.map(|before| &before.stop)) };
@@ -117,19 +137,9 @@ impl Stops {
     }
 
     fn held(&self) -> MutexGuard<'_, Read> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Returns the id of the journal of stops.
-fn journal() -> Result<ThreadId, Error> {
-    Ok(ThreadId::existing(NAME)?)
-}
-
-/// The number of retries of a failed read before an effect, and the backoff before the first one; it doubles with each
-/// retry.
-const RETRIES: u32 = 5;
-const BACKOFF: Duration = Duration::from_millis(50);
 
 impl Engine {
     /// Reads the new stops, and returns the one of this program's graph, or of the store.
@@ -143,31 +153,40 @@ impl Engine {
         Ok(self.stops.held().of(self.graph.spec.name).cloned())
     }
 
-    /// Returns the id of the journal of stops.
-    pub(in crate::engine) fn stops_journal(&self) -> Result<ThreadId, Error> {
-        journal()
+    /// Returns the name of the journal of stops.
+    pub(in crate::engine) fn stops_journal(&self) -> &ThreadId {
+        &self.stops.journal
     }
 
     async fn read_new_stops(&self) -> Result<(), Error> {
-        let thread = journal()?;
+        let thread = &self.stops.journal;
         loop {
             let end = self.stops.held().end;
             // From the last known entry on: if it is gone or another one, the journal was deleted or restored to an older
             // state, and says nothing about the stops of which this process knows.
-            let mut records = self.store.entries(&thread, end.place.saturating_sub(1), 256).await?;
+            let mut records = self.store.entries(thread, end.place.saturating_sub(1), 256).await?;
             if end.place > 0 {
                 let last = (!records.is_empty()).then(|| records.remove(0));
                 if last.is_none_or(|last| last.hash != end.hash) {
                     let place = end.place.saturating_sub(1);
                     let problem = "this entry was read before, and is no longer there; restart the program to accept that";
-                    return Err(Error::Damaged { thread, place, problem: problem.to_owned() });
+                    return Err(Error::Damaged {
+                        thread: thread.clone(),
+                        place,
+                        problem: problem.to_owned(),
+                    });
                 }
             }
             if records.is_empty() {
                 return Ok(());
             }
             let before = (end.place > 0).then_some(end.hash);
-            self.authenticate_records(&thread, before, &records).await?;
+            if records.iter().all(|record| split(&record.body).is_some()) {
+                self.authenticate_records(thread, before, &records).await?;
+            } else {
+                // A later entry than these may have adopted them.
+                self.authenticate_among(thread, &records).await?;
+            }
             let mut held = self.stops.held();
             for record in &records {
                 let damaged =
@@ -186,11 +205,15 @@ impl Engine {
     ) -> Result<Option<Stop>, Error> {
         let mut failures = 0;
         loop {
-            let read = try_join(self.read_stops(), self.thread_stop_since(thread, end)).await;
-            match read {
-                Ok((of_all, of_thread)) => return Ok(of_all.or(of_thread)),
-                Err(Error::Store(StoreError::Failed { .. })) if failures < RETRIES => {
-                    tokio::time::sleep(BACKOFF * 2u32.pow(failures)).await;
+            let read = async {
+                // The stops of all threads last: those of this one are fenced by its journal as well.
+                let of_thread = self.thread_stop_since(thread, end).await?;
+                Ok(self.read_stops().await?.or(of_thread))
+            };
+            match read.await {
+                Ok(stop) => return Ok(stop),
+                Err(Error::Store(StoreError::Failed { .. })) if failures < ThreadWriter::RETRIES => {
+                    tokio::time::sleep(ThreadWriter::BACKOFF * 2u32.pow(failures)).await;
                     failures += 1;
                 }
                 Err(error) => return Err(error),
@@ -216,9 +239,20 @@ impl Engine {
                 })?;
                 match entry.event {
                     Event::Stopped { kind, scope, reason, operator, unverified, .. } => {
-                        let role = None;
-                        stop =
-                            Some(Stop { scope, kind, operator, unverified, role, reason, since: entry.at });
+                        let (roles, since) = (Vec::new(), entry.at);
+                        stop = Some(Stop { scope, kind, operator, unverified, roles, reason, since });
+                    }
+                    // Another effect of the thread was in doubt.
+                    Event::Settled { how: Settlement::Stop { note }, operator, unverified, .. } => {
+                        stop = Some(Stop {
+                            scope: StopScope::Thread,
+                            kind: StopKind::Cancel,
+                            operator,
+                            unverified,
+                            roles: Vec::new(),
+                            reason: note,
+                            since: entry.at,
+                        });
                     }
                     Event::Unpaused { .. } => stop = None,
                     _ => {}
@@ -227,31 +261,23 @@ impl Engine {
         }
     }
 
-    /// Returns the stops of graphs and of the store that are in force, with the places of their entries.
-    pub(in crate::engine) async fn placed_stops(&self) -> Result<Vec<PlacedStop>, Error> {
+    /// Returns the stops of graphs and of the store that are in force.
+    pub(in crate::engine) async fn placed_stops(&self) -> Result<StopsInForce, Error> {
         self.read_new_stops().await?;
         let held = self.stops.held();
-        Ok(held.store.iter().chain(held.graphs.values()).cloned().collect())
+        let stops = held.store.iter().chain(held.graphs.values()).cloned().collect();
+        Ok(StopsInForce { stops, end: held.end, is_signed: held.is_signed })
     }
 
-    /// Appends to the journal of stops, as this process has last read it. Returns the place of the entry; `None` on a
-    /// conflict with another writer.
-    pub(in crate::engine) async fn append_to_stops(&self, event: Event) -> Result<Option<Place>, Error> {
-        let (end, is_signed) = {
-            let held = self.stops.held();
-            (held.end, held.is_signed)
-        };
-        self.append_to_stops_at(end, is_signed, event).await
-    }
-
-    /// As [`Self::append_to_stops`], after an end that the caller has read; `is_signed`: its last entry has a MAC.
-    pub(in crate::engine) async fn append_to_stops_at(
+    /// Appends to the journal of stops after the end that the caller has read; `is_signed`: its last entry has a MAC.
+    /// Returns the place of the entry; `None` on a conflict with another writer.
+    pub(in crate::engine) async fn append_to_stops(
         &self,
         JournalEnd { place, hash }: JournalEnd,
         is_signed: bool,
         event: Event,
     ) -> Result<Option<Place>, Error> {
-        let thread = journal()?;
+        let thread = self.stops.journal.clone();
         let act = Act::from_event(&event);
         let entry = Entry { at: self.clock.now(), event, lease: None, spent: Vec::new(), snapshot: None };
         let damaged =
@@ -270,10 +296,13 @@ impl Engine {
 }
 
 /// The replay of a journal of stops from its first entry, for its verification.
-#[derive(Default)]
 pub(in crate::engine) struct StopsReplay(Read);
 
 impl StopsReplay {
+    pub(in crate::engine) fn new(journal: &ThreadId) -> Self {
+        Self(Read::before(journal))
+    }
+
     /// Reads the next entry.
     ///
     /// # Errors

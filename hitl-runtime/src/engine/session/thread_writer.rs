@@ -60,7 +60,7 @@ impl ThreadWriter {
     const SNAPSHOT_ENTRIES: usize = 64;
 
     /// The number of retries of a failed append, and the backoff before the first one; it doubles with each retry.
-    const RETRIES: u32 = 5;
+    pub(super) const RETRIES: u32 = 5;
     /// The initial size of the space in which entries are encoded, in bytes: most entries are smaller.
     const SPACE_BYTES: usize = 1024;
     /// The maximum size of an entry that is copied out of the space in which it was encoded, in bytes.
@@ -72,7 +72,7 @@ impl ThreadWriter {
     pub(in crate::engine) const FULL_ENTRIES: usize = 256;
     /// The size of buffered entries after which they are appended, in bytes.
     const FULL_BYTES: usize = 1 << 20;
-    const BACKOFF: Duration = Duration::from_millis(50);
+    pub(super) const BACKOFF: Duration = Duration::from_millis(50);
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
     pub(in crate::engine) fn new(engine: &Arc<Engine>, fold: Fold) -> Box<Self> {
