@@ -208,7 +208,7 @@ async fn a_stop_of_the_store_is_lifted_in_the_role_in_which_it_was_given() {
     assert_eq!(refunds.unpause(Scope::Store, &mara(), "").await.unwrap_err().code(), "may_not_stop");
 }
 
-/// What was stopped in several roles is lifted in all of them, whichever was first.
+/// A stop in several roles is lifted in all of them, in any order.
 #[tokio::test]
 async fn a_stop_in_two_roles_is_lifted_in_both() {
     let store = MemoryStore::new();

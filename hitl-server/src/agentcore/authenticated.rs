@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     AppState,
     connections::Execution,
+    response::is_id,
     session::{session_id, thread_for},
 };
 use crate::{
@@ -35,7 +36,8 @@ impl AuthenticatedRequest {
         let mut request =
             Request::parse_for_state(state.engine.graph.state, payload, session_header.and_then(thread_for))?;
         // Any session will do: the order of a thread's entries is the journal's, not the session's.
-        let session = session_header.map_or_else(|| session_id(&request.thread), str::to_owned);
+        let session = session_header.filter(|session| is_id(session));
+        let session = session.map_or_else(|| session_id(&request.thread), str::to_owned);
         let operator = state.operators.operator(caller, request.claimed.take())?;
         Ok(Self { request, operator, session, _execution: execution })
     }

@@ -37,9 +37,14 @@ pub(super) fn error(error: &ApiError) -> Response {
 /// Returns a header's value if it is safe to log as an ID: ASCII letters, digits, `-`, `_`, `.` and `:`, at most 256
 /// characters, which is as long as the service's own IDs get.
 pub(super) fn id<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    text(headers, name).filter(|id| is_id(id))
+}
+
+/// Returns whether a text is safe to log as an ID.
+pub(super) fn is_id(text: &str) -> bool {
     const MAX_LEN: usize = 256;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
-    text(headers, name).filter(|id| id.len() <= MAX_LEN && id.chars().all(is_plain))
+    text.len() <= MAX_LEN && text.chars().all(is_plain)
 }
 
 /// Returns a header's trimmed value if it is text and not empty.
