@@ -157,6 +157,7 @@ impl Request {
     }
 
     /// Returns whether the request is about a graph or a store, and not about a thread.
+    #[cfg(feature = "agentcore")]
     pub(crate) fn is_about_all(&self) -> bool {
         matches!(self.action, Action::Stops | Action::Stop { scope: Scope::Graph | Scope::Store, .. })
     }
