@@ -14,13 +14,16 @@ use hitl::{
     prelude::*,
     store::{Append, BoxFuture, LayeredStore, Page, Record, StoreError, StoreLayer, ThreadStatus},
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
-use crate::kit::{
-    operators::{both, clerk, director},
-    payment::{CaseInput, Draft, Payer},
-    refund::{Refunds, done, mara, message, open, review},
-    world::{Behavior, World},
+use crate::{
+    kit::{
+        operators::{both, clerk, director},
+        payment::{CaseInput, Draft, Payer},
+        refund::{Refunds, done, mara, message, open, review},
+        world::{Behavior, World},
+    },
+    stops::HeldAppends,
 };
 
 fn thread() -> Scope {
@@ -515,35 +518,11 @@ mod retried {
     graph! { pub Putter<Wish, World> { start -> put -> end; } }
 }
 
-/// A store that answers an append with the begin of an effect only when it is let go.
-#[derive(Clone)]
-struct HeldBegin {
-    began: Arc<Notify>,
-    go: Arc<Semaphore>,
-}
-
-impl StoreLayer for HeldBegin {
-    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
-        let begins = append.records.iter().any(|record| {
-            let body: serde_json::Value = serde_json::from_slice(&record.body).unwrap();
-            body["is"].get("began").is_some()
-        });
-        Box::pin(async move {
-            store.append(append).await?;
-            if begins {
-                self.began.notify_one();
-                self.go.acquire().await.unwrap().forget();
-            }
-            Ok(())
-        })
-    }
-}
-
 /// An effect that was withheld has as many retries as before.
 #[tokio::test]
 async fn a_pause_uses_up_no_retry() {
     let world = World::new([Behavior::Fails]);
-    let held = HeldBegin { began: Arc::default(), go: Arc::new(Semaphore::new(0)) };
+    let held = HeldAppends::default();
     let store = MemoryStore::new();
     let runner = retried::Putter::new(world.clone(), LayeredStore::new(store.clone(), held.clone()));
     let (front, mara) = (Front::<retried::Putter>::new(store), Operator::new("mara"));

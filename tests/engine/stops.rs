@@ -77,9 +77,9 @@ async fn a_lifted_pause_wakes_the_runner() {
 /// A store that answers an append with the begin of an effect only when it is let go, as for a runner that is suspended
 /// just before the call of the effect.
 #[derive(Clone)]
-struct HeldAppends {
-    began: Arc<Notify>,
-    go: Arc<Semaphore>,
+pub struct HeldAppends {
+    pub began: Arc<Notify>,
+    pub go: Arc<Semaphore>,
 }
 
 impl StoreLayer for HeldAppends {

@@ -264,7 +264,7 @@ impl<G: Graph> Front<G> {
 
     /// Cancels a thread, or all threads of the graph or the store: no node begins any more, and open reviews are closed.
     ///
-    /// Who decides such a review later is told who cancelled it ([`Error::Cancelled`]). An effect that has begun is not
+    /// An operator who decides such a review later is told who cancelled it ([`Error::Cancelled`]). An effect that has begun is not
     /// interrupted; if it is in doubt, it still has to be settled. The graph or the store itself stays stopped until an
     /// operator lifts the stop by [`Front::unpause`]: until then, no thread starts. If the call ends with an error, repeat it;
     /// to lift the stop also cancels what is left.

@@ -11,6 +11,7 @@ use crate::{
         session::{PlacedStop, StopsInForce, has_been_cancelled, incompatible, load_lenient, may_decide},
     },
     journal::{Event, Evidence, Fold, Stop, StopKind, StopScope, graph_of},
+    store::Tail,
     telemetry::plain,
 };
 
@@ -62,7 +63,6 @@ impl CancelReport {
 }
 
 /// An operator's order.
-#[derive(Clone)]
 struct Order {
     /// The kind of the stop; `None` to lift it.
     kind: Option<StopKind>,
@@ -252,7 +252,12 @@ impl Engine {
     async fn read_to_stop(&self, thread: &ThreadId) -> Result<Fold, Error> {
         let tail = self.tail(thread).await?;
         let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
-        let mut fold = load_lenient(self.graph, thread, &tail)?;
+        self.fold_to_stop(thread, &tail)
+    }
+
+    /// As [`Self::read_to_stop`], for a tail that has been read and authenticated.
+    fn fold_to_stop(&self, thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
+        let mut fold = load_lenient(self.graph, thread, tail)?;
         self.bound_lease(&mut fold);
         Ok(fold)
     }
@@ -390,15 +395,17 @@ impl Engine {
             return Ok(false);
         }
         loop {
+            let tail = self.store.tail(thread).await?;
+            let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
             if let StopScope::Graph(graph) = &placed.stop.scope {
                 // This program can read no other thread.
-                let tail = self.store.tail(thread).await?;
-                let of = tail.and_then(|tail| graph_of(&tail.records.first()?.body));
+                let of = tail.records.first().and_then(|record| graph_of(&record.body));
                 if of.is_some_and(|of| of != *graph) {
                     return Ok(false);
                 }
             }
-            let mut fold = self.read_to_stop(thread).await?;
+            self.authenticate_tail(thread, &tail).await?;
+            let mut fold = self.fold_to_stop(thread, &tail)?;
             if fold.ended || fold.is_closed() || fold.is_at_end() {
                 return Ok(false);
             }

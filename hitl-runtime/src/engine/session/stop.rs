@@ -43,7 +43,7 @@ pub(in crate::engine) fn is_not_stopped(fold: &Fold, digest: Digest) -> Result<(
 }
 
 impl Engine {
-    /// Returns why no node of a thread may begin: the stop of the thread, or the one of its graph or its store, as this
+    /// Returns whether no node of a thread may begin, because of its own stop, or of that of its graph or its store as this
     /// process has last read it.
     pub(in crate::engine) fn is_halted(&self, fold: &Fold) -> bool {
         fold.is_stopped() || self.stops.known(self.graph.spec.name).is_some()
