@@ -211,7 +211,7 @@ done
 docker() { test "$1" = buildx || cat > /dev/null; }
 """
 
-# What AgentCore does: it keeps a log, and starts the program under the role, with the runtime's settings and no others. But
+# What AgentCore does: it keeps a log, and starts the program under the role, with the settings of the image and the runtime and no others. But
 # Cognito's keys are at ministack.
 AGENTCORE = """
 aws logs create-log-group --log-group-name "/aws/bedrock-agentcore/runtimes/$runtime-DEFAULT"
@@ -226,7 +226,8 @@ container() {
 import json, sys
 for name, value in json.load(sys.stdin).items(): print(name, value, sep="=")' |
     sed "/^HITL_JWKS_URL=/s|https://[^/]*|$AWS_ENDPOINT_URL|")
-  env -i "${settings[@]}" AWS_ENDPOINT_URL="$AWS_ENDPOINT_URL" AWS_ACCESS_KEY_ID="$key" AWS_SECRET_ACCESS_KEY="$secret" \\
+  mapfile -t image < <(sed -n "s/^ENV //p" examples/refund/Dockerfile)
+  env -i "${image[@]}" "${settings[@]}" AWS_ENDPOINT_URL="$AWS_ENDPOINT_URL" AWS_ACCESS_KEY_ID="$key" AWS_SECRET_ACCESS_KEY="$secret" \\
     AWS_SESSION_TOKEN="$session" REFUND_DB="$folder/refund.db" \\
     target/debug/examples/refund serve --listen 127.0.0.1:$agent_port > "$folder/container.log" 2>&1 &
   container=$!

@@ -19,6 +19,7 @@ mod mounted_routes;
 mod owners;
 mod process;
 mod refund_agent;
+mod refusals;
 #[cfg(feature = "dynamodb")]
 mod restored_processes;
 #[cfg(feature = "dynamodb")]

@@ -1,16 +1,19 @@
 //! A request together with its operator and session.
 
+use std::sync::Arc;
+
 use hitl_runtime::Operator;
 use serde_json::Value;
 
 use super::{
     AppState,
     connections::Execution,
+    refusal::{Refusal, RequestInfo},
     response::is_id,
     session::{session_id, thread_for},
 };
 use crate::{
-    api::{ApiError, Reply, Request, dispatch_on},
+    api::{Reply, Request, dispatch_on},
     identity::{self, Caller, Visibility},
 };
 
@@ -21,6 +24,8 @@ pub(super) struct AuthenticatedRequest {
     pub(super) operator: Option<Operator>,
     /// The session in which it was sent, or else that of its thread.
     pub(super) session: String,
+    /// What the log has of it if it is refused.
+    info: Arc<RequestInfo>,
     /// Counts the request among those in flight. `None` if the server has no limit.
     _execution: Option<Execution>,
 }
@@ -31,25 +36,36 @@ impl AuthenticatedRequest {
         caller: &Caller,
         payload: Value,
         execution: Option<Execution>,
-    ) -> Result<Self, ApiError> {
+    ) -> Result<Self, Refusal> {
         let session_header = caller.session.as_deref();
-        let mut request =
-            Request::parse_for_state(state.engine.graph.state, payload, session_header.and_then(thread_for))?;
+        let of_session = session_header.and_then(thread_for);
+        let info = RequestInfo::read(&payload, of_session.as_ref(), caller.name());
+        let parsed = Request::parse_for_state(state.engine.graph.state, payload, of_session);
+        let mut request = match parsed {
+            Ok(request) => request,
+            Err(error) => return Err(Refusal::new(error, &Arc::new(info))),
+        };
         // Any session will do: the order of a thread's entries is the journal's, not the session's.
         let session = session_header.filter(|session| is_id(session));
         let session = session.map_or_else(|| session_id(&request.thread), str::to_owned);
-        let operator = state.operators.operator(caller, request.claimed.take())?;
-        Ok(Self { request, operator, session, _execution: execution })
+        let claimed = request.claimed.take();
+        let name = caller.name().or(claimed.as_ref().map(Operator::name));
+        let info = Arc::new(info.parsed(&request.thread, name));
+        let operator =
+            state.operators.operator(caller, claimed).map_err(|error| Refusal::new(error, &info))?;
+        Ok(Self { request, operator, session, info, _execution: execution })
     }
 
     /// Checks whether the caller may make this request, and returns what the caller may see of the thread.
-    pub(super) async fn authorize(&self, state: &AppState, caller: &Caller) -> Result<Visibility, ApiError> {
-        identity::authorize(&state.operators, &state.engine, caller, &self.request).await
+    pub(super) async fn authorize(&self, state: &AppState, caller: &Caller) -> Result<Visibility, Refusal> {
+        let authorized = identity::authorize(&state.operators, &state.engine, caller, &self.request).await;
+        authorized.map_err(|error| Refusal::new(error, &self.info))
     }
 
     /// Executes the request. Call it on the runtime that executes nodes, which is not the one that
     /// answers pings.
-    pub(super) async fn execute(self, state: &AppState) -> Result<Reply, ApiError> {
-        dispatch_on(&state.engine, self.request, self.operator.as_ref()).await.map_err(ApiError::redacted)
+    pub(super) async fn execute(self, state: &AppState) -> Result<Reply, Refusal> {
+        let reply = dispatch_on(&state.engine, self.request, self.operator.as_ref()).await;
+        reply.map_err(|error| Refusal::new(error.redacted(), &self.info))
     }
 }

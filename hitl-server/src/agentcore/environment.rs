@@ -125,6 +125,9 @@ fn configure(
     if let_anyone_decide || flag(var, "HITL_LET_ANYONE_DECIDE")? {
         served = served.let_anyone_decide();
     }
+    if flag(var, "HITL_BEHIND_AGENTCORE")? {
+        served = served.behind_service();
+    }
     if let Some(bytes) = max_request_bytes(var)? {
         served = served.max_request_bytes(bytes);
     }
@@ -133,9 +136,9 @@ fn configure(
 
 fn flag(var: Variables<'_>, name: &'static str) -> Result<bool, ServeError> {
     match var(name)?.as_deref() {
-        None => Ok(false),
+        None | Some("0") => Ok(false),
         Some("1") => Ok(true),
-        Some(other) => Err(setting(format_args!("{name} is `{other}`, but must be `1` or unset"))),
+        Some(other) => Err(setting(format_args!("{name} is `{other}`, but must be `1`, `0` or unset"))),
     }
 }
 
@@ -271,6 +274,7 @@ mod tests {
         let all = || {
             operators(&var)?;
             flag(&var, "HITL_LET_ANYONE_DECIDE")?;
+            flag(&var, "HITL_BEHIND_AGENTCORE")?;
             max_request_bytes(&var)?;
             origins(&var)
         };
@@ -300,6 +304,7 @@ mod tests {
             ],
             &[
                 ("HITL_LET_ANYONE_DECIDE", "1"),
+                ("HITL_BEHIND_AGENTCORE", "0"),
                 ("HITL_MAX_REQUEST_BYTES", "4194304"),
                 ("HITL_ALLOWED_ORIGINS", "https://desk.example, http://localhost:3000"),
             ],
@@ -327,6 +332,7 @@ mod tests {
             (&[("HITL_READ_ROLES", "auditor")], "HITL_READ_ROLES requires tokens"),
             (&[("HITL_OPEN", "read")], "HITL_OPEN requires tokens"),
             (&[("HITL_LET_ANYONE_DECIDE", "yes")], "must be `1`"),
+            (&[("HITL_BEHIND_AGENTCORE", "true")], "HITL_BEHIND_AGENTCORE is `true`, but must be `1`, `0`"),
             (&[("HITL_MAX_REQUEST_BYTES", "1MB")], "from 1 to"),
             (&[("HITL_ALLOWED_ORIGINS", "*")], "https://desk.example"),
             (&[("HITL_ALLOWED_ORIGINS", "https://desk.example/")], "https://desk.example"),

@@ -12,8 +12,8 @@ use axum::{
 use tracing::Instrument;
 
 use super::{
-    AppState, authenticated::AuthenticatedRequest, connections::Connection, payload, request_guard, response,
-    stream, workers::InFlight,
+    AppState, authenticated::AuthenticatedRequest, connections::Connection, payload, refusal::Refusal,
+    request_guard, response, stream, workers::InFlight,
 };
 use crate::api::ApiError;
 
@@ -29,10 +29,12 @@ pub(super) async fn invoke(
     let span = span(&headers);
     let connection = connection.map(|Extension(connection)| connection);
     let in_flight = connection.as_ref().map(InFlight::begin);
+    let as_events = wants_events(&headers);
     let answering = async {
-        let answered = try_invoke(&state, connection.as_ref(), headers, body).await.unwrap_or_else(|error| {
-            log_error(&error);
-            response::error(&error)
+        let answered = try_invoke(&state, connection.as_ref(), headers, body, as_events).await;
+        let answered = answered.unwrap_or_else(|refusal| {
+            refusal.log();
+            refusal.respond(state.behind_service, as_events)
         });
         tracing::info!(status = answered.status().as_u16(), "answered");
         answered
@@ -45,7 +47,8 @@ pub(super) async fn invoke(
 }
 
 /// Handles `POST /runtimes/{arn}/invocations`, the service's own path, so that its SDKs can be pointed at this server.
-/// They look for the text of an error in `message`.
+/// They look for the text of an error in `message`, and in a response with its status, also behind the service: this path
+/// is not the service's way to the container.
 pub(super) async fn invoke_as_service(
     state: State<Arc<AppState>>,
     connection: ConnectionExtension,
@@ -56,14 +59,6 @@ pub(super) async fn invoke_as_service(
     match answered.extensions().get::<ApiError>() {
         Some(error) => response::error(&error.clone().detail("message", error.message.clone())),
         None => answered,
-    }
-}
-
-/// Logs an error. The message of a client error may quote anything that was sent, so it goes to the caller only.
-fn log_error(error: &ApiError) {
-    match error.status {
-        500.. => tracing::warn!(code = error.code, "{error}"),
-        _ => tracing::info!(code = error.code, "rejected"),
     }
 }
 
@@ -79,8 +74,8 @@ async fn try_invoke(
     connection: Option<&Arc<Connection>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, ApiError> {
-    let as_events = wants_events(&headers);
+    as_events: bool,
+) -> Result<Response, Refusal> {
     let caller = async {
         request_guard::is_json(&headers)?;
         state.caller(headers, "http").await
@@ -89,7 +84,7 @@ async fn try_invoke(
         Ok(caller) => caller,
         Err(error) => {
             payload::drain(body, state.limits.body).await;
-            return Err(error);
+            return Err(error.into());
         }
     };
     let bytes = payload::read(body, state.max_bytes, state.limits.body, connection.map(AsRef::as_ref));
@@ -104,7 +99,7 @@ async fn try_invoke(
         let visibility = request.authorize(&shared, &caller).await?;
         // The caller may have omitted the session.
         tracing::Span::current().record("sessionId", request.session.as_str());
-        Ok((request, visibility))
+        Ok::<_, Refusal>((request, visibility))
     };
     let (session, mut answered) = if as_events {
         let (request, visibility) = state.work(authorized).await?;
@@ -115,7 +110,7 @@ async fn try_invoke(
         let answering = async move {
             let (request, _) = authorized.await?;
             let session = request.session.clone();
-            Ok((session, response::json(StatusCode::OK, &request.execute(&shared).await?)))
+            Ok::<_, Refusal>((session, response::json(StatusCode::OK, &request.execute(&shared).await?)))
         };
         state.work(answering).await?
     };

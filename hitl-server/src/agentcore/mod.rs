@@ -25,7 +25,7 @@
 //!
 //! | request | response |
 //! |---|---|
-//! | `POST /invocations` | 200 and the thread as JSON; otherwise the status and `code` of a [`ApiError`] |
+//! | `POST /invocations` | 200 and the thread as JSON; otherwise the status and `code` of a [`ApiError`], or 200 and its `code` [behind the service](AgentCore::behind_service) |
 //! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, the text that models have `said`, and finally the `thread` |
 //! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "failing"` while the store does not return the threads that are due, `"restarting"` while a sweep that ended is being restarted, and 503 with `"sweep": "down"` if it keeps ending |
 //! | `/ws` | each text message is a request, and is answered with the same events |
@@ -48,7 +48,7 @@
 //! | a token that is valid here | start threads; read, decide and resume its own threads and those with a review for a role that it holds; learn who decided first | see whether another subject's thread exists, except by starting one with its name; decide without the role; be used after its expiry, or for longer than the maximum lifetime |
 //! | a token that the same keys signed for another purpose | nothing | use a token of another issuer or audience, a logout token, a DPoP proof, a token that is bound to a key, one with an unknown `crit`, or one whose key is for encryption or for another algorithm |
 //! | the network path to the key server | nothing, because `https` is required for every host but this machine | substitute a key: redirects are not followed, and at most 256 KiB are read |
-//! | the log | read the names of threads, nodes and operators, verdicts, digests, idempotency keys, request IDs and codes of errors | read what was sent, or a value of a thread: the message of a client error goes only to the caller, and IDs are logged only if they are short and plain |
+//! | the log | read the names of threads, nodes, roles and operators, verdicts, digests, idempotency keys, request IDs and codes of errors | read what was sent, or a value of a thread: the message of a client error goes only to the caller, and IDs are logged only if they are short and plain |
 //! | the container, its store or its keys | everything that the agent can | out of scope here: see [`store::encrypted`](hitl_runtime::store::encrypted) and [`Agent::verify`] |
 //!
 //! The limits below are the defaults; [`Limits`] changes them. A timeout closes the connection, except that of a body,
@@ -92,10 +92,10 @@
 //! | more than 100 headers | 431 | accepted | hyper rejects it before this server sees it |
 //!
 //! boto3's `bedrock-agentcore` and `agentcore invoke --dev` are tested against this server too. boto3 with its
-//! `endpoint_url` set to this server reports the `code` of an error as that of its `ClientError`; on AgentCore itself,
-//! the service replaces the response and reports that the container has failed (424). `agentcore invoke --dev` prints
-//! the status but not the body, so look into the log; and it generates a session unless it is given one, so omit
-//! `thread_id` or pass the thread's session.
+//! `endpoint_url` set to this server reports the `code` of an error as that of its `ClientError`. AgentCore itself
+//! replaces such a response and reports that the container has failed (424), so a container answers a refusal with 200:
+//! see [`AgentCore::behind_service`]. `agentcore invoke --dev` prints the status but not the body, so look into the log;
+//! and it generates a session unless it is given one, so omit `thread_id` or pass the thread's session.
 
 mod accept;
 mod authenticated;
@@ -118,6 +118,7 @@ mod limits;
 mod log;
 mod payload;
 mod ping;
+mod refusal;
 mod request_guard;
 mod request_head;
 mod response;
@@ -204,6 +205,7 @@ impl AgentCore {
             workers: None,
             since,
             background,
+            behind_service: false,
         };
         Self { state, anyone_decides: false }
     }
@@ -252,6 +254,34 @@ impl AgentCore {
     #[must_use]
     pub fn let_anyone_decide(mut self) -> Self {
         self.anyone_decides = true;
+        self
+    }
+
+    /// Answers refused requests so that their reason reaches the caller through AgentCore's service.
+    ///
+    /// The service replaces each response of the container with a status of 4xx or 5xx by a 424 without a body: the loser
+    /// of a race is not told who decided first, nor is an operator told why an edit is invalid. With this setting a
+    /// refused `POST /invocations` is answered with 200 and the same JSON, an object with `error` and `code`, or with one
+    /// event of a stream. A caller tells it by its `code`, which no other response has. On a WebSocket, an error is a
+    /// message in any case.
+    ///
+    /// Unchanged are the errors of the server (5xx), those of requests that the service does not send (a foreign host or
+    /// origin, another path), and those of tokens (`token_missing`, `token_invalid`, `token_expired`): the service's
+    /// authorizer answers for tokens before the container is called.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let served = AgentCore::new(agent).behind_service();
+    /// # let _ = served;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn behind_service(mut self) -> Self {
+        self.state.behind_service = true;
         self
     }
 
@@ -390,6 +420,8 @@ struct AppState {
     since: Timestamp,
     /// The state of the sweep, if one runs in the background.
     background: background::Background,
+    /// `true` if refusals are answered with 200.
+    behind_service: bool,
 }
 
 impl AppState {

@@ -15,13 +15,13 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use super::{AppState, authenticated::AuthenticatedRequest};
+use super::{AppState, authenticated::AuthenticatedRequest, refusal::Refusal};
 use crate::{
     api::{ApiError, Reply},
     identity::Visibility,
 };
 
-type Execution = JoinHandle<Result<Reply, ApiError>>;
+type Execution = JoinHandle<Result<Reply, Refusal>>;
 
 /// Answers a request with events. Each is one JSON object: an `entry`, text that was `said`, the number of events that
 /// were `missed`, and finally the `thread` or an `error`. A request that is refused before its first event gets an
@@ -30,23 +30,26 @@ pub(super) async fn respond(
     state: &Arc<AppState>,
     request: AuthenticatedRequest,
     visibility: Visibility,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refusal> {
     let mut events = start(state, request, visibility);
     let first = match events.next().await {
-        Some(StreamEvent::Failed(error)) => return Err(error),
+        Some(StreamEvent::Failed(refusal)) => return Err(refusal),
         first => first,
     };
-    let events = stream::unfold((first, events), |(first, mut events)| async move {
+    let span = tracing::Span::current();
+    let events = stream::unfold((first, events, span), |(first, mut events, span)| async move {
         let event = match first {
             Some(event) => event,
             None => events.next().await?,
         };
-        Some((Ok::<_, Infallible>(to_sse(&event)), (None, events)))
+        span.in_scope(|| event.log_refusal());
+        Some((Ok::<_, Infallible>(to_sse(&event)), (None, events, span)))
     });
     Ok(sse(events))
 }
 
-fn sse(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+/// Returns a stream of server-sent events as a response.
+pub(super) fn sse(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
 }
 
@@ -81,7 +84,16 @@ pub(super) struct EventStream {
 pub(super) enum StreamEvent {
     Thread(ThreadEvent),
     Completed { thread: Box<Reply> },
-    Failed(ApiError),
+    Failed(Refusal),
+}
+
+impl StreamEvent {
+    /// Logs the event if it is a refusal.
+    pub(super) fn log_refusal(&self) {
+        if let Self::Failed(refusal) = self {
+            refusal.log();
+        }
+    }
 }
 
 impl EventStream {
@@ -98,8 +110,11 @@ impl EventStream {
                     self.execution = None;
                     self.end = Some(match end {
                         Ok(Ok(reply)) => StreamEvent::Completed { thread: Box::new(reply) },
-                        Ok(Err(error)) => StreamEvent::Failed(error),
-                        Err(_) => StreamEvent::Failed(ApiError::new(500, "internal", "internal error: get the status of the thread")),
+                        Ok(Err(refusal)) => StreamEvent::Failed(refusal),
+                        Err(_) => {
+                            let message = "internal error: get the status of the thread";
+                            StreamEvent::Failed(ApiError::new(500, "internal", message).into())
+                        }
                     });
                 }
             }

@@ -20,7 +20,9 @@ use super::{
     authenticated::AuthenticatedRequest,
     connections::Connection,
     invoke::{self, ConnectionExtension},
-    payload, response,
+    payload,
+    refusal::Refusal,
+    response,
     stream::{self, EventStream, StreamEvent},
 };
 use crate::{
@@ -48,7 +50,10 @@ pub(super) async fn connect(
     let span = invoke::span(&headers);
     let caller = match state.caller(headers, "ws").await {
         Ok(caller) => Arc::new(caller),
-        Err(error) => return response::error(&error),
+        Err(error) => {
+            span.in_scope(|| Refusal::from(error.clone()).log());
+            return response::error(&error);
+        }
     };
     if let Some(Err(error)) = connection.as_ref().map(|connection| connection.begin_websocket()) {
         return response::error(&error);
@@ -93,7 +98,7 @@ async fn serve_messages(
             Ok((authorized, visibility)) => {
                 session.send_events(stream::start(&state, authorized, visibility)).await
             }
-            Err(error) => session.send_event(&StreamEvent::Failed(error)).await,
+            Err(refusal) => session.send_event(&StreamEvent::Failed(refusal)).await,
         };
         if sent.is_none() {
             // The client is gone; work that has begun continues.
@@ -111,7 +116,7 @@ async fn authorize(
     caller: &Arc<Caller>,
     connection: Option<&Arc<Connection>>,
     request: Vec<u8>,
-) -> Result<(AuthenticatedRequest, Visibility), ApiError> {
+) -> Result<(AuthenticatedRequest, Visibility), Refusal> {
     let execution = connection.map(|connection| connection.begin_message()).transpose()?;
     if let Some(connection) = connection {
         connection.reserve_memory(request.len())?;
@@ -123,7 +128,7 @@ async fn authorize(
         drop(request);
         let authorized = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;
         let visibility = authorized.authorize(&shared, &caller).await?;
-        Ok((authorized, visibility))
+        Ok::<_, Refusal>((authorized, visibility))
     });
     work.await
 }
@@ -190,6 +195,7 @@ impl WebSocketSession {
     }
 
     async fn send_event(&mut self, event: &StreamEvent) -> Option<()> {
+        event.log_refusal();
         let text = serde_json::to_string(event).ok()?;
         self.send(Message::Text(text.into())).await
     }

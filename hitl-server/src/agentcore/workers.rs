@@ -19,12 +19,12 @@ use crate::{api::ApiError, identity::Caller};
 
 impl AppState {
     /// Runs a future on the runtime that executes nodes, so that it does not delay pings.
-    pub(super) async fn work<T: Send + 'static>(
+    pub(super) async fn work<T: Send + 'static, E: From<ApiError> + Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
-    ) -> Result<T, ApiError> {
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E> {
         self.workers().spawn(work.in_current_span()).await.unwrap_or_else(|_| {
-            Err(ApiError::new(500, "internal", "internal error: get the status of the thread"))
+            Err(ApiError::new(500, "internal", "internal error: get the status of the thread").into())
         })
     }
 }

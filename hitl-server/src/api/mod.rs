@@ -72,4 +72,6 @@ mod tests;
 pub(crate) use dispatch::dispatch_on;
 pub use dispatch::{Reply, dispatch};
 pub use error::ApiError;
+#[cfg(feature = "agentcore")]
+pub(crate) use request::action_name;
 pub use request::{Action, Request};

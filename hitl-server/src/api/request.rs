@@ -201,6 +201,16 @@ impl Request {
     }
 }
 
+/// Returns the name of the action that a payload requests, if there is such an action.
+#[cfg(feature = "agentcore")]
+pub(crate) fn action_name(payload: &Value) -> Option<&'static str> {
+    let name = match payload.as_object()?.get("action") {
+        None => "start",
+        Some(name) => name.as_str()?,
+    };
+    ACTIONS.into_iter().find(|known| *known == name)
+}
+
 fn only_input(state: &StateTable) -> Option<&'static str> {
     let mut inputs = state.spec.fields.iter().filter(|field| field.input).map(|field| field.name);
     inputs.next().filter(|_| inputs.next().is_none())

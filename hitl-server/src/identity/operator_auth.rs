@@ -143,6 +143,11 @@ impl Caller {
         self.subject.as_ref().map(|subject| &subject.operator)
     }
 
+    /// Returns the operator's name in the caller's token, if there is one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.subject().map(Operator::name)
+    }
+
     /// Reads the headers and verifies the token.
     pub(crate) async fn from_headers(
         operators: &OperatorAuth,

@@ -1,0 +1,142 @@
+//! Refused requests: the line in the log, and the response.
+//!
+//! AgentCore's service replaces every response of the container with a status of 4xx or 5xx by a 424 without a body. A
+//! container behind the service therefore answers a refusal with 200, see [`AgentCore::behind_service`].
+//!
+//! [`AgentCore::behind_service`]: super::AgentCore::behind_service
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    http::StatusCode,
+    response::{Response, sse::Event},
+};
+use futures_util::stream;
+use hitl_runtime::{ThreadId, plumbing::plain};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::{response, stream::sse};
+use crate::api::{ApiError, action_name};
+
+/// The parts of a request that a log line may have: names, and no values.
+#[derive(Debug, Default)]
+pub(super) struct RequestInfo {
+    action: Option<&'static str>,
+    thread: Option<ThreadId>,
+    operator: Option<String>,
+}
+
+impl RequestInfo {
+    /// Reads the names from a payload that may be invalid. `session` is the thread of the session, and `operator` the
+    /// name in the token.
+    pub(super) fn read(payload: &Value, session: Option<&ThreadId>, operator: Option<&str>) -> Self {
+        let named = payload.get("thread_id").and_then(Value::as_str);
+        let thread = match named {
+            Some(name) => ThreadId::existing(name).ok(),
+            None => session.cloned(),
+        };
+        Self { action: action_name(payload), thread, operator: operator.map(str::to_owned) }
+    }
+
+    /// Sets the thread and the operator of a request that has been parsed.
+    pub(super) fn parsed(self, thread: &ThreadId, operator: Option<&str>) -> Self {
+        let thread = Some(thread.clone()).filter(|thread| !thread.is_reserved());
+        Self { thread, operator: operator.map(str::to_owned), ..self }
+    }
+}
+
+/// The error of a request, with what is known about the request.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    error: ApiError,
+    info: Option<Arc<RequestInfo>>,
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self { error, info: None }
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.error.serialize(serializer)
+    }
+}
+
+impl Refusal {
+    pub(super) fn new(error: ApiError, info: &Arc<RequestInfo>) -> Self {
+        Self { error, info: Some(Arc::clone(info)) }
+    }
+
+    /// Logs the refusal at `WARN`. The message of a client error may quote anything that was sent, so it goes to the
+    /// caller only; the log has the names in the request, and the names and digests that would have been accepted.
+    pub(super) fn log(&self) {
+        let (error, nothing) = (&self.error, RequestInfo::default());
+        let info = self.info.as_deref().unwrap_or(&nothing);
+        let thread = info.thread.as_ref().map(|thread| plain(thread.as_str()));
+        let operator = info.operator.as_deref().map(plain);
+        let (code, status, action) = (error.code, error.status, info.action);
+        let (thread, operator) = (thread.as_deref(), operator.as_deref());
+        if status >= 500 {
+            tracing::warn!(code, status, action, thread, operator, "{error}");
+            return;
+        }
+        let [node, role, roles, open, by, verdict, deadline_ms, field, scope, limit] =
+            ["node", "role", "roles", "open", "by", "verdict", "deadline_ms", "field", "scope", "limit"]
+                .map(|name| error.details.get(name).and_then(text));
+        tracing::warn!(
+            code,
+            status,
+            action,
+            thread,
+            operator,
+            node,
+            role,
+            roles,
+            open,
+            by,
+            verdict,
+            deadline_ms,
+            field,
+            scope,
+            limit,
+            "request refused"
+        );
+    }
+
+    /// Returns whether the service would replace the response although the container works. A token that is missing,
+    /// invalid or expired is not meant: AgentCore's authorizer answers for it itself. If the container refuses one, the
+    /// runtime is not set up for tokens, and no caller should take that for an answer of the agent.
+    fn is_for_the_caller(&self) -> bool {
+        (400..500).contains(&self.error.status) && !self.error.code.starts_with("token_")
+    }
+
+    /// Returns the response. Behind the service a refusal has the status 200, with the same body, or is the only event
+    /// of a stream.
+    pub(super) fn respond(self, behind_service: bool, as_events: bool) -> Response {
+        if !behind_service || !self.is_for_the_caller() {
+            return response::error(&self.error);
+        }
+        let mut answered = if as_events {
+            // Serialization cannot fail: these are our own types, whose keys are strings.
+            let event = Event::default().data(serde_json::to_string(&self).unwrap_or_default());
+            sse(stream::iter([Ok::<_, Infallible>(event)]))
+        } else {
+            response::json(StatusCode::OK, &self.error)
+        };
+        answered.extensions_mut().insert(self.error);
+        answered
+    }
+}
+
+/// Returns a name, a digest or a number as a field of a log line, and a list of these in one string.
+fn text(detail: &Value) -> Option<String> {
+    match detail {
+        Value::Null => None,
+        Value::String(text) => Some(plain(text).into_owned()),
+        Value::Array(list) => Some(list.iter().filter_map(text).collect::<Vec<_>>().join(", ")),
+        other => Some(other.to_string()),
+    }
+}
