@@ -10,6 +10,8 @@ mod cross_origin;
 mod dynoxide;
 mod events;
 mod identity;
+#[cfg(feature = "dynamodb")]
+mod inbox;
 mod issuer;
 #[cfg(feature = "dynamodb")]
 #[path = "../kit/mod.rs"]

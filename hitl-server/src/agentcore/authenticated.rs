@@ -11,10 +11,11 @@ use super::{
     refusal::{Refusal, RequestInfo},
     response::is_id,
     session::{session_id, thread_for},
+    sweep,
 };
 use crate::{
-    api::{Reply, Request, dispatch_on},
-    identity::{self, Caller, Visibility},
+    api::{self, Action, ApiError, Reply, Request, dispatch_on, inbox},
+    identity::{self, Caller, DecidableReviews, Visibility},
 };
 
 /// A request that has been read and whose operator is known.
@@ -59,13 +60,29 @@ impl AuthenticatedRequest {
     /// Checks whether the caller may make this request, and returns what the caller may see of the thread.
     pub(super) async fn authorize(&self, state: &AppState, caller: &Caller) -> Result<Visibility, Refusal> {
         let authorized = identity::authorize(&state.operators, &state.engine, caller, &self.request).await;
-        authorized.map_err(|error| Refusal::new(error, &self.info))
+        let visibility = authorized.map_err(|error| Refusal::new(error, &self.info))?;
+        state.own_threads.add(&self.request.thread);
+        Ok(visibility)
     }
 
     /// Executes the request. Call it on the runtime that executes nodes, which is not the one that
     /// answers pings.
     pub(super) async fn execute(self, state: &AppState) -> Result<Reply, Refusal> {
-        let reply = dispatch_on(&state.engine, self.request, self.operator.as_ref()).await;
+        let (engine, operator) = (&state.engine, self.operator.as_ref());
+        let reply = match (self.request.action, operator) {
+            (Action::Inbox { after, limit }, Some(operator)) => {
+                let operators = &state.operators;
+                let filter = DecidableReviews { operators, engine, operator };
+                let page = inbox(engine, operator, after, limit, &filter).await;
+                page.map(|(reviews, next)| Reply::Inbox { reviews, next }).map_err(ApiError::from)
+            }
+            (Action::Sweep, _) => {
+                let _turn = state.sweeping.lock().await;
+                let counts = api::sweep(engine, |event| sweep::log(Ok(event))).await;
+                counts.map(|sweep| Reply::Sweep { sweep }).map_err(ApiError::from)
+            }
+            (action, operator) => dispatch_on(engine, Request { action, ..self.request }, operator).await,
+        };
         reply.map_err(|error| Refusal::new(error.redacted(), &self.info))
     }
 }

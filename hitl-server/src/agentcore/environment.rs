@@ -1,24 +1,20 @@
 //! The server as the environment configures it.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use hitl_core::{
     env::{NotUnicode, optional_var},
     text::parse_duration,
 };
-use hitl_runtime::{
-    Error, ThreadStatus,
-    agent::SweepEvent,
-    plumbing::{Engine, plain},
-};
+use hitl_runtime::plumbing::Engine;
 
 use super::{
-    AgentCore, OperatorAuth, Right, TokenVerifier, background::Background, log_as_json,
+    AgentCore, OperatorAuth, Right, TokenVerifier,
+    background::Background,
+    log_as_json,
     serve::shutdown_signal,
+    sweep::{self, SweepScope},
 };
-
-/// The interval between sweeps.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The reason why a server did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +44,7 @@ fn setting(problem: impl std::fmt::Display) -> ServeError {
 }
 
 /// Serves an agent on an address until SIGTERM or Ctrl-C, as the environment configures it, and sweeps its store once a
-/// minute.
+/// minute, unless the environment says otherwise.
 ///
 /// # Errors
 /// [`ServeError`] if a setting is invalid, or the address cannot be listened on.
@@ -61,21 +57,11 @@ pub async fn serve(
     let served = AgentCore::with_engine(Arc::clone(&engine));
     let served = configure(served, let_anyone_decide, &|name| Ok(optional_var(name)?))?;
     served.check_address(address).map_err(setting)?;
+    let scope = sweep_scope(&|name| Ok(optional_var(name)?))?;
     let listener = std::net::TcpListener::bind(address);
     let failed = |source| ServeError::Listen { address, source };
     let background = Background::default();
-    let watch = tokio::spawn({
-        let background = background.clone();
-        async move {
-            let on_event = |event: Result<SweepEvent, Error>| {
-                if event.is_err() {
-                    background.record_failure();
-                }
-                log(event);
-            };
-            background.supervise("the sweep", || engine.watch(SWEEP_INTERVAL, on_event)).await
-        }
-    });
+    let watch = tokio::spawn(sweep::watch(engine, background.clone(), scope, served.own_threads()));
     let stop = async move {
         shutdown_signal().await;
         // The sweep resumes no further threads.
@@ -83,34 +69,6 @@ pub async fn serve(
     };
     let served = served.background(background);
     served.serve_until(listener.map_err(failed)?, stop).await.map_err(failed)
-}
-
-/// Logs an event of a sweep: names and codes, and not the text of an error, which may quote a value of the thread.
-fn log(event: Result<SweepEvent, Error>) {
-    match event {
-        Ok(SweepEvent::Moved {
-            thread,
-            standing: standing @ (ThreadStatus::Failed | ThreadStatus::InDoubt),
-            ..
-        }) => {
-            let thread = &*plain(thread.as_str());
-            tracing::warn!(
-                thread,
-                standing = standing.as_str(),
-                "thread advanced, but it failed or is in doubt"
-            );
-        }
-        Ok(SweepEvent::Moved { thread, .. }) => {
-            tracing::info!(thread = &*plain(thread.as_str()), "thread advanced");
-        }
-        Ok(SweepEvent::Refused { thread, error, .. }) => {
-            let thread = &*plain(thread.as_str());
-            tracing::warn!(thread, code = error.code(), "thread cannot be resumed");
-        }
-        Ok(_) => {}
-        Err(error @ Error::Store(_)) => tracing::warn!(code = error.code(), "sweep failed: {error}"),
-        Err(error) => tracing::warn!(code = error.code(), "sweep failed"),
-    }
 }
 
 type Variables<'a> = &'a dyn Fn(&'static str) -> Result<Option<String>, ServeError>;
@@ -139,6 +97,18 @@ fn flag(var: Variables<'_>, name: &'static str) -> Result<bool, ServeError> {
         None | Some("0") => Ok(false),
         Some("1") => Ok(true),
         Some(other) => Err(setting(format_args!("{name} is `{other}`, but must be `1`, `0` or unset"))),
+    }
+}
+
+/// Returns the threads that the server sweeps.
+fn sweep_scope(var: Variables<'_>) -> Result<SweepScope, ServeError> {
+    match var("HITL_SWEEP")?.as_deref() {
+        None | Some("all") => Ok(SweepScope::All),
+        Some("own") => Ok(SweepScope::Own),
+        Some("none") => Ok(SweepScope::Nothing),
+        Some(other) => {
+            Err(setting(format_args!("HITL_SWEEP is `{other}`, but must be `all`, `own` or `none`")))
+        }
     }
 }
 
@@ -275,6 +245,7 @@ mod tests {
             operators(&var)?;
             flag(&var, "HITL_LET_ANYONE_DECIDE")?;
             flag(&var, "HITL_BEHIND_AGENTCORE")?;
+            sweep_scope(&var)?;
             max_request_bytes(&var)?;
             origins(&var)
         };
@@ -305,6 +276,7 @@ mod tests {
             &[
                 ("HITL_LET_ANYONE_DECIDE", "1"),
                 ("HITL_BEHIND_AGENTCORE", "0"),
+                ("HITL_SWEEP", "own"),
                 ("HITL_MAX_REQUEST_BYTES", "4194304"),
                 ("HITL_ALLOWED_ORIGINS", "https://desk.example, http://localhost:3000"),
             ],
@@ -333,6 +305,8 @@ mod tests {
             (&[("HITL_OPEN", "read")], "HITL_OPEN requires tokens"),
             (&[("HITL_LET_ANYONE_DECIDE", "yes")], "must be `1`"),
             (&[("HITL_BEHIND_AGENTCORE", "true")], "HITL_BEHIND_AGENTCORE is `true`, but must be `1`, `0`"),
+            (&[("HITL_SWEEP", "Own")], "HITL_SWEEP is `Own`, but must be `all`, `own` or `none`"),
+            (&[("HITL_SWEEP", "")], "must be `all`, `own` or `none`"),
             (&[("HITL_MAX_REQUEST_BYTES", "1MB")], "from 1 to"),
             (&[("HITL_ALLOWED_ORIGINS", "*")], "https://desk.example"),
             (&[("HITL_ALLOWED_ORIGINS", "https://desk.example/")], "https://desk.example"),

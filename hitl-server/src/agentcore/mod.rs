@@ -125,6 +125,7 @@ mod response;
 mod serve;
 mod session;
 mod stream;
+mod sweep;
 mod websocket;
 mod workers;
 mod write_timeout;
@@ -206,6 +207,8 @@ impl AgentCore {
             since,
             background,
             behind_service: false,
+            own_threads: Arc::default(),
+            sweeping: Arc::default(),
         };
         Self { state, anyone_decides: false }
     }
@@ -235,6 +238,11 @@ impl AgentCore {
     pub(crate) fn background(mut self, background: background::Background) -> Self {
         self.state.background = background;
         self
+    }
+
+    /// Returns the threads that requests to this server are about.
+    fn own_threads(&self) -> Arc<sweep::OwnThreads> {
+        Arc::clone(&self.state.own_threads)
     }
 
     /// Lets everyone who can reach the server sign in any name, if operators are [`claimed`](OperatorAuth::claimed),
@@ -422,6 +430,10 @@ struct AppState {
     background: background::Background,
     /// `true` if refusals are answered with 200.
     behind_service: bool,
+    /// The threads that requests were about.
+    own_threads: Arc<sweep::OwnThreads>,
+    /// Held during a requested sweep, so that several requests do not multiply the threads that are moved at a time.
+    sweeping: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl AppState {

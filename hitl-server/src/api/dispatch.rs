@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hitl_runtime::{
-    Agent, Digest, Error, NotedVerdict, Operator, Place, Preview, Reproposal, Scope, ThreadId, ThreadView,
+    Agent, Digest, Error, NotedVerdict, OpenReview, Operator, Place, Preview, Reproposal, Scope, ThreadId,
+    ThreadView,
     agent::{Graph, HistoryEntry},
     journal::{Stop, StopKind},
     plumbing::{Engine, Fold, GivenVerdict, Starter, VerdictInput, engine},
@@ -11,7 +12,11 @@ use hitl_runtime::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Action, ApiError, Request};
+use super::{
+    Action, ApiError, Request, SweepCounts,
+    inbox::{AllReviews, inbox},
+    sweep::sweep,
+};
 
 /// The response to a request.
 #[derive(Clone, Debug, Serialize)]
@@ -50,6 +55,18 @@ pub enum Reply {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         failed: Vec<ThreadId>,
     },
+    /// A page of the open reviews that the operator may decide.
+    Inbox {
+        /// The reviews, oldest first.
+        reviews: Vec<OpenReview>,
+        /// The `after` of the next page; `None` after the last page.
+        next: Option<String>,
+    },
+    /// The events of one sweep.
+    Sweep {
+        /// Their numbers.
+        sweep: SweepCounts,
+    },
     /// A page of the thread's journal.
     History {
         /// The thread.
@@ -61,12 +78,12 @@ pub enum Reply {
     },
 }
 
-/// Executes a request on behalf of an operator. A verdict without an operator is refused. A thread that an operator
+/// Executes a request on behalf of an operator. A verdict and an inbox without an operator are refused. A thread that an operator
 /// starts belongs to them if their name is verified. If the returned future is dropped, work that has begun continues in
 /// the background. For an example, see [the module](super).
 ///
 /// # Errors
-/// Those of the method of [`Agent`] behind the action, and `operator_missing` for a verdict without an operator.
+/// Those of the method of [`Agent`] behind the action, and `operator_missing` for a verdict or an inbox without an operator.
 pub async fn dispatch<G: Graph>(
     agent: &Agent<G>,
     request: Request,
@@ -100,6 +117,11 @@ pub(crate) async fn dispatch_on(
             let stops = engine.stops().await?;
             return Ok(Reply::Stops { stops, cancelled: None, was_lifted: false, failed: Vec::new() });
         }
+        Action::Inbox { after, limit } => {
+            let (reviews, next) = inbox(engine, by()?, after, limit, &AllReviews).await?;
+            return Ok(Reply::Inbox { reviews, next });
+        }
+        Action::Sweep => return Ok(Reply::Sweep { sweep: sweep(engine, drop).await? }),
         Action::Preview { digest, verdict } => {
             return preview(engine, &thread, digest, by()?, verdict).await;
         }
@@ -185,7 +207,7 @@ fn operator_missing(thread: &ThreadId) -> ApiError {
     ApiError::new(
         401,
         "operator_missing",
-        "a verdict requires an operator, but the request has none: send a verified token, or, if claimed operators are \
+        "the action requires an operator, but the request has none: send a verified token, or, if claimed operators are \
          accepted, an `operator` and its `roles`",
     )
     .detail("thread", thread.as_str())

@@ -51,20 +51,24 @@
 //! | `pause`, `unpause`, `cancel` | `reason`; `scope`: `graph` or `store`, without a `thread_id` | [`Front::pause`], `unpause`, `cancel` |
 //! | `stops` | | returns the stops of graphs and of the store, without a `thread_id` |
 //! | `history` | `from`, `limit` | returns a page of the journal |
+//! | `inbox` | `after`, `limit` (50), without a `thread_id` | returns a page of the open reviews of this graph that the operator may decide, oldest first, as `reviews`; its `next` is the `after` of the next page, or null |
+//! | `sweep` | without a `thread_id` | [`Agent::sweep`]; returns how many threads have `moved` or `failed`, were `reminded` of or `refused` |
 //!
-//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `stops`, and the stops
-//! of a graph or a store. A request may
-//! claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.
+//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `inbox`, `sweep`, `stops`,
+//! and the stops of a graph or a store. A request may claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.
 //!
 //! [`Agent::start`]: hitl_runtime::Agent::start
 //! [`Agent::preview`]: hitl_runtime::Agent::preview
 //! [`Agent::settle`]: hitl_runtime::Agent::settle
 //! [`Agent::resume`]: hitl_runtime::Agent::resume
+//! [`Agent::sweep`]: hitl_runtime::Agent::sweep
 //! [`Front::pause`]: hitl_runtime::Front::pause
 
 mod dispatch;
 mod error;
+mod inbox;
 mod request;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -73,5 +77,10 @@ pub(crate) use dispatch::dispatch_on;
 pub use dispatch::{Reply, dispatch};
 pub use error::ApiError;
 #[cfg(feature = "agentcore")]
+pub(crate) use inbox::{ReviewFilter, inbox};
+#[cfg(feature = "agentcore")]
 pub(crate) use request::action_name;
 pub use request::{Action, Request};
+pub use sweep::SweepCounts;
+#[cfg(feature = "agentcore")]
+pub(crate) use sweep::sweep;

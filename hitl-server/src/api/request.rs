@@ -74,6 +74,15 @@ pub enum Action {
     },
     /// Returns the stops of graphs and of the store that are in force.
     Stops,
+    /// Returns a page of the open reviews that the operator may decide.
+    Inbox {
+        /// The `next` of the page before; `None` for the first page.
+        after: Option<String>,
+        /// The maximum number of reviews.
+        limit: usize,
+    },
+    /// Sweeps the store once.
+    Sweep,
     /// Returns a page of the journal.
     History {
         /// The place of the first entry.
@@ -83,9 +92,9 @@ pub enum Action {
     },
 }
 
-const ACTIONS: [&str; 15] = [
+const ACTIONS: [&str; 17] = [
     "start", "get", "approve", "edit", "reject", "ask", "decide", "preview", "settle", "resume", "pause",
-    "unpause", "cancel", "stops", "history",
+    "unpause", "cancel", "stops", "history", "inbox", "sweep",
 ];
 
 /// The actions that decide a review, and that can be previewed: the names of [`Verdict`].
@@ -94,7 +103,10 @@ const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
 /// The actions that stop a thread, a graph or a store, or lift a stop.
 const STOPS: [&str; 3] = ["pause", "unpause", "cancel"];
 
-/// The maximum number of entries in a page of a history.
+/// The actions that are about no thread.
+const WITHOUT_THREAD: [&str; 3] = ["stops", "inbox", "sweep"];
+
+/// The maximum number of entries in a page of a history, or of reviews in a page of an inbox.
 const MAX_PAGE: usize = 1000;
 
 impl Request {
@@ -140,8 +152,9 @@ impl Request {
         let thread = match take_text(&mut rest, "thread_id")? {
             None if is_about_all(action, &rest) => ThreadId::of_stops(),
             Some(_) if is_about_all(action, &rest) => {
+                let or_scope = if STOPS.contains(&action) { " or `scope`" } else { "" };
                 return Err(invalid(format!(
-                    "`thread_id` is given, but `{action}` is about all threads here: remove `thread_id` or `scope`"
+                    "`thread_id` is given, but `{action}` is about all threads here: remove `thread_id`{or_scope}"
                 )));
             }
             // A name that new threads may not have is refused only when a thread is started.
@@ -159,7 +172,13 @@ impl Request {
     /// Returns whether the request is about a graph or a store, and not about a thread.
     #[cfg(feature = "agentcore")]
     pub(crate) fn is_about_all(&self) -> bool {
-        matches!(self.action, Action::Stops | Action::Stop { scope: Scope::Graph | Scope::Store, .. })
+        matches!(
+            self.action,
+            Action::Stops
+                | Action::Inbox { .. }
+                | Action::Sweep
+                | Action::Stop { scope: Scope::Graph | Scope::Store, .. }
+        )
     }
 
     /// Parses a request as [`Request::parse`] does. If the graph has a single input, it may also be called `prompt`, as
@@ -298,7 +317,7 @@ enum ScopeName {
 /// Returns whether an action is about a graph or a store, and not about a thread.
 fn is_about_all(action: &str, rest: &Map<String, Value>) -> bool {
     let names_all = || rest.get("scope").is_some_and(|scope| scope != "thread");
-    action == "stops" || STOPS.contains(&action) && names_all()
+    WITHOUT_THREAD.contains(&action) || STOPS.contains(&action) && names_all()
 }
 
 #[derive(Deserialize)]
@@ -312,6 +331,25 @@ struct HistoryMembers {
 
 fn default_limit() -> usize {
     100
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InboxMembers {
+    after: Option<String>,
+    #[serde(default = "default_inbox_limit")]
+    limit: usize,
+}
+
+fn default_inbox_limit() -> usize {
+    50
+}
+
+fn check_limit(limit: usize) -> Result<(), ApiError> {
+    if limit == 0 || limit > MAX_PAGE {
+        return Err(invalid(format!("`limit` must be between 1 and {MAX_PAGE}")));
+    }
+    Ok(())
 }
 
 /// Parses an action from its name and the other members.
@@ -364,10 +402,17 @@ fn parse_action(action: &str, thread: &ThreadId, rest: Map<String, Value>) -> Re
         }
         "history" => {
             let HistoryMembers { from, limit } = parse_members(rest)?;
-            if limit == 0 || limit > MAX_PAGE {
-                return Err(invalid(format!("`limit` must be between 1 and {MAX_PAGE}")));
-            }
+            check_limit(limit)?;
             Action::History { from, limit }
+        }
+        "inbox" => {
+            let InboxMembers { after, limit } = parse_members(rest)?;
+            check_limit(limit)?;
+            Action::Inbox { after, limit }
+        }
+        "sweep" => {
+            let NoMembers {} = parse_members(rest)?;
+            Action::Sweep
         }
         other => return Err(unknown_action(other)),
     })

@@ -234,7 +234,16 @@ fn a_stop_of_all_threads_names_none() {
         assert_eq!(code, "invalid_request");
         assert!(message.starts_with("`thread_id` is given, but"), "{message}");
     }
-    assert!(matches!(Request::parse(json!({ "action": "stops" }), None).unwrap().action, Action::Stops));
+    let parsed = |payload| Request::parse(payload, None).unwrap().action;
+    assert!(matches!(parsed(json!({ "action": "stops" })), Action::Stops));
+    assert!(matches!(parsed(json!({ "action": "sweep" })), Action::Sweep));
+    assert!(matches!(parsed(json!({ "action": "inbox" })), Action::Inbox { after: None, limit: 50 }));
+    let page = json!({ "action": "inbox", "after": "token", "limit": 7 });
+    assert!(matches!(parsed(page), Action::Inbox { after: Some(after), limit: 7 } if after == "token"));
+    for action in ["stops", "inbox", "sweep"] {
+        let (_, message) = error_of(json!({ "action": action, "thread_id": "t" }));
+        assert!(message.ends_with("is about all threads here: remove `thread_id`"), "{message}");
+    }
     for wrong in [json!("everything"), json!(1), json!(["graph"])] {
         let (code, message) = error_of(json!({ "action": "pause", "thread_id": "t", "scope": wrong }));
         assert_eq!(code, "invalid_request", "{message}");

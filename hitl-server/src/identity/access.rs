@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 
 use hitl_runtime::{
-    Error, Operator, Place, ThreadId,
+    Error, OpenReview, Operator, Place, ThreadId,
     journal::{Entry, Event, Requester},
     plumbing::{Engine, may_settle},
 };
 
 use super::{Caller, OperatorAuth};
-use crate::api::{Action, ApiError, Request};
+use crate::api::{Action, ApiError, Request, ReviewFilter};
 
 /// A right that can be granted to callers.
 ///
@@ -30,7 +30,7 @@ pub enum Right {
     Start,
     /// The right to read a thread and its history.
     Read,
-    /// The right to resume a thread.
+    /// The right to resume a thread, and to sweep.
     Resume,
 }
 
@@ -98,8 +98,27 @@ impl Rules {
 pub(crate) enum Visibility {
     /// All events.
     All,
+    /// None, because the request is about no thread.
+    Nothing,
     /// The events after the thread was started with this owner.
     OwnThread(Option<String>),
+}
+
+/// The open reviews that an operator may decide, of those for which they have the role: the holder of a role may, and if
+/// a review requires none, those who may see its thread.
+pub(crate) struct DecidableReviews<'a> {
+    pub(crate) operators: &'a OperatorAuth,
+    pub(crate) engine: &'a Engine,
+    pub(crate) operator: &'a Operator,
+}
+
+impl ReviewFilter for DecidableReviews<'_> {
+    async fn accepts(&self, review: &OpenReview) -> Result<bool, Error> {
+        let Some(rules) = self.operators.rules() else { return Ok(true) };
+        let has_role = |role: &String| self.operator.has_role(role);
+        let may_see = review.role.as_ref().is_some_and(has_role) || rules.read.roles.iter().any(has_role);
+        Ok(may_see || is_involved(self.engine, &review.thread, self.operator).await?)
+    }
 }
 
 /// Checks whether a caller may make a request, and returns the events that it may see during the request.
@@ -118,7 +137,8 @@ pub(crate) async fn authorize(
     let is_about_all = request.is_about_all() || request.thread.is_reserved();
     let rule = match request.action {
         Action::Start { .. } => &rules.start,
-        Action::Resume => &rules.resume,
+        Action::Resume | Action::Sweep => &rules.resume,
+        Action::Inbox { .. } => &Rule::default(),
         // The journal of stops, and what is about all threads, are open to no caller without a token.
         _ if is_about_all => &Rule { open: false, roles: rules.read.roles.clone() },
         Action::Get | Action::History { .. } => &rules.read,
@@ -128,6 +148,7 @@ pub(crate) async fn authorize(
     let Some(operator) = operator else {
         return match (rule.open, &request.action) {
             (false, _) => Err(token_missing()),
+            (true, Action::Sweep) => Ok(Visibility::Nothing),
             (true, Action::Start { .. }) if !rules.read.open => Ok(Visibility::OwnThread(None)),
             (true, _) => Ok(Visibility::All),
         };
@@ -142,6 +163,16 @@ pub(crate) async fn authorize(
         } else {
             Visibility::OwnThread(Some(operator.name().to_owned()))
         });
+    }
+    match request.action {
+        // The list has only what the operator may decide: see `DecidableReviews`.
+        Action::Inbox { .. } => return Ok(Visibility::Nothing),
+        // A sweep moves the threads of all callers, so no stake in one of them is enough.
+        Action::Sweep if rule.is_held_by(operator) => return Ok(Visibility::Nothing),
+        Action::Sweep => {
+            return Err(ApiError::new(403, "role_missing", "the token has no role that may sweep"));
+        }
+        _ => {}
     }
     let stops = matches!(request.action, Action::Stop { .. });
     if stops && engine.may_stop(operator) {

@@ -5,8 +5,8 @@ mod jwks;
 mod operator_auth;
 mod token;
 
+pub(crate) use access::{DecidableReviews, Visibility, authorize};
 pub use access::{Right, UnknownRight};
-pub(crate) use access::{Visibility, authorize};
 pub use jwks::InvalidKeys;
 pub(crate) use operator_auth::Caller;
 pub use operator_auth::OperatorAuth;

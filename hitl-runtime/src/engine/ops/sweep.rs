@@ -6,12 +6,20 @@ use super::{
     sweep_event::SweepEvent,
     sweeper::{Step, Sweeper},
 };
-use crate::{Error, engine::Engine};
+use crate::{Error, ThreadId, engine::Engine};
 
 impl Engine {
     /// Moves every thread that is due now.
     pub async fn sweep(self: &Arc<Self>) -> Result<Vec<SweepEvent>, Error> {
-        let mut sweeper = Sweeper::new(self);
+        self.sweep_where(|_| true).await
+    }
+
+    /// Moves every thread that is due now and selected.
+    pub async fn sweep_where(
+        self: &Arc<Self>,
+        is_selected: impl Fn(&ThreadId) -> bool + Send + Sync,
+    ) -> Result<Vec<SweepEvent>, Error> {
+        let mut sweeper = Sweeper::new(self, &is_selected);
         sweeper.look(Some(self.clock.now()));
         let mut noticed = Vec::new();
         loop {
@@ -27,12 +35,18 @@ impl Engine {
     }
 
     /// Moves threads as they become due, until the future is dropped.
-    pub async fn watch(
+    pub async fn watch(self: &Arc<Self>, every: Duration, tell: impl FnMut(Result<SweepEvent, Error>)) -> ! {
+        self.watch_where(every, |_| true, tell).await
+    }
+
+    /// Moves the selected threads as they become due, until the future is dropped.
+    pub async fn watch_where(
         self: &Arc<Self>,
         every: Duration,
+        is_selected: impl Fn(&ThreadId) -> bool + Send + Sync,
         mut tell: impl FnMut(Result<SweepEvent, Error>),
     ) -> ! {
-        let mut sweeper = Sweeper::new(self);
+        let mut sweeper = Sweeper::new(self, &is_selected);
         let mut next_look = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
             match sweeper.next(Some(next_look.as_mut())).await {

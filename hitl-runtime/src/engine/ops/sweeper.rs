@@ -39,8 +39,10 @@ const RESTING: usize = 4_096;
 const LONGEST_REST: u64 = 64;
 
 /// Processes due threads, pass by pass. One pass queries the index page by page until no more threads are due.
-pub(super) struct Sweeper {
+pub(super) struct Sweeper<'a> {
     engine: Arc<Engine>,
+    /// Whether a thread is processed. Others are left to other processes.
+    is_selected: &'a (dyn Fn(&ThreadId) -> bool + Send + Sync),
     permits: Arc<SweepPermits>,
     rounds: FuturesUnordered<BoxFuture<'static, ProcessedThread>>,
     /// Threads that the index listed and that are not read yet.
@@ -94,13 +96,17 @@ pub(super) enum Step {
     Idle,
 }
 
-impl Sweeper {
-    pub(super) fn new(engine: &Arc<Engine>) -> Self {
+impl<'a> Sweeper<'a> {
+    pub(super) fn new(
+        engine: &Arc<Engine>,
+        is_selected: &'a (dyn Fn(&ThreadId) -> bool + Send + Sync),
+    ) -> Self {
         let permits = |count| Arc::new(Semaphore::new(count));
         let (looks, deadlines, runs) = (permits(LOOKS), permits(DEADLINES), permits(RUNS));
         let permits = SweepPermits { looks, deadlines, runs, hang: AtomicBool::new(false) };
         Self {
             engine: Arc::clone(engine),
+            is_selected,
             permits: Arc::new(permits),
             rounds: FuturesUnordered::new(),
             named: VecDeque::new(),
@@ -210,7 +216,7 @@ impl Sweeper {
         };
         for thread in found {
             let rests = self.resting.get(&thread).is_some_and(|rest| self.looks < rest.until);
-            if !rests && self.busy.insert(thread.clone()) {
+            if !rests && (self.is_selected)(&thread) && self.busy.insert(thread.clone()) {
                 self.named.push_back(thread);
             }
         }

@@ -1,0 +1,72 @@
+//! The open reviews that an operator may decide.
+
+use hitl_runtime::{Error, OpenReview, Operator, plumbing::Engine};
+
+/// The number of reviews that are read from the store at a time.
+const PAGE: usize = 100;
+
+/// The rule which reviews an operator may see, besides that of their roles.
+pub(crate) trait ReviewFilter: Sync {
+    fn accepts(&self, review: &OpenReview) -> impl Future<Output = Result<bool, Error>> + Send;
+}
+
+/// Accepts every review.
+pub(super) struct AllReviews;
+
+impl ReviewFilter for AllReviews {
+    async fn accepts(&self, _: &OpenReview) -> Result<bool, Error> {
+        Ok(true)
+    }
+}
+
+/// Returns a page of the open reviews of this graph that an operator may decide, oldest first, and the token of the next
+/// page. A review counts if it has not expired, the operator holds its role, and `filter` accepts it.
+///
+/// A token has the name of a thread in it, so it is always that of the last review returned, and never that of a review
+/// that was left out.
+pub(crate) async fn inbox(
+    engine: &Engine,
+    operator: &Operator,
+    mut after: Option<String>,
+    limit: usize,
+    filter: &impl ReviewFilter,
+) -> Result<(Vec<OpenReview>, Option<String>), Error> {
+    let mut reviews = Vec::new();
+    loop {
+        let page = engine.inbox(after.as_deref(), PAGE).await?;
+        let (earlier, rows) = (reviews.len(), page.items.len());
+        let mut read = rows;
+        for (row, review) in page.items.into_iter().enumerate() {
+            if has_role(engine, operator, &review) && filter.accepts(&review).await? {
+                reviews.push(review);
+                if reviews.len() == limit {
+                    read = row + 1;
+                    break;
+                }
+            }
+        }
+        if reviews.len() < limit {
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok((reviews, None)),
+            }
+        } else if read == rows {
+            return Ok((reviews, page.next));
+        } else {
+            // A store returns a token only for the last row of a page, so read the page up to the last review.
+            let again = engine.inbox(after.as_deref(), read).await?;
+            if again.items.last() == reviews.last() {
+                return Ok((reviews, again.next));
+            }
+            // Another review of the page was decided or opened in between.
+            reviews.truncate(earlier);
+        }
+    }
+}
+
+fn has_role(engine: &Engine, operator: &Operator, review: &OpenReview) -> bool {
+    // Several graphs may share a store.
+    review.graph == engine.graph.spec.name
+        && review.role.as_deref().is_none_or(|role| operator.has_role(role))
+        && review.deadline.is_none_or(|deadline| engine.now() < deadline)
+}
