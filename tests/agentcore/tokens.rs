@@ -161,3 +161,65 @@ async fn keys_are_fetched_only_over_secure_transport() {
     assert_eq!((status, code.as_str()), (503, "keys_unavailable"));
     served.stop().await;
 }
+
+/// The name of an operator may be in another claim than `sub`. The evidence has the subject in any case.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_name_comes_only_from_the_configured_claim() {
+    let issuer = Issuer::new("k1");
+    let served = served(TokenVerifier::from_jwks(&issuer.jwks()).unwrap().name_claim("username"));
+    let bearer = |changes: Value| format!("Bearer {}", issuer.token(&with(changes)));
+    let named = json!({ "sub": "3f0c1d1e", "username": "mara" });
+    let digest = served.waiting_for("t", Some(&bearer(named.clone()))).await;
+    let get = json!({ "action": "get", "thread_id": "t" });
+    for (changes, problem) in [
+        (json!({ "sub": "mara" }), "missing, empty or not a string"),
+        (json!({ "username": "" }), "missing, empty or not a string"),
+        (json!({ "username": " " }), "missing, empty or not a string"),
+        (json!({ "username": ["mara"] }), "missing, empty or not a string"),
+        (json!({ "username": 7 }), "missing, empty or not a string"),
+        (json!({ "username": "mara\nand noor" }), "control characters"),
+        (json!({ "username": "x".repeat(201) }), "more than 200 bytes"),
+        (json!({ "username": "mara", "sub": null }), "no subject"),
+        (json!({ "username": "mara", "sub": "a\nb" }), "control characters"),
+    ] {
+        let (status, body) = served.ask_as(Some(&bearer(changes.clone())), &get).await;
+        assert_eq!((status, &body["code"]), (401, &json!("token_invalid")), "{changes}: {body}");
+        assert!(body["error"].as_str().unwrap().contains(problem), "{changes}: {body}");
+    }
+    // Another subject of the same name, without a role, does not own the thread; the same subject does under a new name.
+    let visitor = json!({ "sub": "77aa", "username": "mara", "roles": [] });
+    assert_eq!(served.ask_as(Some(&bearer(visitor.clone())), &get).await.0, 404);
+    let start = json!({ "thread_id": "t", "message": "A-9133 arrived broken" });
+    assert_eq!(served.ask_as(Some(&bearer(visitor)), &start).await.0, 409);
+    let renamed = json!({ "sub": "3f0c1d1e", "username": "mara.k", "roles": [] });
+    assert_eq!(served.ask_as(Some(&bearer(renamed.clone())), &get).await.0, 200);
+    assert_eq!(served.ask_as(Some(&bearer(renamed)), &start).await.0, 200);
+
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": "mara" });
+    let (status, body) = served.ask_as(Some(&bearer(named)), &approve).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(served.desk.paid(), ["149 dollars for A-9133, signed by mara"]);
+    let entries = served.agent.history("t", 0, 9).await.unwrap();
+    let entries = serde_json::to_value(entries).unwrap();
+    let decided = entries.as_array().unwrap().iter().find_map(|entry| entry["event"].get("decided")).unwrap();
+    assert_eq!(
+        (&decided["operator"], &decided["evidence"]["subject"]),
+        (&json!("mara"), &json!("3f0c1d1e")),
+        "{decided}"
+    );
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unverified_email_names_no_operator() {
+    let issuer = Issuer::new("k1");
+    let served = served(TokenVerifier::from_jwks(&issuer.jwks()).unwrap().name_claim("email"));
+    for (verified, status) in
+        [(json!(true), 404), (json!(false), 401), (json!("true"), 401), (json!(null), 401)]
+    {
+        let changes = json!({ "email": "mara@refunds.example", "email_verified": verified });
+        let token = issuer.token(&with(changes));
+        assert_eq!(response_to(&served, &token).await.0, status, "{verified}");
+    }
+    served.stop().await;
+}

@@ -21,7 +21,7 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     exec::{Activity, NextReview, Preview, Reproposal},
-    ops::{CancelReport, GivenVerdict, Scope, Starter, SweepEvent, VerdictInput},
+    ops::{CancelReport, GivenVerdict, Scope, Starter, SweepEvent, VerdictInput, is_same_owner},
     read::{
         Audit, CLOCK_SKEW, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
         JournalHead, ReviewView, ThreadView, UncheckedRange, may_settle,

@@ -192,8 +192,14 @@ fn operators(var: Variables<'_>) -> Result<OperatorAuth, ServeError> {
 }
 
 fn without_tokens(var: Variables<'_>, verified: bool, claimed: bool) -> Result<OperatorAuth, ServeError> {
-    const TOKENS: [&str; 5] =
-        ["HITL_JWT_ISSUER", "HITL_JWT_AUDIENCE", "HITL_JWT_ROLES", "HITL_JWT_MAX_LIFETIME", "HITL_OPEN"];
+    const TOKENS: [&str; 6] = [
+        "HITL_JWT_ISSUER",
+        "HITL_JWT_AUDIENCE",
+        "HITL_JWT_ROLES",
+        "HITL_JWT_NAME_CLAIM",
+        "HITL_JWT_MAX_LIFETIME",
+        "HITL_OPEN",
+    ];
     let mut required_by = verified.then_some("HITL_OPERATORS");
     for name in TOKENS.into_iter().chain(ROLES.map(|(name, _)| name)) {
         if var(name)?.is_some() {
@@ -224,6 +230,17 @@ fn configure_tokens(tokens: TokenVerifier, var: Variables<'_>) -> Result<TokenVe
             return Err(setting("HITL_JWT_ROLES must name exactly one claim, which lists the roles"));
         }
         tokens = tokens.roles_claim(claim.trim());
+    }
+    if let Some(claim) = var("HITL_JWT_NAME_CLAIM")? {
+        // These say for whom and by whom a token was issued, and until when it is valid, and name no person.
+        const OTHERS: [&str; 11] =
+            ["iss", "aud", "exp", "nbf", "iat", "jti", "azp", "client_id", "cnf", "events", "email_verified"];
+        if claim.trim().is_empty() || claim.contains(',') || OTHERS.contains(&claim.trim()) {
+            return Err(setting(format_args!(
+                "HITL_JWT_NAME_CLAIM is `{claim}`, but must name exactly one claim that has the operator's name"
+            )));
+        }
+        tokens = tokens.name_claim(claim.trim());
     }
     if let Some(lifetime) = var("HITL_JWT_MAX_LIFETIME")? {
         let lifetime = parse_duration(lifetime.trim())
@@ -268,6 +285,7 @@ mod tests {
                 ("HITL_JWT_AUDIENCE", "a"),
                 ("HITL_OPERATORS", "verified"),
                 ("HITL_JWT_ROLES", "r"),
+                ("HITL_JWT_NAME_CLAIM", "username"),
                 ("HITL_JWT_MAX_LIFETIME", "1h"),
                 ("HITL_START_ROLES", "desk, front"),
                 ("HITL_READ_ROLES", "auditor"),
@@ -282,6 +300,15 @@ mod tests {
             ],
         ] {
             assert_eq!(parse_all(right), Ok(()));
+        }
+        for claim in ["", "  ", "sub,email", "client_id"] {
+            let error = parse_all(&[
+                ("HITL_JWKS", r#"{"keys":[]}"#),
+                ("HITL_JWT_ISSUER", "https://a"),
+                ("HITL_JWT_AUDIENCE", "a"),
+                ("HITL_JWT_NAME_CLAIM", claim),
+            ]);
+            assert!(error.unwrap_err().contains("HITL_JWT_NAME_CLAIM is"), "{claim:?}");
         }
         for (wrong, words) in [
             (&[("HITL_OPERATORS", "anybody")][..], "must be `verified` or `claimed`"),
@@ -329,6 +356,7 @@ mod tests {
                 "exactly one claim",
             ),
             (&[("HITL_OPERATORS", "claimed"), ("HITL_JWT_ROLES", "r")], "HITL_JWT_ROLES requires tokens"),
+            (&[("HITL_JWT_NAME_CLAIM", "username")], "HITL_JWT_NAME_CLAIM requires tokens"),
         ] {
             let error = parse_all(wrong).unwrap_err();
             assert!(error.contains(words), "{error}");

@@ -9,7 +9,8 @@ use axum::response::{
 use futures_util::{Stream, stream};
 use hitl_runtime::{
     agent::{Subscription, ThreadEvent},
-    journal::{Event as Entry, Requester},
+    journal::Event as Entry,
+    plumbing::is_same_owner,
 };
 use serde::Serialize;
 use tokio::task::JoinHandle;
@@ -133,7 +134,7 @@ impl EventStream {
     fn visible(&mut self, event: ThreadEvent) -> Option<ThreadEvent> {
         if let (Visibility::OwnThread(own), ThreadEvent::Entry(entry)) = (&self.visibility, &event)
             && let Entry::Started { requester, .. } = &entry.event
-            && requester.as_ref().and_then(Requester::owner) == own.as_deref()
+            && is_same_owner(requester.as_ref(), own.as_ref())
         {
             self.visibility = Visibility::All;
         }

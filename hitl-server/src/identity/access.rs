@@ -1,6 +1,6 @@
 //! Authorization: the rights of callers to threads.
 //!
-//! A thread belongs to the subject who started it. It is also accessible to those who may sign one of its reviews, and
+//! A thread belongs to the subject of the issuer who started it, by whatever name the token calls them. It is also accessible to those who may sign one of its reviews, and
 //! to holders of a role that has a right to all threads. For other callers it does not exist: the response is the same
 //! as for a missing thread.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use hitl_runtime::{
     Error, OpenReview, Operator, Place, ThreadId,
     journal::{Entry, Event, Requester},
-    plumbing::{Engine, may_settle},
+    plumbing::{Engine, is_same_owner, may_settle},
 };
 
 use super::{Caller, OperatorAuth};
@@ -101,7 +101,7 @@ pub(crate) enum Visibility {
     /// None, because the request is about no thread.
     Nothing,
     /// The events after the thread was started with this owner.
-    OwnThread(Option<String>),
+    OwnThread(Option<Requester>),
 }
 
 /// The open reviews that an operator may decide, of those for which they have the role: the holder of a role may, and if
@@ -161,7 +161,7 @@ pub(crate) async fn authorize(
         return Ok(if all {
             Visibility::All
         } else {
-            Visibility::OwnThread(Some(operator.name().to_owned()))
+            Visibility::OwnThread(Some(Requester::from(operator)))
         });
     }
     match request.action {
@@ -208,15 +208,14 @@ fn token_missing() -> ApiError {
 /// result, and who decided first.
 async fn is_involved(engine: &Engine, thread: &ThreadId, operator: &Operator) -> Result<bool, Error> {
     const PAGE: usize = 200;
+    let own = Requester::from(operator);
     let (mut from, mut looks) = (Place::START, 0);
     loop {
         let page = engine.store.entries(thread, from, PAGE).await?;
         looks += 1;
         let events = page.iter().filter_map(|record| serde_json::from_slice::<Entry>(&record.body).ok());
         let is_theirs = |event: Event| match event {
-            Event::Started { requester, .. } => {
-                requester.as_ref().and_then(Requester::owner) == Some(operator.name())
-            }
+            Event::Started { requester, .. } => is_same_owner(requester.as_ref(), Some(&own)),
             Event::Paused { role, .. } => role.is_some_and(|role| operator.has_role(&role)),
             // Its starter need not be let settle it.
             Event::InDoubt { .. } => may_settle(engine.graph, operator),

@@ -15,6 +15,9 @@ use crate::api::ApiError;
 /// The default claim with the roles of a subject.
 const ROLES: &str = "roles";
 
+/// The claim with the subject, which is the default name of an operator.
+const SUBJECT: &str = "sub";
+
 /// The default maximum lifetime of a token.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -42,6 +45,8 @@ pub struct TokenVerifier {
     issuer: Option<String>,
     audiences: BTreeSet<String>,
     roles: String,
+    /// The claim with the operator's name, if it is not `sub`.
+    name: Option<String>,
     max_lifetime: Duration,
 }
 
@@ -85,6 +90,7 @@ impl TokenVerifier {
             issuer: None,
             audiences: BTreeSet::new(),
             roles: ROLES.to_owned(),
+            name: None,
             max_lifetime: MAX_LIFETIME,
         }
     }
@@ -116,6 +122,28 @@ impl TokenVerifier {
     #[must_use]
     pub fn roles_claim(self, claim: impl Into<String>) -> Self {
         Self { roles: claim.into(), ..self }
+    }
+
+    /// Sets the claim with the name of the operator, such as `username` in Cognito's access tokens. The default is `sub`,
+    /// which many issuers fill with an id that nobody recognizes in a history. A token without the claim, or with
+    /// anything but a text in it, is rejected.
+    ///
+    /// **The name is what a person reads in the history, so set only a claim that the issuer assigns once and that its
+    /// users cannot change**: with `preferred_username`, `nickname` or `name`, which they can change at many issuers, an
+    /// operator can appear under the name of another (OpenID Connect Core 1.0, section 5.7). An `email` counts only if
+    /// the token has `email_verified: true`. The journal's evidence has the issuer and the `sub` in any case, and a
+    /// thread belongs to these and not to the name.
+    ///
+    /// ```
+    /// use hitl::agentcore::TokenVerifier;
+    ///
+    /// let tokens = TokenVerifier::from_jwks(r#"{ "keys": [] }"#)?.name_claim("username");
+    /// # let _ = tokens;
+    /// # Ok::<(), hitl::agentcore::InvalidKeys>(())
+    /// ```
+    #[must_use]
+    pub fn name_claim(self, claim: impl Into<String>) -> Self {
+        Self { name: Some(claim.into()).filter(|claim| claim != SUBJECT), ..self }
     }
 
     /// Sets the maximum lifetime of a token, counted from its issuance, or from now if it has no time of issuance. The
@@ -185,11 +213,20 @@ impl TokenVerifier {
         {
             return Err(invalid("its audience (`aud`) is not accepted"));
         }
-        let name =
+        let subject =
             sub.filter(|sub| !sub.trim().is_empty()).ok_or_else(|| invalid("it has no subject (`sub`)"))?;
-        // The name is stored in the journal and read by people.
-        if name.len() > ThreadId::MAX_BYTES || name.chars().any(char::is_control) {
-            return Err(invalid("its subject (`sub`) has control characters or more than 200 bytes"));
+        let name = match &self.name {
+            None => subject.clone(),
+            Some(claim) => name_in(claim, &rest)?,
+        };
+        // They are stored in the journal and read by people.
+        for (text, problem) in [
+            (&subject, "its subject (`sub`) has control characters or more than 200 bytes"),
+            (&name, "its claim with the operator's name has control characters or more than 200 bytes"),
+        ] {
+            if text.len() > ThreadId::MAX_BYTES || text.chars().any(char::is_control) {
+                return Err(invalid(problem));
+            }
         }
         let expires_at = exp.ok_or_else(|| invalid("it has no expiry (`exp`)"))?;
         let latest_start = (now + LEEWAY) as f64;
@@ -204,6 +241,19 @@ impl TokenVerifier {
         let subject = Subject { operator: listed.fold(Operator::new(name), Operator::role), expires_at };
         subject.check_expiry(now).map(|()| subject)
     }
+}
+
+/// Returns the operator's name in a claim.
+fn name_in(claim: &str, claims: &Map<String, Value>) -> Result<String, ApiError> {
+    if claim == "email" && claims.get("email_verified") != Some(&Value::Bool(true)) {
+        return Err(invalid(
+            "its `email`, which is the operator's name here, is not verified (`email_verified`)",
+        ));
+    }
+    let name = claims.get(claim).and_then(Value::as_str).filter(|name| !name.trim().is_empty());
+    let name =
+        name.ok_or_else(|| invalid("the claim with the operator's name is missing, empty or not a string"))?;
+    Ok(name.to_owned())
 }
 
 /// Rejects a token whose header shows that it does not identify a subject.
@@ -309,6 +359,7 @@ impl fmt::Debug for TokenVerifier {
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
             .field("roles", &self.roles)
+            .field("name", &self.name)
             .field("max_lifetime", &self.max_lifetime)
             .finish_non_exhaustive()
     }

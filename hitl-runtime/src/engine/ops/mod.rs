@@ -19,6 +19,6 @@ pub(super) use self::previews::Previews;
 pub use self::sweep_event::SweepEvent;
 pub use self::{
     decide::{GivenVerdict, VerdictInput},
-    start::Starter,
+    start::{Starter, is_same_owner},
     stop::{CancelReport, Scope},
 };

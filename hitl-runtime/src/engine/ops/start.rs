@@ -120,7 +120,7 @@ impl Engine {
         else {
             return Err(Error::ThreadExists { thread: fold.thread });
         };
-        let is_theirs = start.owns_all || owner(requester.as_ref()) == owner(start.requester.as_ref());
+        let is_theirs = start.owns_all || is_same_owner(requester.as_ref(), start.requester.as_ref());
         if is_theirs
             && graph == self.graph.spec.name
             && same_input(self.graph.state, version, &input, &start.input)
@@ -140,9 +140,18 @@ struct Start {
     owns_all: bool,
 }
 
-/// Returns the owner of a thread: a verified person, or none.
-fn owner(requester: Option<&Requester>) -> Option<&str> {
-    requester.and_then(Requester::owner)
+/// Returns whether two requesters are the same owner of a thread: the same verified person, or none both times. A person
+/// is the subject of an issuer. If the evidence of one has no subject, the names are compared.
+pub fn is_same_owner(one: Option<&Requester>, other: Option<&Requester>) -> bool {
+    let verified = |requester: Option<&Requester>| requester.and_then(Requester::owner).map(str::to_owned);
+    let subject = |requester: Option<&Requester>| {
+        let evidence = requester.filter(|requester| !requester.unverified)?.evidence.as_deref()?;
+        Some((evidence.issuer.clone(), evidence.subject.clone()?))
+    };
+    match (subject(one), subject(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => verified(one) == verified(other),
+    }
 }
 
 /// Converts an operator into a requester, after a check of their name.
