@@ -7,6 +7,7 @@ pub use crate::{
     engine::{Engine, GivenVerdict, Starter, VerdictInput, is_same_owner, may_settle},
     journal::Fold,
     json::exact,
+    node::RequestHeaders,
     review::schema::Schema,
     telemetry::plain,
     user_code::panic_message,

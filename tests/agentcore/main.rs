@@ -9,6 +9,7 @@ mod cross_origin;
 #[path = "../../hitl-runtime/tests/dynamo/dynoxide.rs"]
 mod dynoxide;
 mod events;
+mod forwarded_headers;
 mod identity;
 #[cfg(feature = "dynamodb")]
 mod inbox;

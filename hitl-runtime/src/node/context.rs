@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::RequestHeaders;
 use crate::{
     Digest, Place, ThreadId,
     journal::{Activation, LaneId},
@@ -46,13 +47,16 @@ pub struct Cx {
     failures: u32,
     /// The idempotency key, computed on first use because most nodes do not need it.
     key: OnceLock<String>,
+    /// The headers of the request that runs the node, if a server handles one.
+    request: Option<RequestHeaders>,
 }
 
 impl Cx {
     pub(crate) fn new(thread: ThreadId, id: Arc<str>, node: &'static str, activation: &Activation) -> Self {
         let Activation { entered, failures, .. } = *activation;
         let was = activation.was.clone();
-        Self { thread, id, node, was, entered, lane: None, failures, key: OnceLock::new() }
+        let (key, request) = (OnceLock::new(), RequestHeaders::current());
+        Self { thread, id, node, was, entered, lane: None, failures, key, request }
     }
 
     /// Sets the lane of an item of a `for`. All items enter the first node at the same place, so the key needs the
@@ -85,6 +89,17 @@ impl Cx {
     /// Returns the number of this attempt: 1 for the first, and one more for each retry.
     pub fn attempt(&self) -> u32 {
         self.failures + 1
+    }
+
+    /// Returns a header of the request because of which the node runs, by its name in any case. A server decides which
+    /// headers nodes may read; that of AgentCore passes on the token of the workload and the headers whose names begin
+    /// with `X-Amzn-Bedrock-AgentCore-Runtime-Custom-`.
+    ///
+    /// It is `None` if the node does not run in the task of a request: after a restart, in a sweep, and in a program that
+    /// has no server. A retry or a resumption may so have another value or none: what a node needs in any case belongs
+    /// in the state.
+    pub fn request_header(&self, name: &str) -> Option<&str> {
+        self.request.as_ref()?.get(name)
     }
 
     /// Returns the idempotency key of this activation of the node, 64 hexadecimal digits. It is the same for all

@@ -9,11 +9,13 @@ mod context;
 pub(crate) mod conversion;
 mod error;
 pub(crate) mod reporter;
+mod request_headers;
 mod table;
 
 pub use context::Cx;
 pub use error::NodeError;
 pub(crate) use reporter::{ModelListener, Reporter};
+pub use request_headers::RequestHeaders;
 pub use table::{GraphTable, NodeEntry, NodeTable, RunNode, specs};
 
 use crate::{

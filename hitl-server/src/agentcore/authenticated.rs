@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hitl_runtime::Operator;
+use hitl_runtime::{Operator, plumbing::RequestHeaders};
 use serde_json::Value;
 
 use super::{
@@ -27,6 +27,8 @@ pub(super) struct AuthenticatedRequest {
     pub(super) session: String,
     /// What the log has of it if it is refused.
     info: Arc<RequestInfo>,
+    /// The headers that nodes may read while it is executed.
+    headers: RequestHeaders,
     /// Counts the request among those in flight. `None` if the server has no limit.
     _execution: Option<Execution>,
 }
@@ -54,7 +56,8 @@ impl AuthenticatedRequest {
         let info = Arc::new(info.parsed(&request.thread, name));
         let operator =
             state.operators.operator(caller, claimed).map_err(|error| Refusal::new(error, &info))?;
-        Ok(Self { request, operator, session, info, _execution: execution })
+        let headers = caller.forwarded.clone();
+        Ok(Self { request, operator, session, info, headers, _execution: execution })
     }
 
     /// Checks whether the caller may make this request, and returns what the caller may see of the thread.
@@ -76,12 +79,16 @@ impl AuthenticatedRequest {
                 let page = inbox(engine, operator, after, limit, &filter).await;
                 page.map(|(reviews, next)| Reply::Inbox { reviews, next }).map_err(ApiError::from)
             }
+            // The nodes that a sweep runs do not get the headers of this request, which is not about their threads.
             (Action::Sweep, _) => {
                 let _turn = state.sweeping.lock().await;
                 let counts = api::sweep(engine, |event| sweep::log(Ok(event))).await;
                 counts.map(|sweep| Reply::Sweep { sweep }).map_err(ApiError::from)
             }
-            (action, operator) => dispatch_on(engine, Request { action, ..self.request }, operator).await,
+            (action, operator) => {
+                let request = Request { action, ..self.request };
+                self.headers.scope(dispatch_on(engine, request, operator)).await
+            }
         };
         reply.map_err(|error| Refusal::new(error.redacted(), &self.info))
     }

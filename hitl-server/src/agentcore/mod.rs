@@ -104,6 +104,7 @@ mod connection_handler;
 mod connection_permit;
 mod connections;
 mod environment;
+mod forwarded_headers;
 impl fmt::Debug for AgentCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgentCore").field("anyone_decides", &self.anyone_decides).finish_non_exhaustive()
@@ -148,6 +149,7 @@ use tokio::runtime::Handle;
 
 #[doc(hidden)]
 pub use environment::{ServeError, serve};
+pub use forwarded_headers::workload_access_token;
 pub use limits::Limits;
 pub use log::log_as_json;
 pub use session::session_id;

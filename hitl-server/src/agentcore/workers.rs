@@ -14,7 +14,7 @@ use axum::{
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tracing::Instrument as _;
 
-use super::{AppState, connections::Connection, response};
+use super::{AppState, connections::Connection, forwarded_headers::forwarded, response};
 use crate::{api::ApiError, identity::Caller};
 
 impl AppState {
@@ -40,7 +40,8 @@ impl AppState {
         self.work(async move {
             let session = response::text(&headers, response::SESSION).map(str::to_owned);
             let now = state.engine.now();
-            Caller::from_headers(&state.operators, &headers, session, channel, now).await
+            let caller = Caller::from_headers(&state.operators, &headers, session, channel, now).await?;
+            Ok(caller.with_forwarded(forwarded(&headers)))
         })
         .await
     }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use axum::http::{HeaderMap, header};
-use hitl_runtime::{Operator, Timestamp, journal::Evidence};
+use hitl_runtime::{Operator, Timestamp, journal::Evidence, plumbing::RequestHeaders};
 
 use super::{
     access::{Right, Rules},
@@ -135,9 +135,16 @@ pub(crate) struct Caller {
     /// The journal's name for the channel that the request came through.
     channel: &'static str,
     subject: Option<Subject>,
+    /// The headers that nodes may read.
+    pub(crate) forwarded: RequestHeaders,
 }
 
 impl Caller {
+    /// Sets the headers that nodes may read.
+    pub(crate) fn with_forwarded(self, forwarded: RequestHeaders) -> Self {
+        Self { forwarded, ..self }
+    }
+
     /// Returns the verified subject of the caller's token, if there is one.
     pub(super) fn subject(&self) -> Option<&Operator> {
         self.subject.as_ref().map(|subject| &subject.operator)
@@ -158,13 +165,13 @@ impl Caller {
     ) -> Result<Self, ApiError> {
         // Without keys a token proves nothing, and neither does any other signature of the request.
         let Some(tokens) = &operators.tokens else {
-            return Ok(Self { session, channel, subject: None });
+            return Ok(Self { session, channel, subject: None, forwarded: RequestHeaders::default() });
         };
         let subject = match bearer(headers)? {
             Some(token) => Some(tokens.verify(token, now.as_millis() / 1000).await?),
             None => None,
         };
-        Ok(Self { session, channel, subject })
+        Ok(Self { session, channel, subject, forwarded: RequestHeaders::default() })
     }
 
     /// Checks that the token with which the connection was opened has not expired.
