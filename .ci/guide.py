@@ -218,7 +218,7 @@ aws logs create-log-group --log-group-name "/aws/bedrock-agentcore/runtimes/$run
 aws iam update-assume-role-policy --role-name refund-runtime --policy-document '{"Version": "2012-10-17", "Statement":
   [{"Effect": "Allow", "Principal": {"AWS": "'$account'"}, "Action": "sts:AssumeRole"}]}'
 container() {
-  local key secret session settings
+  local key secret session settings defaults
   read -r key secret session < <(aws sts assume-role --role-arn "$role" --role-session-name container --output text \\
     --query 'Credentials.[AccessKeyId, SecretAccessKey, SessionToken]')
   mapfile -t settings < <(aws bedrock-agentcore-control get-agent-runtime --agent-runtime-id "$runtime" \\
@@ -226,8 +226,8 @@ container() {
 import json, sys
 for name, value in json.load(sys.stdin).items(): print(name, value, sep="=")' |
     sed "/^HITL_JWKS_URL=/s|https://[^/]*|$AWS_ENDPOINT_URL|")
-  mapfile -t image < <(sed -n "s/^ENV //p" examples/refund/Dockerfile)
-  env -i "${image[@]}" "${settings[@]}" AWS_ENDPOINT_URL="$AWS_ENDPOINT_URL" AWS_ACCESS_KEY_ID="$key" AWS_SECRET_ACCESS_KEY="$secret" \\
+  mapfile -t defaults < <(sed -n "/^ENV HITL_/s/^ENV //p" examples/refund/Dockerfile)
+  env -i "${defaults[@]}" "${settings[@]}" AWS_ENDPOINT_URL="$AWS_ENDPOINT_URL" AWS_ACCESS_KEY_ID="$key" AWS_SECRET_ACCESS_KEY="$secret" \\
     AWS_SESSION_TOKEN="$session" REFUND_DB="$folder/refund.db" \\
     target/debug/examples/refund serve --listen 127.0.0.1:$agent_port > "$folder/container.log" 2>&1 &
   container=$!
