@@ -540,13 +540,27 @@ mod unix {
             "{said:?}"
         );
 
-        // In a read-only directory, SQLite cannot create the WAL that a file in WAL mode needs.
+        // In a read-only directory, SQLite cannot create the WAL that a file in WAL mode needs. Without one, the file is
+        // all there is to read.
         for left in ["threads.db-wal", "threads.db-shm"] {
             fs::remove_file(home.join(left)).unwrap();
         }
         mode(&home, 0o555);
         let said = unprivileged::run(dir.path(), &("read only", &path, ""));
         mode(&home, 0o755);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said.iter().all(|line| line.contains("this user has no permission to write to it")),
+            "{said:?}"
+        );
+
+        // The entries in a WAL would be missing.
+        fs::write(home.join("threads.db-wal"), "entries").unwrap();
+        mode(&home.join("threads.db-wal"), 0o444);
+        mode(&home, 0o555);
+        let said = unprivileged::run(dir.path(), &("read only", &path, ""));
+        mode(&home, 0o755);
+        fs::remove_file(home.join("threads.db-wal")).unwrap();
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("to its directory"), "{said:?}");
 

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,8 @@ use crate::store::StoreError;
 pub(super) struct File {
     path: PathBuf,
     identities: OnceLock<FileIdentities>,
+    /// `true` if the file is read without its side files, because its directory is read-only.
+    immutable: AtomicBool,
     pub(super) busy_timeout: Duration,
 }
 
@@ -30,7 +35,10 @@ impl File {
         }
         // A reader may open the file after the process has changed its working directory.
         match std::path::absolute(&path) {
-            Ok(path) => Ok(Self { path, identities: OnceLock::new(), busy_timeout }),
+            Ok(path) => {
+                let (identities, immutable) = (OnceLock::new(), AtomicBool::new(false));
+                Ok(Self { path, identities, immutable, busy_timeout })
+            }
             Err(error) => {
                 Err(failed("this path is empty or cannot be resolved; use an absolute path", Some(error)))
             }
@@ -51,14 +59,41 @@ impl File {
     /// # Errors
     /// [`StoreError::Failed`] if one of them was deleted, moved or replaced.
     pub(super) fn check_in_place(&self) -> Result<(), StoreError> {
+        if self.is_immutable() && self.has_wal() {
+            return Err(self.failure(
+                "another program writes to it, and this one cannot follow that in a read-only directory; read a copy",
+            ));
+        }
         match self.identities.get().and_then(|identities| identities.problem(&self.path)) {
             Some(problem) => Err(self.failure(problem)),
             None => Ok(()),
         }
     }
 
+    /// Reads the file from now on as one that no program changes, as a copy in a read-only directory is: SQLite cannot
+    /// create the side files there that a file in WAL mode has. Returns `false` if there is no file, if it has a WAL,
+    /// whose entries would be missing, or if it is read in this way already.
+    pub(super) fn make_immutable(&self) -> bool {
+        cfg!(unix) && self.path.is_file() && !self.has_wal() && !self.immutable.swap(true, Ordering::SeqCst)
+    }
+
+    pub(super) fn is_immutable(&self) -> bool {
+        self.immutable.load(Ordering::SeqCst)
+    }
+
+    /// Returns whether there is a WAL with entries beside the file.
+    fn has_wal(&self) -> bool {
+        // Beside the file itself, and not beside a symbolic link to it.
+        let mut wal = self.path.canonicalize().unwrap_or_else(|_| self.path.clone()).into_os_string();
+        wal.push("-wal");
+        std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+    }
+
     /// Opens the connection of the writer, and creates the file if it does not exist.
     pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        if self.is_immutable() {
+            return self.connect_for_reading();
+        }
         make_private(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection = self.connect_with(flags)?;
@@ -80,7 +115,12 @@ impl File {
     /// Opens a connection. It needs no mutex, because each connection stays in its thread. The path is never read as a
     /// URI.
     fn connect_with(&self, flags: OpenFlags) -> rusqlite::Result<Connection> {
-        let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = if self.is_immutable() {
+            Connection::open_with_flags(immutable_uri(&self.path), flags | OpenFlags::SQLITE_OPEN_URI)?
+        } else {
+            Connection::open_with_flags(&self.path, flags)?
+        };
         connection.busy_timeout(self.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(32);
         // The query planner stability guarantee: one plan for each query, independent of the bound values. Without it,
@@ -164,6 +204,18 @@ impl File {
     fn location(&self) -> String {
         self.path.display().to_string()
     }
+}
+
+/// Returns the URI of a file that no program changes. Every byte of the path is escaped, so that none can end it.
+fn immutable_uri(path: &Path) -> String {
+    use std::fmt::Write as _;
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        // Writing to a string cannot fail.
+        let _ = if *byte == b'/' { write!(uri, "/") } else { write!(uri, "%{byte:02x}") };
+    }
+    uri.push_str("?immutable=1");
+    uri
 }
 
 /// Creates the file with mode 0600 if it does not exist; SQLite gives its side files the same mode. If the file cannot

@@ -34,6 +34,10 @@ pub(super) fn open(file: &File) -> Result<Connection, StoreError> {
             Err(SqliteError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
                 return Err(file.not_a_store("it is not a SQLite file; choose another path"));
             }
+            // In a read-only directory a file can be read that no program writes to.
+            Err(SqliteError::Sqlite(error))
+                if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+                    && file.make_immutable() => {}
             Err(error) => return Err(error.into_error(file, "open the file")),
             Ok(connection) => return Ok(connection),
         }
@@ -44,6 +48,13 @@ fn try_open(file: &File) -> Result<Connection, SqliteError> {
     let mut connection = file.connect()?;
     // Checked before anything is written, so that the file of another program stays unchanged.
     let version = version(file, &connection)?;
+    if file.is_immutable() {
+        if version < VERSION {
+            let problem = "it has an older schema, and this user may not write to it; open it once where it can be written";
+            return Err(file.failure(problem).into());
+        }
+        return Ok(connection);
+    }
     use_wal(file, &connection)?;
     if version < VERSION {
         // Checked again under the lock, because another process may have been faster.
