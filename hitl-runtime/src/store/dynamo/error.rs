@@ -115,12 +115,22 @@ fn describe(code: Option<&str>, message: Option<&str>) -> String {
         "KMSAccessDeniedException" | "KMSDisabledException" | "KMSInvalidStateException" => {
             format!("the encryption key of the table cannot be used; enable it, and let this role use it ({code})")
         }
-        // The message may contain request data.
         "ValidationException" | "ValidationError" | "SerializationException" => {
-            format!("DynamoDB rejected the request as invalid; please report this ({code})")
+            let detail = message.map(|message| format!(": {}", without_values(message))).unwrap_or_default();
+            format!("DynamoDB rejected the request as invalid; please report this ({code}{detail})")
         }
         _ => format!("DynamoDB returned {code}{detail}"),
     }
+}
+
+/// Returns the part of a message of the service that has no value of the request: what is before the first quotation mark
+/// or bracket, in which the service quotes.
+fn without_values(message: &str) -> String {
+    const MAX_CHARS: usize = 200;
+    let is_quote = |c: char| "'\"`‘’“”[{<".contains(c);
+    let plain = message.split(is_quote).next().unwrap_or_default();
+    let short: String = plain.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect();
+    if short.len() == message.len() { short } else { format!("{}…", short.trim_end()) }
 }
 
 /// Returns whether DynamoDB rejects the key. The key attributes are always the same two, so the table has different
@@ -130,4 +140,33 @@ fn has_wrong_key_schema<E: ErrorResponse, R>(error: &SdkError<E, R>) -> bool {
         error.as_service_error().map(ErrorResponse::code_and_message),
         Some((Some("ValidationException" | "ValidationError"), Some(detail))) if detail.contains("key")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_request_is_explained_without_its_values() {
+        for (message, shown) in [
+            (
+                "Item size has exceeded the maximum allowed size",
+                "(ValidationException: Item size has exceeded the maximum allowed size)",
+            ),
+            (
+                "1 validation error detected: Value 'nobody-may-read-this' at 'key' failed to satisfy constraint",
+                "(ValidationException: 1 validation error detected: Value…)",
+            ),
+            (
+                "Invalid KeyConditionExpression: Syntax error; token: \"nobody-may-read-this\", near: \"x\"",
+                "(ValidationException: Invalid KeyConditionExpression: Syntax error; token:…)",
+            ),
+            ("Supplied value {S:nobody-may-read-this} is empty", "(ValidationException: Supplied value…)"),
+            ("two\nlines", "(ValidationException: twolines…)"),
+        ] {
+            let error = describe(Some("ValidationException"), Some(message));
+            assert!(error.ends_with(shown) && error.contains("please report this"), "{error}");
+        }
+        assert!(describe(Some("ValidationError"), None).ends_with("please report this (ValidationError)"));
+    }
 }

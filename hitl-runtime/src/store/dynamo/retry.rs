@@ -14,8 +14,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws::Failure;
 
-/// The maximum number of attempts for a call, and for a read that observes concurrent changes.
+/// The maximum number of attempts for a call that gets no response, and for a read that observes concurrent changes.
 pub(super) const MAX_ATTEMPTS: u32 = 10;
+
+/// The maximum number of attempts for a call that the service refuses for now. The responses come at once, and the waits
+/// in between add up to 10 s on average: a table on demand needs some seconds to grow, and an append that is given up
+/// may leave a finished effect in doubt.
+const MAX_REFUSALS: u32 = 24;
 
 /// The time since the first attempt after which an error is not retried any more.
 const MAX_RETRY_TIME: Duration = Duration::from_secs(20);
@@ -142,7 +147,9 @@ where
         attempts += 1;
         match call().await {
             Err(error)
-                if attempts < MAX_ATTEMPTS && started.elapsed() < MAX_RETRY_TIME && is_retryable(&error) =>
+                if attempts < max_attempts(&error)
+                    && started.elapsed() < MAX_RETRY_TIME
+                    && is_retryable(&error) =>
             {
                 log_retry(attempts, &error);
                 back_off(attempts).await;
@@ -150,6 +157,10 @@ where
             answer => return answer,
         }
     }
+}
+
+fn max_attempts<E>(error: &SdkError<E, HttpResponse>) -> u32 {
+    if matches!(error, SdkError::ServiceError(_)) { MAX_REFUSALS } else { MAX_ATTEMPTS }
 }
 
 /// Logs an attempt that failed and is retried. The code of a service has no values of a request.
