@@ -21,7 +21,7 @@ use crate::test_server::read;
 
 const CUSTOM: &str = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant";
 
-/// What the nodes have seen: name, token, custom header.
+/// A record of what the nodes have read: their name, the token and the custom header.
 #[derive(Clone, Default)]
 pub struct Seen(Arc<Mutex<Vec<[Option<String>; 3]>>>);
 

@@ -25,7 +25,7 @@ pub(super) struct AuthenticatedRequest {
     pub(super) operator: Option<Operator>,
     /// The session in which it was sent, or else that of its thread.
     pub(super) session: String,
-    /// What the log has of it if it is refused.
+    /// The names that the log has of it if it is refused.
     info: Arc<RequestInfo>,
     /// The headers that nodes may read while it is executed.
     headers: RequestHeaders,

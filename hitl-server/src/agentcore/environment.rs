@@ -83,7 +83,7 @@ fn configure(
     if let_anyone_decide || flag(var, "HITL_LET_ANYONE_DECIDE")? {
         served = served.let_anyone_decide();
     }
-    if flag(var, "HITL_BEHIND_AGENTCORE")? {
+    if behind_agentcore(var)? {
         served = served.behind_service();
     }
     if let Some(bytes) = max_request_bytes(var)? {
@@ -94,9 +94,20 @@ fn configure(
 
 fn flag(var: Variables<'_>, name: &'static str) -> Result<bool, ServeError> {
     match var(name)?.as_deref() {
+        None => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(setting(format_args!("{name} is `{other}`, but must be `1` or unset"))),
+    }
+}
+
+/// Returns whether refusals are answered with 200. An image sets this, so a runtime can turn it off.
+fn behind_agentcore(var: Variables<'_>) -> Result<bool, ServeError> {
+    match var("HITL_BEHIND_AGENTCORE")?.as_deref() {
         None | Some("0") => Ok(false),
         Some("1") => Ok(true),
-        Some(other) => Err(setting(format_args!("{name} is `{other}`, but must be `1`, `0` or unset"))),
+        Some(other) => {
+            Err(setting(format_args!("HITL_BEHIND_AGENTCORE is `{other}`, but must be `1`, `0` or unset")))
+        }
     }
 }
 
@@ -232,7 +243,7 @@ fn configure_tokens(tokens: TokenVerifier, var: Variables<'_>) -> Result<TokenVe
         tokens = tokens.roles_claim(claim.trim());
     }
     if let Some(claim) = var("HITL_JWT_NAME_CLAIM")? {
-        // These say for whom and by whom a token was issued, and until when it is valid, and name no person.
+        // These describe the issuing of a token and its validity, and name no person.
         const OTHERS: [&str; 11] =
             ["iss", "aud", "exp", "nbf", "iat", "jti", "azp", "client_id", "cnf", "events", "email_verified"];
         if claim.trim().is_empty() || claim.contains(',') || OTHERS.contains(&claim.trim()) {
@@ -261,7 +272,7 @@ mod tests {
         let all = || {
             operators(&var)?;
             flag(&var, "HITL_LET_ANYONE_DECIDE")?;
-            flag(&var, "HITL_BEHIND_AGENTCORE")?;
+            behind_agentcore(&var)?;
             sweep_scope(&var)?;
             max_request_bytes(&var)?;
             origins(&var)

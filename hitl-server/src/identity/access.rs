@@ -1,6 +1,6 @@
 //! Authorization: the rights of callers to threads.
 //!
-//! A thread belongs to the subject of the issuer who started it, by whatever name the token calls them. It is also accessible to those who may sign one of its reviews, and
+//! A thread belongs to the subject of the issuer who started it, also under another name. It is also accessible to those who may sign one of its reviews, and
 //! to holders of a role that has a right to all threads. For other callers it does not exist: the response is the same
 //! as for a missing thread.
 

@@ -125,7 +125,7 @@ impl TokenVerifier {
     }
 
     /// Sets the claim with the name of the operator, such as `username` in Cognito's access tokens. The default is `sub`,
-    /// which many issuers fill with an id that nobody recognizes in a history. A token without the claim, or with
+    /// which many issuers fill with an id that a reader of a history does not recognize. A token without the claim, or with
     /// anything but a text in it, is rejected.
     ///
     /// **The name is what a person reads in the history, so set only a claim that the issuer assigns once and that its

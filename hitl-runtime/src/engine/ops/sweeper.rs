@@ -41,7 +41,7 @@ const LONGEST_REST: u64 = 64;
 /// Processes due threads, pass by pass. One pass queries the index page by page until no more threads are due.
 pub(super) struct Sweeper<'a> {
     engine: Arc<Engine>,
-    /// Whether a thread is processed. Others are left to other processes.
+    /// Selects the threads that are processed. Others are left to other processes.
     is_selected: &'a (dyn Fn(&ThreadId) -> bool + Send + Sync),
     permits: Arc<SweepPermits>,
     rounds: FuturesUnordered<BoxFuture<'static, ProcessedThread>>,

@@ -55,11 +55,14 @@ pub struct Bedrock {
 
 impl Bedrock {
     /// Creates a model from its id, or from the ARN or id of an inference profile.
+    ///
+    /// A call that the service throttles is retried for half a minute on average, up to 8 attempts within the
+    /// [`timeout`](Self::timeout); `AWS_MAX_ATTEMPTS` changes this number.
     pub fn new(model: impl Into<String>) -> Self {
         Self::with_connection(Connection::from_env(), model)
     }
 
-    /// Creates a model with a client of yours.
+    /// Creates a model with a client of yours, which keeps its own retries.
     pub fn with_client(client: Client, model: impl Into<String>) -> Self {
         Self::with_connection(Connection::from(client), model)
     }
