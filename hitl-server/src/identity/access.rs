@@ -1,8 +1,8 @@
 //! Authorization: the rights of callers to threads.
 //!
-//! A thread belongs to the subject of the issuer who started it, also under another name. It is also accessible to those who may sign one of its reviews, and
-//! to holders of a role that has a right to all threads. For other callers it does not exist: the response is the same
-//! as for a missing thread.
+//! A thread belongs to the subject of the issuer who started it, whose name may have changed since. It is also accessible
+//! to those who may sign one of its reviews, and to holders of a role that has a right to all threads. For other callers
+//! it does not exist: the response is the same as for a missing thread.
 
 use std::collections::BTreeSet;
 
