@@ -62,7 +62,7 @@ async fn pay(draft: &Approved<Refund>, cx: &Cx) -> Result<Vec<String>> {
         "{}: {:.2} dollars, signed by {}, key {key}",
         draft.order,
         draft.dollars,
-        draft.operator()
+        draft.signer()
     )])
 }
 

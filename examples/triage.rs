@@ -87,7 +87,7 @@ async fn proofread(reply: &Reply) -> Result<Check> {
 #[interrupt_before(role = "clerk")]
 #[node(Letter, writes = outcome, effect)]
 async fn send(reply: &Approved<Reply>) -> Result<String> {
-    Ok(format!("sent, signed by {}: {}", reply.operator(), reply.text))
+    Ok(format!("sent, signed by {}: {}", reply.signer(), reply.text))
 }
 
 /// An effect without a review, so it declares its low risk.

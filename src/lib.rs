@@ -42,7 +42,7 @@
 //! #[interrupt_before(role = "refund-approver", expires = "24h")]
 //! #[node(Ticket, writes = outcome, effect)]
 //! async fn pay(draft: &Approved<Refund>) -> Result<String> {
-//!     Ok(format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.operator()))
+//!     Ok(format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.signer()))
 //! }
 //!
 //! #[node(Ticket, writes = outcome)]
@@ -441,7 +441,7 @@ pub use hitl_macros::node;
 ///     address: &str,
 ///     note: Option<&str>,
 /// ) -> Result<()> {
-///     println!("{}: {} dollars, as {} has signed", letter.text, draft.dollars, draft.operator());
+///     println!("{}: {} dollars, as {} has signed", letter.text, draft.dollars, draft.signer());
 /// #   let _ = (address, note);
 ///     Ok(())
 /// }

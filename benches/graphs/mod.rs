@@ -152,7 +152,7 @@ async fn balance(count: u64) -> Result<RefundDraft> {
 #[interrupt_before]
 #[node(Ledger, writes = outcome, effect)]
 async fn close(draft: &Approved<RefundDraft>) -> Result<String> {
-    Ok(format!("closed by {}", draft.operator()))
+    Ok(format!("closed by {}", draft.signer()))
 }
 
 #[node(Ledger, writes = outcome)]

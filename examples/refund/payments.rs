@@ -56,7 +56,7 @@ impl Payments {
             number: 0,
             order_id: draft.order_id.clone(),
             cents: cents(draft.amount),
-            signed_by: draft.operator().to_owned(),
+            signed_by: draft.signer().to_string(),
         };
         self.pay(wanted, key).await
     }

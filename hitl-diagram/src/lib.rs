@@ -60,6 +60,11 @@ fn covered(node: &NodeSpec) -> Option<String> {
     (!others.is_empty()).then(|| format!("also for {}", others.join(", ")))
 }
 
+/// Returns the roles that may sign in a review; `None` if it requires none.
+fn signers(review: &hitl_runtime::graph::InterruptSpec) -> Option<String> {
+    review.role.map(|role| role.all().join(" or "))
+}
+
 /// The label of an edge.
 struct EdgeLabel {
     text: String,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hitl_runtime::graph::{EdgeKind, GraphSpec, Point};
 
-use super::{EdgeLabel, Highlight, covered};
+use super::{EdgeLabel, Highlight, covered, signers};
 
 /// Draws the graph as Mermaid text. Nodes have numbers as IDs, so that no name can be a Mermaid keyword.
 pub fn mermaid(spec: &GraphSpec, highlight: &Highlight) -> String {
@@ -13,9 +13,10 @@ pub fn mermaid(spec: &GraphSpec, highlight: &Highlight) -> String {
         let name = text(node.name);
         let _ = match (&node.interrupt, node.effect) {
             (Some(interrupt), _) => {
-                let by = interrupt.role.map(|role| format!(" by {}", text(role))).unwrap_or_default();
+                let by = signers(interrupt).map(|role| format!(" by {}", text(&role))).unwrap_or_default();
                 let others = covered(node).map(|others| format!(", {}", text(&others))).unwrap_or_default();
-                let who = format!("<br/><small>signed{by}{others}</small>");
+                let when = interrupt.when.map(|when| format!(" if {}", text(when.text))).unwrap_or_default();
+                let who = format!("<br/><small>signed{by}{others}{when}</small>");
                 writeln!(out, "    n{i}{{{{\"{name}{who}\"}}}}:::review")
             }
             (None, false) if node.junction => writeln!(out, "    n{i}([\"{name}\"])"),

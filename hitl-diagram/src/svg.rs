@@ -9,6 +9,7 @@ use super::{
     EdgeLabel, Highlight, covered,
     item::Size,
     layout::{Arrow, Layout, Point as At, layout},
+    signers,
 };
 
 const MARGIN: f64 = 28.0;
@@ -197,9 +198,10 @@ fn note(spec: &GraphSpec, node: usize) -> Option<String> {
     match (&node.interrupt, node.effect) {
         (Some(interrupt), _) => {
             let covered = covered(node).map(|others| format!(", {others}")).unwrap_or_default();
-            Some(match interrupt.role {
-                Some(role) => format!("{} signed by {role}{covered}", interrupt.field),
-                None => format!("{} signed{covered}", interrupt.field),
+            let when = interrupt.when.map(|when| format!(" if {}", when.text)).unwrap_or_default();
+            Some(match signers(interrupt) {
+                Some(role) => format!("{} signed by {role}{covered}{when}", interrupt.field),
+                None => format!("{} signed{covered}{when}", interrupt.field),
             })
         }
         (None, true) => Some("effect".to_owned()),

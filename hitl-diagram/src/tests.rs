@@ -1,8 +1,8 @@
 //! Drawings of graphs that use every feature: reviews, a match, a fork, a `for`, loops.
 
 use hitl_runtime::graph::{
-    BranchSpec, EachSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Point, RouteSpec,
-    StateSpec,
+    BranchSpec, EachSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Point, RoleSpec,
+    RouteSpec, StateSpec,
 };
 
 use super::{Highlight, mermaid, svg};
@@ -24,7 +24,8 @@ const FILE: Point = Point::Node(5);
 const PROOFREAD: Point = Point::Node(6);
 const SEND: Point = Point::Node(7);
 
-const REVIEW: InterruptSpec = InterruptSpec { role: Some("clerk"), ..InterruptSpec::new("answer") };
+const REVIEW: InterruptSpec =
+    InterruptSpec { role: Some(RoleSpec::Fixed("clerk")), ..InterruptSpec::new("answer") };
 
 const MAILROOM: GraphSpec = GraphSpec {
     name: "Mailroom",

@@ -16,6 +16,7 @@ mod diagnostics;
 mod draft;
 mod editor;
 mod entrypoint;
+mod expr_text;
 mod graph;
 mod names;
 mod node;

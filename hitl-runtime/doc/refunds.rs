@@ -40,7 +40,7 @@ async fn pay(draft: &Approved<Refund>) -> Result<String> {
     if draft.order == "A-0000" && !HUNG_UP.swap(true, std::sync::atomic::Ordering::SeqCst) {
         return Err(NodeError::msg("the bank hung up"));
     }
-    Ok(format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.operator()))
+    Ok(format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.signer()))
 }
 
 #[node(Ticket, writes = outcome)]

@@ -76,7 +76,7 @@ pub async fn draft(message: &str, question: Option<&Question>, desk: Deps<Desk>)
 #[interrupt_before(role = "clerk")]
 #[node(Ticket, writes = outcome, effect)]
 pub async fn pay(draft: &Approved<Draft>, desk: Deps<Desk>) -> Result<String> {
-    let receipt = format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.operator());
+    let receipt = format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.signer());
     desk.paid.lock().unwrap().push(receipt.clone());
     Ok(receipt)
 }

@@ -60,7 +60,7 @@ impl World {
     }
 
     async fn send(&self, letter: &Approved<Letter>, key: &str) -> Result<Vec<String>> {
-        let signed_by = letter.operator().to_owned();
+        let signed_by = letter.signer().to_string();
         self.kill_switch
             .count_awaits(self.apply(Line {
                 what: EffectKind::Letter,
@@ -69,14 +69,14 @@ impl World {
                 signed_by,
             }))
             .await;
-        Ok(sent(letter.operator()))
+        Ok(sent(&letter.signer().to_string()))
     }
 
     async fn pay(&self, draft: &Approved<Refund>, key: &str) -> Result<String> {
-        let signed_by = draft.operator().to_owned();
+        let signed_by = draft.signer().to_string();
         let line = Line { what: EffectKind::Refund, key: key.to_owned(), cents: draft.cents, signed_by };
         self.kill_switch.count_awaits(self.apply(line)).await;
-        Ok(paid(draft.cents, draft.operator()))
+        Ok(paid(draft.cents, &draft.signer().to_string()))
     }
 }
 

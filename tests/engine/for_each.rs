@@ -160,7 +160,7 @@ async fn refund(draft: &Approved<Refund>, order: &Order, shop: Deps<Shop>, cx: &
         return Err(NodeError::not_done("the bank is closed"));
     }
     shop.paid.lock().unwrap().push((order.id, cx.idempotency_key().to_owned()));
-    Ok(vec![format!("{} dollars for {}, signed by {}", draft.dollars, order.text, draft.operator())])
+    Ok(vec![format!("{} dollars for {}, signed by {}", draft.dollars, order.text, draft.signer())])
 }
 
 #[node(Batch, writes = log)]

@@ -62,7 +62,7 @@ async fn write_bank(log: &[String], office: Deps<Office>) -> Result<(Letter, Vec
 #[interrupt_before]
 #[node(Case, writes = log, effect)]
 async fn send_customer(to_customer: &Approved<Letter>) -> Result<Vec<String>> {
-    Ok(vec![format!("sent `{}`, signed by {}", to_customer.text, to_customer.operator())])
+    Ok(vec![format!("sent `{}`, signed by {}", to_customer.text, to_customer.signer())])
 }
 
 #[interrupt_before]
@@ -71,7 +71,7 @@ async fn send_bank(to_bank: &Approved<Letter>, office: Deps<Office>) -> Result<V
     if office.bank_down.load(Ordering::SeqCst) > 0 {
         return Err(NodeError::not_done("the bank is closed"));
     }
-    Ok(vec![format!("sent `{}`, signed by {}", to_bank.text, to_bank.operator())])
+    Ok(vec![format!("sent `{}`, signed by {}", to_bank.text, to_bank.signer())])
 }
 
 #[node(Case, writes = log)]

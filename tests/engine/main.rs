@@ -3,6 +3,8 @@
 
 mod added_requirements;
 mod blocked_runners;
+mod chosen_roles;
+mod conditions;
 mod counting_store;
 mod deadlines;
 mod dispatch;

@@ -41,7 +41,7 @@ mod shared {
     #[node(Transfer, writes = receipts, effect)]
     pub async fn hold(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
         world.call(&format!("hold {}", draft.cents), cx.idempotency_key()).await?;
-        Ok(vec![format!("held {} for {}", draft.cents, draft.operator())])
+        Ok(vec![format!("held {} for {}", draft.cents, draft.signer())])
     }
 
     #[node(Transfer, writes = receipts, effect)]
@@ -53,7 +53,7 @@ mod shared {
         cx: &Cx,
     ) -> Result<Vec<String>> {
         assert_eq!((draft.thread().as_str(), draft.node(), draft.field()), ("t", "hold", "draft"));
-        assert_eq!((draft.role(), draft.operator()), (Some("clerk"), "mara"));
+        assert_eq!((draft.role(), draft.signer().operator()), (Some("clerk"), Some("mara")));
         world.call(&format!("wire {} to {iban}: {memo}", draft.cents), cx.idempotency_key()).await?;
         Ok(vec![format!("wired {} by {}", draft.cents, draft.digest().short())])
     }

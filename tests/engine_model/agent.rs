@@ -236,7 +236,7 @@ async fn rate(offer: &Offer, world: Deps<World>) -> Result<Tier> {
 async fn pay(offer: &Approved<Offer>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
     let what = format!("{} dollars, {}", offer.dollars, offer.note);
     let pay = |state: &mut WorldState| {
-        state.call_log.paid.push(attempted_effect(cx, &what, offer.operator()));
+        state.call_log.paid.push(attempted_effect(cx, &what, &offer.signer().to_string()));
         state.pay_keys.push(cx.idempotency_key().to_owned());
         state.conditions.pay
     };
@@ -248,7 +248,7 @@ async fn pay(offer: &Approved<Offer>, world: Deps<World>, cx: &Cx) -> Result<Vec
 async fn pay_large(offer: &Approved<Offer>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
     let what = format!("{} dollars, {}", offer.dollars, offer.note);
     let pay = |state: &mut WorldState| {
-        state.call_log.paid.push(attempted_effect(cx, &what, offer.operator()));
+        state.call_log.paid.push(attempted_effect(cx, &what, &offer.signer().to_string()));
         state.pay_keys.push(cx.idempotency_key().to_owned());
         state.conditions.pay
     };
@@ -269,7 +269,7 @@ async fn cancel(rejection: &Rejection) -> Result<Vec<String>> {
 #[node(Case, writes = log, effect)]
 async fn send(letter: &Approved<Letter>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
     let send = |state: &mut WorldState| {
-        state.call_log.sent.push(attempted_effect(cx, &letter.text, letter.operator()));
+        state.call_log.sent.push(attempted_effect(cx, &letter.text, &letter.signer().to_string()));
         state.send_keys.push(cx.idempotency_key().to_owned());
         state.conditions.send
     };

@@ -53,7 +53,7 @@ pub async fn pay_large(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> 
 
 /// Pays as the operator who signed the draft, in the role that the review required.
 pub async fn pay(size: &str, draft: &Approved<Draft>, world: &World, cx: &Cx) -> Result<String> {
-    let (role, by) = (draft.role().unwrap_or("nobody"), draft.operator());
+    let (role, by) = (draft.role().unwrap_or("nobody"), draft.signer());
     world.call(&format!("{size} {} by {role} {by}", draft.cents), cx.idempotency_key()).await
 }
 

@@ -45,7 +45,7 @@ pub async fn execute(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Re
 }
 
 pub async fn refund(draft: &Approved<Draft>, world: &World, cx: &Cx) -> Result<String> {
-    let call = format!("{} {} by {}", draft.order, draft.dollars, draft.operator());
+    let call = format!("{} {} by {}", draft.order, draft.dollars, draft.signer());
     world.call(&call, cx.idempotency_key()).await
 }
 

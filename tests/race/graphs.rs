@@ -79,7 +79,7 @@ pub mod refund {
         tokio::task::yield_now().await;
         world.record_effect(cx)?;
         tokio::task::yield_now().await;
-        Ok(format!("{} cents, signed by {}", draft.cents, draft.operator()))
+        Ok(format!("{} cents, signed by {}", draft.cents, draft.signer()))
     }
 
     #[node(Ticket, writes = outcome)]
@@ -124,7 +124,7 @@ pub mod letters {
     async fn send_bank(to_bank: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
         tokio::task::yield_now().await;
         world.record_effect(cx)?;
-        Ok(vec![format!("the bank's, signed by {}", to_bank.operator())])
+        Ok(vec![format!("the bank's, signed by {}", to_bank.signer())])
     }
 
     #[interrupt_before(role = "clerk", expires = "24h")]
@@ -136,7 +136,7 @@ pub mod letters {
     ) -> Result<Vec<String>> {
         world.record_effect(cx)?;
         tokio::task::yield_now().await;
-        Ok(vec![format!("the customer's, signed by {}", to_customer.operator())])
+        Ok(vec![format!("the customer's, signed by {}", to_customer.signer())])
     }
 
     #[node(Case, writes = log)]

@@ -180,7 +180,7 @@ fn describe(event: &Event) -> String {
             }
         }
         Event::Began { .. } => format!("{node} began"),
-        Event::Paused { role, covers, shows, proposed, .. } => {
+        Event::Paused { role, covers, shows, proposed, when, .. } => {
             let list = |word: &str, names: &[String]| {
                 let names = names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
                 if names.is_empty() { names } else { format!("; {word} {names}") }
@@ -188,11 +188,19 @@ fn describe(event: &Event) -> String {
             let role = role.as_deref().map(|role| format!(" for {}", escape(role))).unwrap_or_default();
             let by = proposed.as_ref().map(|by| format!(", proposed by {}", escape(&by.operator)));
             let by = by.unwrap_or_default();
-            format!("waits before {node}{role}{by}{}{}", list("covers", covers), list("shows", shows))
+            let when =
+                when.as_ref().map(|when| format!("; {}", escape(&when.to_string()))).unwrap_or_default();
+            format!("waits before {node}{role}{by}{}{}{when}", list("covers", covers), list("shows", shows))
+        }
+        Event::Signed { field, by, .. } => {
+            format!("{} signed {field} before {node}", escape(&by.to_string()))
         }
         Event::Reminded { .. } => format!("reminder of the review before {node}"),
-        Event::Decided { verdict, note, to, proposal, .. } => {
-            let decided = decision(verdict, &node, to, proposal.as_deref());
+        Event::Decided { verdict, note, to, proposal, when, .. } => {
+            let mut decided = decision(verdict, &node, to, proposal.as_deref());
+            if let Some(when) = when {
+                decided = format!("{decided}; then {}", escape(&when.to_string()));
+            }
             if note.is_empty() { decided } else { format!("{decided}; note: {}", escape(note)) }
         }
         Event::Failed { error, again, .. } => {

@@ -72,6 +72,12 @@ pub(crate) fn review(view: &ThreadView, review: &ReviewView, context: RenderCont
         let marks = view.marks.get(operator).map(Vec::as_slice).unwrap_or_default();
         notes.push(format!("proposed by {}", escape_name(operator, marks)));
     }
+    if let Some(when) = &review.when {
+        notes.push(match when.value {
+            true => format!("asked because {}", escape(&when.to_string())),
+            false => format!("asked although {}", escape(&when.to_string())),
+        });
+    }
     notes.push(format!("opened {}", ago(review.opened, context.now)));
     if let Some(at) = review.deadline {
         notes.push(deadline(at, context.now));

@@ -52,7 +52,7 @@ fn refund(draft: &Approved<Refund>) -> Result<String> {
     if draft.amount == 13.0 {
         return Err(NodeError::msg("connection reset by peer"));
     }
-    Ok(format!("refunded {} for {}, signed by {}", draft.amount, draft.order_id, draft.operator()))
+    Ok(format!("refunded {} for {}, signed by {}", draft.amount, draft.order_id, draft.signer()))
 }
 
 #[node(Ticket, writes = outcome)]

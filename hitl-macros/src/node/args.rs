@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{
-    LitBool, LitInt, LitStr, Path, Result, Token,
+    Expr, LitBool, LitInt, LitStr, Path, Result, Token,
     ext::IdentExt,
     parenthesized,
     parse::{ParseStream, Parser},
@@ -31,8 +31,8 @@ pub(crate) struct Args {
 
 #[derive(Default)]
 pub(crate) struct Interrupt {
-    pub(crate) role: Option<LitStr>,
-    pub(crate) expires_ms: Option<u64>,
+    pub(crate) role: Option<Expr>,
+    pub(crate) expires: Option<Expr>,
     pub(crate) remind_ms: Option<u64>,
     pub(crate) review: Option<Ident>,
     pub(crate) edit: Option<bool>,
@@ -42,10 +42,13 @@ pub(crate) struct Interrupt {
     pub(crate) show: Vec<Ident>,
     /// The fields that are read although they are not signed.
     pub(crate) unsigned: Vec<Ident>,
+    /// The condition under which a person is asked.
+    pub(crate) when: Option<Expr>,
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
-const INTERRUPT: [&str; 8] = ["role", "expires", "remind", "review", "edit", "covers", "show", "unsigned"];
+const INTERRUPT: [&str; 9] =
+    ["role", "expires", "remind", "review", "edit", "covers", "show", "unsigned", "when"];
 
 /// Parses the arguments. An error in one of them does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
@@ -167,20 +170,13 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
     match known_argument(word, &INTERRUPT, "interrupt_before", errors)? {
         "role" => {
             parse_equals(word, "\"refund-approver\"", input)?;
-            let role: LitStr = input.parse().map_err(|e| {
-                syn::Error::new(
-                    e.span(),
-                    "`role` takes a string in quotes, the name of a role that the operator must hold: write `role = \"refund-approver\"`",
-                )
-            })?;
-            if role.value().trim().is_empty() {
-                errors.on(&role, "`role` must not be empty: `role = \"refund-approver\"`");
-            }
+            let role: Expr = input.parse()?;
             set_once(word, &mut args.role, role, errors)
         }
         "expires" => {
-            let ms = duration(word, "24h", input)?;
-            set_once(word, &mut args.expires_ms, ms, errors)
+            parse_equals(word, "\"24h\"", input)?;
+            let expires: Expr = input.parse()?;
+            set_once(word, &mut args.expires, expires, errors)
         }
         "remind" => {
             let ms = duration(word, "4h", input)?;
@@ -195,6 +191,11 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
                 )
             })?;
             set_once(word, &mut args.edit, edit.value, errors)
+        }
+        "when" => {
+            parse_equals(word, "draft.amount > 100.0", input)?;
+            let condition: Expr = input.parse()?;
+            set_once(word, &mut args.when, condition, errors)
         }
         "covers" => parse_names(word, "(hold, wire)", input, &mut args.covers, errors),
         "show" => parse_names(word, "(iban)", input, &mut args.show, errors),
@@ -301,7 +302,8 @@ fn duration(word: &Ident, example: &str, input: ParseStream) -> Result<u64> {
     milliseconds(&literal.value()).ok_or_else(|| wrong(literal.span()))
 }
 
-fn milliseconds(text: &str) -> Option<u64> {
+/// Returns the milliseconds of a duration such as `24h`; `None` if it is none, or is zero.
+pub(super) fn milliseconds(text: &str) -> Option<u64> {
     let text = text.trim();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let factor = match unit.trim() {
@@ -347,11 +349,8 @@ mod tests {
             (3, Some(1_000), Some(30_000))
         );
         let interrupt = args.interrupt.unwrap();
-        assert_eq!(interrupt.role.unwrap().value(), "approver");
-        assert_eq!(
-            (interrupt.expires_ms, interrupt.review.unwrap().to_string()),
-            (Some(86_400_000), "draft".into())
-        );
+        assert!(interrupt.role.is_some() && interrupt.expires.is_some());
+        assert_eq!(interrupt.review.unwrap().to_string(), "draft");
     }
 
     #[test]

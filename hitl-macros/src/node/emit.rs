@@ -3,9 +3,11 @@
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Generics, LitStr, Path};
+use syn::{GenericParam, Generics, Path};
 
 use super::{
+    choice::Choice,
+    expression::Expression,
     fields,
     model::{Node, Param, Role},
 };
@@ -42,6 +44,7 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
     let signed =
         node.params.iter().find(|param| node.signed.as_ref().is_some_and(|(field, _)| *field == param.field));
     let reviewed = signed.map(|param| fields::reviewed(param, state));
+    let expressions = expressions(node, state);
     // Set without a review too, so that a verdict block for the node is reported once only, by the proof.
     let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
     let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
@@ -96,6 +99,7 @@ pub(crate) fn emit(node: &Node, names: &editor::Names, errors: &Errors) -> Token
             type Edits = ::hitl::__private::#edits;
             const SPEC: ::hitl::__private::NodeSpec = #spec;
             #reviewed
+            #expressions
         }
 
         #(#cfgs)*
@@ -220,9 +224,21 @@ fn spec(node: &Node) -> TokenStream {
         payload(|role| if let Role::Question { required } = role { Some(*required) } else { None });
     let interrupt = args.interrupt.as_ref().map(|rule| {
         let field = node.signed.as_ref().map_or("", |(field, _)| field);
-        let role = optional(rule.role.as_ref().map(LitStr::value));
-        let (expires, remind) =
-            (optional(rule.expires_ms.map(duration)), optional(rule.remind_ms.map(duration)));
+        let role = optional(node.role.as_ref().map(|role| match role {
+            Choice::Fixed(role) => quote!(::hitl::__private::RoleSpec::Fixed(#role)),
+            Choice::Chosen { by, values } => {
+                let by = by.spec();
+                quote!(::hitl::__private::RoleSpec::Chosen { by: #by, roles: &[#(#values),*] })
+            }
+        }));
+        let expires = optional(node.expires.as_ref().map(|expires| match expires {
+            Choice::Fixed(after) => quote!(::hitl::__private::ExpirySpec::Fixed(#after)),
+            Choice::Chosen { by, .. } => {
+                let by = by.spec();
+                quote!(::hitl::__private::ExpirySpec::Chosen(#by))
+            }
+        }));
+        let remind = optional(rule.remind_ms.map(duration));
         let edit = rule.edit.unwrap_or(true);
         let is_payload = |ident: &Ident| {
             let field = names::plain(ident);
@@ -230,6 +246,7 @@ fn spec(node: &Node) -> TokenStream {
         };
         let [covers, shows] = [&rule.covers, &rule.show].map(|list| list.iter().map(names::plain));
         let unsigned = rule.unsigned.iter().filter(|ident| !is_payload(ident)).map(names::plain);
+        let when = optional(node.condition.as_ref().map(Expression::spec));
         quote! {
             ::core::option::Option::Some(
                 ::hitl::__private::InterruptSpec {
@@ -241,6 +258,7 @@ fn spec(node: &Node) -> TokenStream {
                     covers: &[#(#covers),*],
                     shows: &[#(#shows),*],
                     unsigned: &[#(#unsigned),*],
+                    when: #when,
                 }
             )
         }
@@ -274,6 +292,29 @@ fn spec(node: &Node) -> TokenStream {
             ..::hitl::__private::NodeSpec::BLANK
         }
     }
+}
+
+/// Generates the functions of the review's expressions, if it has any.
+fn expressions(node: &Node, state: &Path) -> Option<TokenStream> {
+    let chosen = |choice: &Option<Choice>, ty: TokenStream| match choice {
+        Some(Choice::Chosen { by, .. }) => Some(by.function(state, &ty)),
+        _ => None,
+    };
+    let when = node.condition.as_ref().map(|condition| condition.function(state, &quote!(bool)));
+    let role = chosen(&node.role, quote!(&'static str));
+    let expires = chosen(&node.expires, quote!(::core::time::Duration));
+    if when.is_none() && role.is_none() && expires.is_none() {
+        return None;
+    }
+    let (when, role, expires) = (optional(when), optional(role), optional(expires));
+    Some(quote! {
+        #[allow(unused_parens, unused_variables, clippy::all, clippy::pedantic)]
+        const EXPRESSIONS: ::hitl::__private::ReviewExpressions = ::hitl::__private::ReviewExpressions {
+            when: #when,
+            role: #role,
+            expires: #expires,
+        };
+    })
 }
 
 fn optional(value: Option<impl ToTokens>) -> TokenStream {

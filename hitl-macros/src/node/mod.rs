@@ -1,7 +1,9 @@
 //! The attributes `#[node]` and `#[interrupt_before]`.
 
 pub(crate) mod args;
+mod choice;
 mod emit;
+mod expression;
 mod fields;
 mod model;
 mod name_list;

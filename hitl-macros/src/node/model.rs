@@ -5,6 +5,8 @@ use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type, parse_quote};
 
 use super::{
     args::{Args, Interrupt},
+    choice::Choice,
+    expression::{Expression, Review},
     parse::{Function, Unparsed, last_segment, peel, referent, type_argument},
 };
 use crate::{diagnostics::Errors, names, spans};
@@ -20,6 +22,12 @@ pub(crate) struct Node {
     pub(crate) output: Option<Type>,
     /// The field that is signed before the node runs, and its type.
     pub(crate) signed: Option<(String, Type)>,
+    /// The condition of the review.
+    pub(crate) condition: Option<Expression>,
+    /// The role that the review requires.
+    pub(crate) role: Option<Choice>,
+    /// The time until the review expires.
+    pub(crate) expires: Option<Choice>,
     /// The parameters that the review does not show, with the message that holds if they are fields.
     pub(crate) unshown: Vec<(Ident, String)>,
     /// `true` if an error is reported here of which the graph would report consequences: the fields that the node writes
@@ -101,11 +109,15 @@ impl Node {
             params,
             output,
             signed: None,
+            condition: None,
+            role: None,
+            expires: None,
             unshown: Vec::new(),
             is_incomplete,
         };
 
         node.find_signed_field(errors);
+        node.find_expressions(errors);
         node.unshown = node.check_shown(errors);
         node.check_effect(errors);
         node
@@ -139,6 +151,9 @@ impl Node {
             params: payloads.into(),
             output: None,
             signed: None,
+            condition: None,
+            role: None,
+            expires: None,
             unshown: Vec::new(),
             is_incomplete: false,
         }
@@ -193,6 +208,19 @@ impl Node {
             }
         };
         self.signed = found.map(|(param, ty)| (param.field.clone(), ty.clone()));
+    }
+
+    /// Determines the expressions of the review.
+    fn find_expressions(&mut self, errors: &mut Errors) {
+        let Some(Interrupt { when, role, expires, show, .. }) = &self.args.interrupt else { return };
+        let signed = self.signed.as_ref().map_or("", |(field, _)| field);
+        let review = Review { node: &self.name, signed, show };
+        // Without a signed field, which is reported, no expression could read anything.
+        let when = when.as_ref().filter(|_| !signed.is_empty());
+        let condition = when.and_then(|when| Expression::condition(when, &review, errors));
+        let role = role.as_ref().and_then(|role| Choice::role(role, &review, errors));
+        let expires = expires.as_ref().and_then(|expires| Choice::expires(expires, &review, errors));
+        (self.condition, self.role, self.expires) = (condition, role, expires);
     }
 
     /// Reports a review of a field that the node does not take as signed.

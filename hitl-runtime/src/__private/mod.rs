@@ -13,7 +13,10 @@ pub use crate::{
     graph::*,
     journal::{Map, Runs, migrate::migrated},
     node::conversion::{Conversion, SignedField, Taken, Written},
-    node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
+    node::{
+        Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, ReviewExpressions, Run, Writes,
+        specs,
+    },
     review::{Comparison, Draft, DraftVtable},
     sealed::{SealedGraph, SealedNode, SealedState},
     state::{FieldError, FieldTable, Slots, State, StateTable, View, append, reduce_erased, unmigrated},
@@ -224,6 +227,16 @@ pub struct ItemOf<'a, Item> {
 impl<Item> ItemOf<'_, Item> {
     /// Requires at compile time that the other field is a list of items.
     pub fn list<List: ListOf<Item>>(&self, _: &List) {}
+}
+
+/// Returns the name of a role, which must not be blank.
+///
+/// # Panics
+/// If it is blank, with the message that rustc shows.
+#[track_caller]
+pub const fn role(name: &'static str) -> &'static str {
+    assert!(!name.trim_ascii().is_empty(), "`role` must not be empty: `role = \"refund-approver\"`");
+    name
 }
 
 /// Requires that a field which a review shows, and signs with the draft, can be signed.

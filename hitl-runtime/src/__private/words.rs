@@ -51,6 +51,8 @@ words! {
         show;
         /// Fields that are read although they are not signed: `unsigned(message)`.
         unsigned;
+        /// The condition under which a person is asked: `when = draft.amount > 100.0`. If it is false, the rule signs.
+        when;
     }
 }
 

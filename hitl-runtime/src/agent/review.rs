@@ -10,6 +10,7 @@ use super::{Agent, Asks, CanEdit, Edits, Graph, NoAsk};
 use crate::{
     Digest, Error, Incompatibility, Operator, Reason, ThreadId, Timestamp, Verdict, Violation,
     engine::{ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with},
+    journal::Condition,
     json::encode,
     review::{Draft, check_round_trip},
     state::FieldError,
@@ -176,6 +177,12 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// it.
     pub fn proposed_by(&self) -> Option<&str> {
         self.open.turn.found.open.proposed.as_ref().map(|proposer| proposer.operator.as_str())
+    }
+
+    /// Returns the condition of the review (`when = …`) and its value: why a person is asked. If it is false, one
+    /// was asked about this draft before, or the thread is a fork. `None` if the review has no condition, or new code opened it again.
+    pub fn when(&self) -> Option<&Condition> {
+        self.open.turn.found.open.when.as_ref()
     }
 
     /// Returns the deadline of the review.

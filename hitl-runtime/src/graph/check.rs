@@ -374,7 +374,7 @@ const fn unshown<const N: usize>(
     None
 }
 
-const fn contains_name(fields: &[&str], field: &str) -> bool {
+pub(super) const fn contains_name(fields: &[&str], field: &str) -> bool {
     let mut i = 0;
     while i < fields.len() {
         if str_eq(fields[i], field) {

@@ -47,14 +47,8 @@ impl Covers {
             if let Some(interrupt) = &spec.nodes[review].interrupt
                 && let Some(field) = index.find(interrupt.field)
             {
-                let (mut ends, mut i) = (BitSet::EMPTY.with(field), 0);
-                while i < interrupt.shows.len() {
-                    if let Some(shown) = index.find(interrupt.shows[i]) {
-                        ends = ends.with(shown);
-                    }
-                    i += 1;
-                }
-                i = 0;
+                let ends = index.find_all(interrupt.shows).with(field);
+                let mut i = 0;
                 while i < interrupt.covers.len() {
                     if let Some(node) = spec.node_index(interrupt.covers[i])
                         && node != review

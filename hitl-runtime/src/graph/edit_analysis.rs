@@ -334,13 +334,10 @@ const fn read_nodes(spec: &GraphSpec, index: &FieldIndex, facts: &mut [NodeFacts
             }
             read += 1;
         }
-        let mut write = 0;
-        while write < declared.writes.len() {
-            if let Some(field) = index.find(declared.writes[write]) {
-                node_facts.writes = node_facts.writes.with(field);
-            }
-            write += 1;
+        if let Some(interrupt) = &declared.interrupt {
+            node_facts.reads = node_facts.reads.or(index.find_expressions(interrupt));
         }
+        node_facts.writes = index.find_all(declared.writes);
         node_facts.takes_payload =
             !matches!((declared.rejection, declared.question), (Payload::No, Payload::No));
         node += 1;

@@ -1,7 +1,8 @@
 //! The lookup of fields by name in `const fn`.
 
+use super::bit_set::BitSet;
 use super::const_string::str_eq;
-use super::{FieldSpec, StateSpec};
+use super::{FieldSpec, InterruptSpec, StateSpec};
 
 /// A hash table from names to the fields of a state. A linear search would cost more than the proof itself if a
 /// thousand nodes each look up a few names in a long list.
@@ -41,6 +42,30 @@ impl FieldIndex {
             slot = (slot + 1) % Self::SLOTS;
         }
         None
+    }
+
+    /// Returns the fields of these names. A name that is not a field is left out.
+    pub(super) const fn find_all(&self, names: &[&str]) -> BitSet {
+        let (mut fields, mut i) = (BitSet::EMPTY, 0);
+        while i < names.len() {
+            if let Some(field) = self.find(names[i]) {
+                fields = fields.with(field);
+            }
+            i += 1;
+        }
+        fields
+    }
+
+    /// Returns the fields that the expressions of a review read.
+    pub(super) const fn find_expressions(&self, interrupt: &InterruptSpec) -> BitSet {
+        let (expressions, mut fields, mut i) = (interrupt.expressions(), BitSet::EMPTY, 0);
+        while i < expressions.len() {
+            if let Some(expression) = expressions[i] {
+                fields = fields.or(self.find_all(expression.reads));
+            }
+            i += 1;
+        }
+        fields
     }
 
     /// Returns the slot at which the search for a name begins: a hash of its length, its first letters and its last. An

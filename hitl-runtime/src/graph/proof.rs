@@ -83,13 +83,10 @@ impl NodeProof {
             }
             read += 1;
         }
-        let (mut writes, mut write) = (BitSet::EMPTY, 0);
-        while write < node.writes.len() {
-            if let Some(field) = index.find(node.writes[write]) {
-                writes = writes.with(field);
-            }
-            write += 1;
+        if let Some(interrupt) = &node.interrupt {
+            reads = reads.or(index.find_expressions(interrupt));
         }
+        let writes = index.find_all(node.writes);
         let mut reviewed = BitSet::EMPTY;
         if let Some(own) = own {
             reviewed = reviewed.with(own);

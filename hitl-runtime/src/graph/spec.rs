@@ -75,9 +75,9 @@ pub struct InterruptSpec {
     /// The field that is signed.
     pub field: &'static str,
     /// The role that the operator must hold.
-    pub role: Option<&'static str>,
+    pub role: Option<RoleSpec>,
     /// The time until the review expires.
-    pub expires: Option<Duration>,
+    pub expires: Option<ExpirySpec>,
     /// The interval of reminders while the review is open.
     pub remind: Option<Duration>,
     /// `true` if the operator may edit the draft.
@@ -88,6 +88,66 @@ pub struct InterruptSpec {
     pub shows: &'static [&'static str],
     /// The fields that the node, or a covered one, reads without a signature.
     pub unsigned: &'static [&'static str],
+    /// The condition under which a person is asked. `None` if a person is always asked.
+    pub when: Option<ExpressionSpec>,
+}
+
+/// A Rust expression of a review over the fields that are signed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpressionSpec {
+    /// The expression as the user wrote it.
+    pub text: &'static str,
+    /// The fields that it reads: the signed field, and fields that are shown with it. So a signature covers all that the
+    /// review has depended on.
+    pub reads: &'static [&'static str],
+}
+
+/// The role that a review requires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleSpec {
+    /// Always the same one.
+    Fixed(&'static str),
+    /// One that depends on the signed fields.
+    Chosen {
+        /// The expression that chooses.
+        by: ExpressionSpec,
+        /// Every role that it can choose.
+        roles: &'static [&'static str],
+    },
+}
+
+impl RoleSpec {
+    /// Returns every role that the review can require.
+    pub const fn all(&self) -> &[&'static str] {
+        match self {
+            Self::Fixed(role) => std::slice::from_ref(role),
+            Self::Chosen { roles, .. } => roles,
+        }
+    }
+}
+
+/// The time until a review expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpirySpec {
+    /// Always the same one.
+    Fixed(Duration),
+    /// One that depends on the signed fields.
+    Chosen(ExpressionSpec),
+}
+
+impl InterruptSpec {
+    /// The expressions of the review.
+    pub(super) const fn expressions(&self) -> [Option<ExpressionSpec>; 3] {
+        let role = match self.role {
+            Some(RoleSpec::Chosen { by, .. }) => Some(by),
+            _ => None,
+        };
+        let expires = match self.expires {
+            Some(ExpirySpec::Chosen(by)) => Some(by),
+            _ => None,
+        };
+        [self.when, role, expires]
+    }
 }
 
 impl InterruptSpec {
@@ -103,6 +163,7 @@ impl InterruptSpec {
             covers: &[],
             shows: &[],
             unsigned: &[],
+            when: None,
         }
     }
 }

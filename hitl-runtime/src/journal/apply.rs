@@ -1,10 +1,10 @@
 //! The meaning of the entries: the change of a thread's state by each event.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Place, Proposer, ROOT, Source, Sources,
-    Stop, Transition, Values, entry_ref::FieldWrites, lane::Write, lane_state::Activation,
+    Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Place, Proposer, ROOT, Signature, Source,
+    Sources, Stop, Transition, Values, entry_ref::FieldWrites, lane::Write, lane_state::Activation,
     lane_state::Feedback, lane_state::OpenReviewState, proposal::SourceRef,
 };
 use crate::{Timestamp, state::ReadBack};
@@ -22,7 +22,7 @@ impl Fold {
             Event::Started { .. } if !self.lanes.is_empty() => {
                 return Err(FoldError::Damaged("the thread started earlier".to_owned()));
             }
-            Event::Started { graph, print, version, id, input, to, requester, .. } => {
+            Event::Started { graph, print, version, id, input, to, requester, from } => {
                 self.requester = requester.as_ref().map(|requester| requester.operator.as_str().into());
                 graph.clone_into(&mut self.graph);
                 print.clone_into(&mut self.print);
@@ -40,7 +40,10 @@ impl Fold {
                         self.take(ROOT, input, Some(SourceRef::Start))?;
                         self.arrive(ROOT, to, place, false, None)?;
                     }
-                    (None, Some(snapshot)) => self.restore(snapshot)?,
+                    (None, Some(snapshot)) => {
+                        self.restore(snapshot)?;
+                        self.is_fork = from.is_some();
+                    }
                     (None, None) => {
                         return Err(FoldError::Damaged(
                             "it does not record where the thread starts".to_owned(),
@@ -71,10 +74,14 @@ impl Fold {
                 shows,
                 proposed,
                 edit,
+                when,
                 ..
             } => {
                 self.opened(*lane, field);
-                let at = &mut self.lane(*lane)?.at;
+                let named = self.current_name(*lane, field)?;
+                let lane = self.lane(*lane)?;
+                lane.sources.ask(&named);
+                let at = &mut lane.at;
                 // If new code requires another review of a signed draft, the earlier signature no longer counts.
                 let activation = Activation { signed: false, ..at.take_activation()? };
                 *at = LaneState::Paused(Box::new(OpenReviewState {
@@ -91,7 +98,37 @@ impl Fold {
                     covers: covers.clone(),
                     shows: shows.clone(),
                     edit: *edit,
+                    when: when.clone(),
                 }));
+            }
+            Event::Signed { node, lane, field, digest, by, role, covers, shows, .. } => {
+                if by.operator().is_some() {
+                    return Err(FoldError::Damaged("an operator signs with a verdict alone".to_owned()));
+                }
+                self.opened(*lane, field);
+                self.answered(*lane, field, false);
+                let lane = self.lane(*lane)?;
+                match &mut lane.at {
+                    LaneState::Ready { activation, .. } if activation.node == *node && !activation.signed => {
+                        activation.signed = true;
+                    }
+                    _ => {
+                        return Err(FoldError::Damaged(
+                            "it signs for a node that is not next, or is signed already".to_owned(),
+                        ));
+                    }
+                }
+                let signature = Signature {
+                    node: node.clone(),
+                    place,
+                    by: by.clone(),
+                    role: role.clone(),
+                    digest: *digest,
+                    covers: covers.clone(),
+                    shows: shows.clone(),
+                    spent: BTreeMap::new(),
+                };
+                Arc::make_mut(&mut lane.signatures).insert(field.clone(), signature);
             }
             Event::Reminded { lane, times, .. } => match &mut self.lane(*lane)?.at {
                 LaneState::Paused(open) => open.reminded = *times,
@@ -232,8 +269,10 @@ impl Fold {
         lane.runs.record(node, run);
         for (field, json) in wrote {
             let back = back.iter().position(|back| back.is_of(field)).map(|i| back.swap_remove(i));
+            let questions = lane.questions(field, json);
             lane.write(Write { field, json, replaces: false, place }, back)?;
             lane.sources.wrote(field, SourceRef::After(node));
+            lane.sources.restore_questions(field, questions);
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Decision, Fold, FoldError, LaneId, LaneState, Pending, Proposal, Proposer, Question, Rejection,
-    Settlement, Signature, Timestamp, Transition, Values, lane_state::Feedback, lane_state::OpenReviewState,
-    migrate, proposal::SourceRef,
+    Settlement, Signature, Signer, Timestamp, Transition, Values, lane_state::Feedback,
+    lane_state::OpenReviewState, migrate, proposal::SourceRef,
 };
 
 impl Fold {
@@ -26,6 +26,10 @@ impl Fold {
             }
             _ => return Err(FoldError::Damaged("its verdict and its proposal do not match".to_owned())),
         }
+        let named = match self.lanes.get(&id).map(|lane| &lane.at) {
+            Some(LaneState::Paused(open)) => self.current_name(id, &open.field)?,
+            _ => String::new(),
+        };
         let lane = self.lane(id)?;
         // `arrive` sets the position below. On an error before that, the thread is unreadable and the fold is
         // discarded.
@@ -48,7 +52,7 @@ impl Fold {
         let sign = |digest| Signature {
             node: activation.node,
             place: opened,
-            operator: by.operator.clone(),
+            by: Signer::Operator(by.operator.clone()),
             role,
             digest,
             covers,
@@ -59,7 +63,7 @@ impl Fold {
         let mut feedback = activation.feedback;
         let mut signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });
         if let Decision::Reject { .. } = verdict {
-            lane.sources.refuse(&field);
+            lane.sources.refuse(&named);
         }
         if !signed {
             // A rejection or a question removes an earlier signature on the same field.
@@ -73,6 +77,7 @@ impl Fold {
             }
             Decision::Edit { after, .. } if let Some(Proposal::Made { roles, until, .. }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
+                self.lane(id)?.sources.edited(&named);
                 let (roles, draft) = (roles.clone(), after.clone());
                 let mut before = vec![node];
                 if let Transition::Node(to) = to

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, StopKind, StopScope, Timestamp,
-    Transition, Usage, Values,
+    Condition, Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Signer, StopKind,
+    StopScope, Timestamp, Transition, Usage, Values,
 };
 
 /// One entry of a thread's journal.
@@ -177,6 +177,37 @@ pub enum Event {
         /// `true` if the review accepts an edit.
         #[serde(default = "is_editable", skip_serializing_if = "Clone::clone")]
         edit: bool,
+        /// The condition of the review, and its value. It is false if a person is asked for another reason: one was asked
+        /// about this draft before, or the thread is a fork. `None` if the review has no condition, or new code opened it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        when: Option<Condition>,
+    },
+    /// A draft was signed without a review, by a rule.
+    #[non_exhaustive]
+    Signed {
+        /// The node that runs on the signature.
+        node: String,
+        /// The lane of the node.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// The signed field.
+        field: String,
+        /// The digest of what was signed.
+        digest: Digest,
+        /// The signer.
+        by: Signer,
+        /// The role in which a person would have had to sign.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// The operator whose edit proposed the draft. `None` if a node proposed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed: Option<Proposer>,
+        /// The later effects that may run on the same signature, each at most once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        covers: Vec<String>,
+        /// The fields that were signed with the draft.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shows: Vec<String>,
     },
     /// A reminder of an open review came due.
     #[non_exhaustive]
@@ -211,6 +242,10 @@ pub enum Event {
         note: String,
         /// The next position of the lane.
         to: Transition,
+        /// The condition of the review, and its value for the edited draft. `None` for every other verdict, and if the
+        /// review has no condition.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        when: Option<Condition>,
         /// Set if an edit was a new proposal, or if the verdict is the one that was given with such an edit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposal: Option<Box<Proposal>>,
@@ -365,6 +400,7 @@ impl Event {
             Self::Ran { .. } => "ran",
             Self::Began { .. } => "began",
             Self::Paused { .. } => "paused",
+            Self::Signed { .. } => "signed",
             Self::Reminded { .. } => "reminded",
             Self::Decided { .. } => "decided",
             Self::Failed { .. } => "failed",
@@ -386,6 +422,7 @@ impl Event {
             Self::Ran { node, .. }
             | Self::Began { node, .. }
             | Self::Paused { node, .. }
+            | Self::Signed { node, .. }
             | Self::Reminded { node, .. }
             | Self::Decided { node, .. }
             | Self::Failed { node, .. }
@@ -408,6 +445,7 @@ impl Event {
             Self::Ran { lane, .. }
             | Self::Began { lane, .. }
             | Self::Paused { lane, .. }
+            | Self::Signed { lane, .. }
             | Self::Reminded { lane, .. }
             | Self::Decided { lane, .. }
             | Self::Failed { lane, .. }
@@ -598,54 +636,5 @@ impl Settlement {
             Self::RunAgain => "run_again",
             Self::Stop { .. } => "stop",
         }
-    }
-}
-
-/// The signature of an operator on a field's value.
-///
-/// ```
-/// use hitl::{Digest, journal::Signature};
-///
-/// let signature: Signature = serde_json::from_value(serde_json::json!({
-///     "node": "pay",
-///     "place": 2,
-///     "operator": "mara",
-///     "digest": Digest::of(b""),
-/// }))?;
-/// println!("{} signed before {}: the review of place {}", signature.operator, signature.node, signature.place);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Signature {
-    /// The node before which the review was opened.
-    pub node: String,
-    /// The place at which the review was opened.
-    pub place: Place,
-    /// The operator who signed.
-    pub operator: String,
-    /// The role that the review required. Also `None` in snapshots of an older version of hitl, which did not record
-    /// it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// The digest of the signed review.
-    pub digest: Digest,
-    /// The later effects that may run on the signature in addition to the node, each at most once.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub covers: Vec<String>,
-    /// The fields that were shown beside the draft and signed with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shows: Vec<String>,
-    /// The effects that have begun on the signature, each with the place of the entry that led to it. An effect runs on
-    /// a signature in one activation only.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub spent: BTreeMap<String, Place>,
-}
-
-impl Signature {
-    /// Returns whether both signatures are from the same verdict, regardless of the effects that they have been spent
-    /// on.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        (self.place, self.digest) == (other.place, other.digest)
     }
 }

@@ -54,6 +54,8 @@ pub struct Fold {
     pub(crate) ended: bool,
     /// The stop of the thread that is in force.
     pub(crate) stop: Option<Box<Stop>>,
+    /// `true` if the thread was forked from another one, which may have run the same effects. No rule signs in it.
+    pub(crate) is_fork: bool,
     /// The time at which the last entry was written.
     pub(crate) at: Timestamp,
     /// The number of entries and their bytes since the last snapshot, and the size of that snapshot in bytes.
@@ -118,6 +120,7 @@ impl Fold {
             steps: 0,
             ended: false,
             stop: None,
+            is_fork: false,
             at: Timestamp::UNIX_EPOCH,
             since_snapshot: (0, 0),
             snapshot_bytes: 0,
@@ -278,6 +281,12 @@ impl Fold {
     pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
         let closed = self.is_closed();
         self.paused().filter(move |_| !closed)
+    }
+
+    /// Returns whether a rule may sign the value of a field in a lane: no person has been asked about it, and the thread is
+    /// not a fork.
+    pub(crate) fn may_sign_by_rule(&self, lane: &Lane, field: &str) -> bool {
+        !self.is_fork && !lane.sources.is_asked(field)
     }
 
     /// Returns the person whose pending edit proposed the value of a field in a lane.

@@ -22,10 +22,12 @@ impl Fold {
         parent.at = LaneState::Forked { join: join.clone() };
         let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
         let (before, pending) = (parent.before.clone(), parent.pending.clone());
+        let evaluated = parent.evaluated.clone();
         for head in heads {
             let lane = self.part(id, Arc::clone(&fields), head, place)?;
             lane.pending.clone_from(&pending);
             lane.signatures.clone_from(&signatures);
+            lane.evaluated.clone_from(&evaluated);
             lane.before.clone_from(&before);
         }
         Ok(())
@@ -109,10 +111,14 @@ impl Fold {
         let parent = lane.parent.ok_or_else(|| FoldError::Damaged("its lane is in no fork".to_owned()))?;
         let around = self.lane(parent)?;
         around.away = around.away.saturating_sub(1);
-        let (is_last, is_item) = (around.away == 0, around.at.each().is_some());
-        if is_item {
+        let is_last = around.away == 0;
+        if let Some(item) = around.at.each().map(|each| each.item.clone()) {
             let unwritten = Arc::clone(&self.unwritten);
-            self.lane(id)?.keep_shared(&unwritten);
+            let lane = self.lane(id)?;
+            // What an item writes to a field without a reducer stays in the item, as the item itself does.
+            let (wrote, sources) = (&lane.wrote, &mut lane.sources);
+            sources.keep_questions(|field| field != item && !wrote.iter().any(|write| write.field == field));
+            lane.keep_shared(&unwritten);
         }
         if is_last { self.join(parent, place) } else { Ok(()) }
     }
@@ -124,11 +130,14 @@ impl Fold {
             (self.lane(parent)?.signatures.clone(), self.lane(parent)?.before.clone());
         let (mut edits, mut writes) = (Vec::new(), Vec::new());
         let (mut signed, mut spent, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let mut asked = Vec::new();
         for id in branches {
             let Some(branch) = self.lanes.remove(id) else { continue };
             let around = self.lane(parent)?;
             around.keep_new(&before_fork, &branch.before);
             around.sources.act_with(&branch.sources);
+            around.evaluated.extend(&branch.evaluated);
+            asked.push(branch.sources);
             if around.at.each().is_none() {
                 // A signature that one branch lost, by a verdict or a write, ends. Items begin without signatures, so
                 // this does not apply to them.
@@ -152,11 +161,14 @@ impl Fold {
         let lane = self.lane(parent)?;
         let met = lane.at.join().map(Transition::to_string);
         for arrival in edits.into_iter().chain(writes) {
+            let questions = lane.questions(&arrival.field, &arrival.json);
             lane.take(&arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
             if let Some(met) = &met {
                 lane.sources.wrote(&arrival.field, SourceRef::At(met));
+                lane.sources.restore_questions(&arrival.field, questions);
             }
         }
+        asked.iter().for_each(|branch| lane.sources.ask_with(branch));
         let signatures = Arc::make_mut(&mut lane.signatures);
         // A signature that one branch has spent on an effect is spent for all.
         for (field, spent) in spent {

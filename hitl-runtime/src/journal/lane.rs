@@ -42,6 +42,8 @@ pub(crate) struct Lane {
     pub(crate) at: LaneState,
     /// A draft to be signed here whose invariants have been checked. A write to its field removes it.
     pub(crate) drafted: Option<CheckedDraft>,
+    /// The places of the signatures of rules whose conditions this process has evaluated. Each is evaluated once.
+    pub(crate) evaluated: Vec<Place>,
     /// The source of each field's last write.
     pub(crate) sources: Sources,
     /// An edit that is a new proposal, until a review of its field is decided.
@@ -97,6 +99,7 @@ impl Lane {
             away: 0,
             at,
             drafted: None,
+            evaluated: Vec::new(),
             sources: Sources::default(),
             pending: None,
         })
@@ -110,9 +113,30 @@ impl Lane {
         source: SourceRef<'_>,
         place: Place,
     ) -> Result<(), FieldError> {
+        let questions = self.questions(field, json);
         self.take(field, json, false, place)?;
         self.sources.wrote(field, source);
+        self.sources.restore_questions(field, questions);
         Ok(())
+    }
+
+    /// Returns what persons have been asked about the current value of a field, if this is the same value: a node may
+    /// write once more what a person has rejected.
+    pub(super) fn questions(&self, field: &str, json: &RawValue) -> (bool, bool) {
+        let questions = self.sources.questions(field);
+        if questions == (false, false) || self.fields.is_reduced(field) {
+            return (false, false);
+        }
+        let value = |json: &str| serde_json::from_str::<Value>(json).ok();
+        let old = self.fields.read(field).ok().flatten().and_then(value);
+        if old.is_some() && old == value(json.get()) { questions } else { (false, false) }
+    }
+
+    /// Records that this process has evaluated the condition by which a rule gave the signature of this place.
+    pub(crate) fn note_evaluated(&mut self, place: Place) {
+        let is_present = |place: &Place| self.signatures.values().any(|signature| signature.place == *place);
+        self.evaluated.retain(is_present);
+        self.evaluated.push(place);
     }
 
     /// Writes a value to a field through its reducer, or replaces the field's value if `replaces` is set. Removes the

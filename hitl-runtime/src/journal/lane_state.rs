@@ -5,7 +5,9 @@ use std::time::Duration;
 use hitl_core::millis;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Each, FoldError, Place, Proposer, Question, Rejection, Timestamp, Transition, entry};
+use super::{
+    Condition, Digest, Each, FoldError, Place, Proposer, Question, Rejection, Timestamp, Transition, entry,
+};
 
 /// An activation of a node: from the entry that led to the node to the entry that leads away from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +123,9 @@ pub(crate) struct OpenReviewState {
     /// `true` if the review accepts an edit.
     #[serde(default = "entry::is_editable", skip_serializing_if = "Clone::clone")]
     pub(crate) edit: bool,
+    /// The condition of the review, and its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) when: Option<Condition>,
 }
 
 fn is_none_yet(n: &u64) -> bool {

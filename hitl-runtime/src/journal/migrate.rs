@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt::Display, sync::Arc};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    BranchWrite, Each, Fold, FoldError, Lane, Transition, Unmigrated, Values, VoidedSignature,
+    BranchWrite, Each, Fold, FoldError, Lane, LaneId, Transition, Unmigrated, Values, VoidedSignature,
     entry::NodeRenames, lane_state::Activation,
 };
 use crate::{
@@ -151,6 +151,15 @@ impl Fold {
         let text = |values: &Values| values.values().map(|json| json.get().to_owned()).next();
         let same = new.iter().find(|(_, json)| text(&old).as_deref() == Some(json.get()));
         Ok(same.or(new.first_key_value()).map_or(field, |(new, _)| new).to_owned())
+    }
+
+    /// Returns the present name of a field of a lane that an entry names.
+    pub(super) fn current_name(&self, lane: LaneId, field: &str) -> Result<String, FoldError> {
+        let before = self.lanes.get(&lane).and_then(|lane| lane.before.get(field));
+        match before.filter(|_| self.is_older()) {
+            Some(json) => self.new_name(field, Ok(json.clone())),
+            None => Ok(field.to_owned()),
+        }
     }
 
     /// Returns whether the entries that are being read were written under an older version of the state.

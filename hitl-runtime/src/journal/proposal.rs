@@ -194,6 +194,9 @@ pub(crate) struct Sources {
     /// The fields whose current value a person has rejected.
     #[serde(default)]
     refused: BTreeSet<String>,
+    /// The fields about whose current value a person has been asked.
+    #[serde(default)]
+    asked: BTreeSet<String>,
     /// The number of the event at which an effect last began, in this lane or in a branch that has been merged.
     #[serde(default)]
     acted: Option<u64>,
@@ -213,6 +216,8 @@ pub(super) struct SourcesRef<'a> {
     done: &'a BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     refused: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    asked: &'a BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acted: Option<u64>,
 }
@@ -220,8 +225,9 @@ pub(super) struct SourcesRef<'a> {
 impl SourcesRef<'_> {
     /// Returns whether there is nothing to store.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { others, by_field, done, refused, acted } = self;
-        others.is_none() && by_field.is_empty() && done.is_empty() && refused.is_empty() && acted.is_none()
+        let Self { others, by_field, done, refused, asked, acted } = self;
+        let has_no_field = by_field.is_empty() && refused.is_empty() && asked.is_empty();
+        others.is_none() && has_no_field && done.is_empty() && acted.is_none()
     }
 }
 
@@ -277,7 +283,8 @@ impl Sources {
 
     /// Returns the sources of a branch or an item that starts at a node.
     pub(super) fn branch(&self, head: &str) -> Self {
-        Self { refused: self.refused.clone(), ..Self::beginning(Source::At(head.to_owned())) }
+        let (refused, asked) = (self.refused.clone(), self.asked.clone());
+        Self { refused, asked, ..Self::beginning(Source::At(head.to_owned())) }
     }
 
     fn next(&mut self) -> u64 {
@@ -288,6 +295,7 @@ impl Sources {
     pub(super) fn wrote(&mut self, field: &str, by: SourceRef<'_>) {
         let at = self.next();
         self.refused.remove(field);
+        self.asked.remove(field);
         match self.by_field.get_mut(field) {
             Some(Write(source, last)) => {
                 if !by.is(source) {
@@ -304,14 +312,54 @@ impl Sources {
         self.refused.insert(field.to_owned());
     }
 
+    /// Records that a person is asked about the current value of a field.
+    pub(super) fn ask(&mut self, field: &str) {
+        self.asked.insert(field.to_owned());
+    }
+
+    /// Records that a person has given a field a new value.
+    pub(super) fn edited(&mut self, field: &str) {
+        self.asked.remove(field);
+    }
+
+    /// Returns what persons have been asked about the current value of a field: whether they were, and whether they
+    /// rejected it.
+    pub(super) fn questions(&self, field: &str) -> (bool, bool) {
+        (self.asked.contains(field), self.refused.contains(field))
+    }
+
+    /// Restores the result of [`questions`](Self::questions) after a write of the same value.
+    pub(super) fn restore_questions(&mut self, field: &str, (asked, refused): (bool, bool)) {
+        if asked {
+            self.asked.insert(field.to_owned());
+        }
+        if refused {
+            self.refused.insert(field.to_owned());
+        }
+    }
+
+    /// Drops what persons were asked about the other fields.
+    pub(super) fn keep_questions(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.asked.retain(|field| is_kept(field));
+        self.refused.retain(|field| is_kept(field));
+    }
+
+    /// Adds what persons were asked in a merged branch.
+    pub(super) fn ask_with(&mut self, branch: &Self) {
+        self.asked.extend(branch.asked.iter().cloned());
+        self.refused.extend(branch.refused.iter().cloned());
+    }
+
     /// Records that an effect has begun.
     pub(super) fn act(&mut self) {
         self.acted = Some(self.next());
     }
 
-    /// Drops everything that is not needed while a branch waits at its join: all but the last effect.
+    /// Drops everything that is not needed while a branch waits at its join: all but the last effect, and what persons
+    /// were asked.
     pub(super) fn close(&mut self) {
-        *self = Self { acted: self.acted, ..Self::default() };
+        let Self { refused, asked, acted, .. } = std::mem::take(self);
+        *self = Self { refused, asked, acted, ..Self::default() };
     }
 
     /// Returns the sources for a snapshot. If the lane is an item of a `for` that starts at `head`, omits the default
@@ -319,9 +367,9 @@ impl Sources {
     pub(super) fn within(&self, head: Option<&str>) -> SourcesRef<'_> {
         let begins =
             |write: &Write| matches!((write, head), (Write(Source::At(at), 0), Some(head)) if at == head);
-        let Self { others, by_field, done, refused, acted, last: _ } = self;
+        let Self { others, by_field, done, refused, asked, acted, last: _ } = self;
         let others = others.as_ref().filter(|others| !begins(others));
-        SourcesRef { others, by_field, done, refused, acted: *acted }
+        SourcesRef { others, by_field, done, refused, asked, acted: *acted }
     }
 
     /// Restores what a snapshot omits: the last number and, for an item that starts at `head`, the default source.
@@ -355,6 +403,11 @@ impl Sources {
             _ => (by.clone(), *at),
         };
         Some((by, self.acted.is_some_and(|acted| acted > at)))
+    }
+
+    /// Returns whether a person has been asked about the current value of a field. Then only a person signs it.
+    pub(crate) fn is_asked(&self, field: &str) -> bool {
+        self.asked.contains(field)
     }
 
     /// Returns whether a person has rejected the current value of a field.
@@ -442,8 +495,9 @@ impl Fold {
             let by_field = std::mem::take(&mut sources.by_field).into_iter();
             let by_field = by_field.map(|(field, write)| Ok::<_, FoldError>((name(field)?, write)));
             sources.by_field = by_field.collect::<Result<_, _>>()?;
-            sources.refused =
-                std::mem::take(&mut sources.refused).into_iter().map(name).collect::<Result<_, _>>()?;
+            for fields in [&mut sources.refused, &mut sources.asked] {
+                *fields = std::mem::take(fields).into_iter().map(name).collect::<Result<_, _>>()?;
+            }
         }
         Ok(sources)
     }

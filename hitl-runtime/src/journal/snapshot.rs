@@ -32,6 +32,9 @@ struct SnapshotData {
     lease: Option<Lease>,
     #[serde(default)]
     stop: Option<Box<Stop>>,
+    /// See [`Fold::is_fork`].
+    #[serde(default)]
+    forked: bool,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +78,8 @@ struct SnapshotRef<'a> {
     lease: Option<&'a Lease>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop: Option<&'a Stop>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    forked: bool,
 }
 
 /// A [`LaneSnapshot`] to be written.
@@ -148,6 +153,7 @@ impl Fold {
             requester: self.requester.as_deref(),
             lease: self.lease.as_ref(),
             stop: self.stop.as_deref(),
+            forked: self.is_fork,
         };
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
     }
@@ -211,6 +217,7 @@ impl Fold {
         self.requester = frozen.requester.map(Into::into);
         self.lease = frozen.lease;
         self.stop = frozen.stop;
+        self.is_fork = frozen.forked;
         self.lanes.reindex();
         Ok(())
     }

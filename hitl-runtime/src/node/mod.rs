@@ -16,7 +16,7 @@ pub use context::Cx;
 pub use error::NodeError;
 pub(crate) use reporter::{ModelListener, Reporter};
 pub use request_headers::RequestHeaders;
-pub use table::{GraphTable, NodeEntry, NodeTable, RunNode, specs};
+pub use table::{Evaluate, GraphTable, NodeEntry, NodeTable, ReviewExpressions, RunNode, specs};
 
 use crate::{
     graph::NodeSpec,
@@ -44,6 +44,8 @@ pub trait Node: SealedNode + 'static {
     type Edits;
     /// The checks of the draft; `None` if the node has no review.
     const REVIEWED: Option<DraftVtable> = None;
+    /// The expressions of the review.
+    const EXPRESSIONS: ReviewExpressions = ReviewExpressions::NONE;
 }
 
 /// A node that can run with the dependencies `D`.

@@ -1,6 +1,6 @@
 //! The tables that `graph!` makes of a graph: its description with the functions of its nodes, without their types.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use super::{ErasedArgs, Node, NodeFuture, NodeOf, Run, Writes};
 use crate::{
@@ -13,12 +13,34 @@ use crate::{
 /// The function that runs a node: [`Run::run`], without the types of its state and its dependencies.
 pub type RunNode = for<'a> fn(ErasedArgs<'a>) -> NodeFuture<'a>;
 
+/// The function that evaluates an expression of a review on the fields of a lane; `None` while a field that it reads is
+/// unwritten.
+pub type Evaluate<T> = fn(&Slots) -> Result<Option<T>, FieldError>;
+
+/// The expressions of a review.
+#[derive(Clone, Copy)]
+pub struct ReviewExpressions {
+    /// The condition; `None` if a person is always asked.
+    pub when: Option<Evaluate<bool>>,
+    /// The role, if the review chooses it.
+    pub role: Option<Evaluate<&'static str>>,
+    /// The time until the review expires, if the review chooses it.
+    pub expires: Option<Evaluate<Duration>>,
+}
+
+impl ReviewExpressions {
+    /// No expressions.
+    pub const NONE: Self = Self { when: None, role: None, expires: None };
+}
+
 /// A node of a graph: its description and its functions.
 pub struct NodeTable {
     /// The description, under the node's name in the graph.
     pub spec: NodeSpec,
     /// The check of the draft under review, if the node has a review.
     pub reviewed: Option<DraftVtable>,
+    /// The expressions of the review.
+    pub expressions: ReviewExpressions,
     /// The function that runs the node.
     pub run: RunNode,
 }
@@ -35,7 +57,7 @@ impl<S, D: Send + Sync + 'static> NodeEntry<S, D> {
     {
         let mut spec = N::SPEC;
         spec.name = name;
-        NodeTable { spec, reviewed: N::REVIEWED, run: run::<N, D> }
+        NodeTable { spec, reviewed: N::REVIEWED, expressions: N::EXPRESSIONS, run: run::<N, D> }
     }
 
     /// As `table`, for a node whose runs a guard counts.
@@ -52,7 +74,7 @@ impl<S, D: Send + Sync + 'static> NodeEntry<S, D> {
     /// Creates the table of a junction.
     pub const fn junction(name: &'static str) -> NodeTable {
         let spec = NodeSpec { name, junction: true, ..NodeSpec::BLANK };
-        NodeTable { spec, reviewed: None, run: write_nothing }
+        NodeTable { spec, reviewed: None, expressions: ReviewExpressions::NONE, run: write_nothing }
     }
 }
 
@@ -110,6 +132,12 @@ impl GraphTable {
     /// running it once.
     pub(crate) fn is_idempotent(&self, name: &str) -> bool {
         self.current(name).is_some_and(|(_, entry)| entry.spec.idempotent)
+    }
+}
+
+impl fmt::Debug for ReviewExpressions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReviewExpressions").finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The proof that a person signed a value.
+//! The proof that a value was signed.
 
 use std::{collections::BTreeMap, fmt, ops::Deref, sync::Arc};
 
@@ -7,15 +7,16 @@ use serde_json::Value;
 
 use crate::{
     Place, ThreadId,
-    graph::{GraphSpec, InterruptSpec, NodeSpec, ReadKind},
-    journal::{Digest, DigestError, Signature, Subject, shown},
+    graph::{GraphSpec, NodeSpec, ReadKind},
+    journal::{Digest, DigestError, Signature, Signer, Subject, shown},
     json::exact::{Integers, normal},
     state::Slots,
 };
 
-/// A value that an operator has signed and that has not changed since.
+/// A value that has been signed and that has not changed since.
 ///
-/// Only a verdict creates one: the type has no public constructor and implements neither `Clone` nor `Deserialize`. It
+/// The signer is an operator, or the rule of the review (`#[interrupt_before(when = …)]`), if it was false and nobody
+/// was asked. Only a verdict or the rule creates one: the type has no public constructor and implements neither `Clone` nor `Deserialize`. It
 /// dereferences to the value.
 ///
 /// It is valid for one activation of one node: the node that the review precedes, or a later effect that the review
@@ -39,7 +40,7 @@ use crate::{
 ///
 /// /// Refunds the order. Requires the proof, so that it cannot be called without a signature.
 /// async fn refund(draft: &Approved<Refund>, key: &str) -> Result<String> {
-///     Ok(format!("{} dollars, signed by {} as {} ({key})", draft.dollars, draft.operator(), draft.digest()))
+///     Ok(format!("{} dollars, signed by {} as {} ({key})", draft.dollars, draft.signer(), draft.digest()))
 /// }
 ///
 /// #[interrupt_before]
@@ -73,16 +74,16 @@ impl<T> Approved<T> {
         self.field
     }
 
-    /// Returns the role that the review required, if any.
+    /// Returns the role that the review required, if any. `None` if a rule signed.
     ///
     /// Also `None` if the verdict was recorded by a version of hitl that did not record the role.
     pub fn role(&self) -> Option<&str> {
-        self.signature.role.as_deref()
+        self.signature.role.as_deref().filter(|_| !self.signature.is_of_rule())
     }
 
-    /// Returns the name of the operator who signed it.
-    pub fn operator(&self) -> &str {
-        &self.signature.operator
+    /// Returns who signed it: an operator, or a rule.
+    pub fn signer(&self) -> &Signer {
+        &self.signature.by
     }
 
     /// Returns the digest of what was signed.
@@ -104,7 +105,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
         f.debug_struct("Approved")
             .field("value", &self.value)
             .field("field", &self.field)
-            .field("operator", &self.signature.operator)
+            .field("signer", &self.signature.by)
             .finish_non_exhaustive()
     }
 }
@@ -135,7 +136,8 @@ impl Signatures {
         T: Serialize + DeserializeOwned,
     {
         let signature = self.by_field.get(field).ok_or(SignatureError::Missing { field })?;
-        check_signature(self.graph, self.node, Some(self.entered), field, signature)?;
+        // An effect begins before it reads its signature, and the runner has checked the rule.
+        check_signature(self.graph, self.node, Some(self.entered), field, signature, &Checked)?;
         let shown = shown(fields, &signature.shows)
             .map_err(|error| DigestError { path: error.field, problem: error.problem })?;
         let encoding = |source| SignatureError::Encoding { field, source };
@@ -168,11 +170,12 @@ impl Signatures {
 /// - The signature is from the node's own review, or from one that covers the node, both by what was signed and by what
 ///   this graph declares.
 /// - No other activation has spent it.
-/// - This graph's rule for the review is not stricter than the rule under which the signature was given.
+/// - This graph's rule for the review is not stricter than the rule under which the signature was given. If a rule
+///   signed, this graph's rule signs the same values. `rules` evaluates the expressions of a review on them.
 /// - Each other field that the node reads was shown with the draft or is declared `unsigned`.
 ///
-/// An effect that has begun in this activation is finished under the signature that it began with, even if the rule is
-/// stricter by now: a new signature would give it a second idempotency key.
+/// An effect that has begun in this activation is finished under the signature of the person with which it began, even
+/// if the rule is stricter by now: a new signature would give it a second idempotency key.
 ///
 /// `entered` is the place of the entry that led to the node, if the thread is already there.
 pub(crate) fn check_signature(
@@ -181,6 +184,7 @@ pub(crate) fn check_signature(
     entered: Option<Place>,
     field: &'static str,
     signature: &Signature,
+    rules: &impl CurrentRules,
 ) -> Result<(), SignatureError> {
     // A journal may have the node under an earlier name.
     let is = |name: &str, node: &NodeSpec| is_called(graph, name, node);
@@ -199,30 +203,34 @@ pub(crate) fn check_signature(
     if signature.spent.iter().any(|(name, entry)| spends(name) && Some(*entry) != entered) {
         return Err(SignatureError::Spent { field, node: node.name });
     }
-    let has_begun = signature.spent.iter().any(|(name, entry)| is(name, node) && Some(*entry) == entered);
+    let has_begun = has_begun(graph, node, entered, signature);
     let reviews = applicable_reviews(graph, node, field, signature);
-    if !has_begun {
-        let covers = |review: &InterruptSpec| is_own || review.covers.contains(&node.name);
-        if !reviews.clone().all(|review| covers(&review)) {
+    // The entries that spend a signature are a runner's. So is that of a rule's signature, which is therefore checked each
+    // time.
+    if !has_begun || signature.is_of_rule() {
+        let covers = |reviewed: &NodeSpec| {
+            is_own || reviewed.interrupt.is_some_and(|review| review.covers.contains(&node.name))
+        };
+        if !reviews.clone().all(covers) {
             return Err(SignatureError::NotForNode {
                 field,
                 node: node.name,
                 review: signature.node.clone(),
             });
         }
-        if !reviews.clone().all(|review| satisfies(&review, signature)) {
-            return Err(SignatureError::WeakerRule {
-                field,
-                node: node.name,
-                operator: signature.operator.clone(),
-            });
+        // A rule must be there to have signed.
+        let is_satisfied = !signature.is_of_rule() || reviews.clone().next().is_some();
+        if !is_satisfied || !reviews.clone().all(|reviewed| satisfies(reviewed, signature, rules)) {
+            let signed_by = signature.by.to_string();
+            return Err(SignatureError::WeakerRule { field, node: node.name, signed_by });
         }
     }
     if node.interrupt.is_some() && !is_own {
         // The node's own review determines which of the fields that it reads must be shown.
         return Ok(());
     }
-    let unsigned = reviews.clone().next().map_or(&[][..], |review| review.unsigned);
+    let unsigned = reviews.clone().next().and_then(|reviewed| reviewed.interrupt);
+    let unsigned = unsigned.map_or(&[][..], |review| review.unsigned);
     for read in node.reads.iter().filter(|read| read.kind != ReadKind::Approved) {
         if !signature.shows.iter().any(|shown| shown == read.field) && !unsigned.contains(&read.field) {
             return Err(SignatureError::NotShown { field, node: node.name, read: read.field });
@@ -231,31 +239,77 @@ pub(crate) fn check_signature(
     Ok(())
 }
 
+/// Returns whether an effect has begun on a signature in the activation that the entry at `entered` led to.
+pub(crate) fn has_begun(
+    graph: &GraphSpec,
+    node: &NodeSpec,
+    entered: Option<Place>,
+    signature: &Signature,
+) -> bool {
+    signature.spent.iter().any(|(name, entry)| is_called(graph, name, node) && Some(*entry) == entered)
+}
+
 /// Returns whether `name` is the node's name or an earlier name of it.
 fn is_called(graph: &GraphSpec, name: &str, node: &NodeSpec) -> bool {
     name == node.name || graph.renamed.iter().any(|(old, new)| *old == name && *new == node.name)
 }
 
-/// Returns the reviews of this graph that apply to a signature: the review in which it was given, or, if the graph no
-/// longer has that review, each review of the field that covers the node now.
+/// Returns the nodes of this graph whose reviews apply to a signature: the one before which it was given, or, if that
+/// has no longer a review of the field, each one whose review of the field covers the node now.
 pub(crate) fn applicable_reviews<'g>(
     graph: &'g GraphSpec,
     node: &'g NodeSpec,
     field: &'g str,
     signature: &Signature,
-) -> impl Iterator<Item = InterruptSpec> + Clone + use<'g> {
+) -> impl Iterator<Item = &'g NodeSpec> + Clone + use<'g> {
+    let review_of = move |reviewed: &NodeSpec| reviewed.interrupt.filter(|review| review.field == field);
     let signed_before = graph.nodes.iter().find(|reviewed| is_called(graph, &signature.node, reviewed));
-    let review = signed_before.and_then(|reviewed| reviewed.interrupt).filter(|review| review.field == field);
-    let all = graph.nodes.iter().filter_map(|reviewed| reviewed.interrupt);
-    let covering = all.filter(move |review| review.field == field && review.covers.contains(&node.name));
+    let review = signed_before.filter(|reviewed| review_of(reviewed).is_some());
+    let covers = move |reviewed: &&NodeSpec| {
+        review_of(reviewed).is_some_and(|review| review.covers.contains(&node.name))
+    };
+    let covering = graph.nodes.iter().filter(covers);
     review.into_iter().chain(covering.filter(move |_| review.is_none()))
 }
 
-/// Returns whether a signature was given under a rule at least as strict as this review's: in the role that the review
-/// requires, and with each field shown that the review shows.
-pub(crate) fn satisfies(review: &InterruptSpec, signature: &Signature) -> bool {
-    review.role.is_none_or(|role| signature.role.as_deref() == Some(role))
-        && review.shows.iter().all(|field| signature.shows.iter().any(|shown| shown == field))
+/// Returns whether a signature was given under a rule at least as strict as that of the review before this node: with
+/// each field shown that the review shows, and in the role that it requires, or, if a rule signed, for values about which
+/// this review does not ask a person either.
+pub(crate) fn satisfies(reviewed: &NodeSpec, signature: &Signature, rules: &impl CurrentRules) -> bool {
+    let Some(review) = reviewed.interrupt else { return false };
+    let is_permitted = match (&signature.by, review.role) {
+        (Signer::Operator(_), None) => true,
+        (Signer::Operator(_), Some(_)) => {
+            rules.role(reviewed).is_ok_and(|role| role.is_none() || role == signature.role.as_deref())
+        }
+        (Signer::Rule(_), _) => review.when.is_some() && !rules.asks(reviewed),
+    };
+    is_permitted && review.shows.iter().all(|field| signature.shows.iter().any(|shown| shown == field))
+}
+
+/// The rules of this program's reviews for the values of one lane.
+pub(crate) trait CurrentRules {
+    /// Returns whether the review before a node asks a person about the values.
+    fn asks(&self, reviewed: &NodeSpec) -> bool;
+
+    /// Returns the role that the review before a node requires.
+    ///
+    /// # Errors
+    /// If it cannot be evaluated.
+    fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String>;
+}
+
+/// The rules of an effect that has begun: its runner has checked that the rule signs, and no role is checked again.
+struct Checked;
+
+impl CurrentRules for Checked {
+    fn asks(&self, _: &NodeSpec) -> bool {
+        false
+    }
+
+    fn role(&self, _: &NodeSpec) -> Result<Option<&'static str>, String> {
+        Err("the role was checked before the effect began".to_owned())
+    }
 }
 
 /// The reason that a field has no valid signature.
@@ -296,7 +350,7 @@ pub enum SignatureError {
     },
     /// The field was signed under a weaker rule than this program's.
     #[error(
-        "{operator} signed `{field}` under a weaker rule than this program has before node `{node}`; it \
+        "{signed_by} signed `{field}` under a weaker rule than this program has before node `{node}`; it \
          must be signed again"
     )]
     WeakerRule {
@@ -304,8 +358,8 @@ pub enum SignatureError {
         field: &'static str,
         /// The node.
         node: &'static str,
-        /// The operator who signed it.
-        operator: String,
+        /// The operator, or the rule, that signed it.
+        signed_by: String,
     },
     /// The node reads a field that was not shown when the draft was signed.
     #[error(
@@ -339,7 +393,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::graph::{InterruptSpec, Point, ReadSpec, StateSpec};
+    use crate::graph::{ExpressionSpec, InterruptSpec, Point, ReadSpec, RoleSpec, StateSpec};
+
+    /// The rules of these graphs, with the value of each condition.
+    struct Rules(bool);
+
+    impl CurrentRules for Rules {
+        fn asks(&self, _: &NodeSpec) -> bool {
+            self.0
+        }
+
+        fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String> {
+            match reviewed.interrupt.and_then(|interrupt| interrupt.role) {
+                Some(RoleSpec::Fixed(role)) => Ok(Some(role)),
+                Some(RoleSpec::Chosen { .. }) => Err("it panicked".to_owned()),
+                None => Ok(None),
+            }
+        }
+    }
 
     const fn read(field: &'static str, kind: ReadKind) -> ReadSpec {
         ReadSpec { field, kind }
@@ -393,7 +464,7 @@ mod tests {
                 name: "hold",
                 reads: &[read("draft", ReadKind::Approved)],
                 interrupt: Some(InterruptSpec {
-                    role: Some("director"),
+                    role: Some(RoleSpec::Fixed("director")),
                     covers: &["file"],
                     shows: &["iban"],
                     unsigned: &["memo"],
@@ -416,7 +487,14 @@ mod tests {
         };
         for node in [0, 2] {
             let ask = |signature: &Signature| {
-                check_signature(&NARROW, &NARROW.nodes[node], Some(7.into()), "draft", signature)
+                check_signature(
+                    &NARROW,
+                    &NARROW.nodes[node],
+                    Some(7.into()),
+                    "draft",
+                    signature,
+                    &Rules(true),
+                )
             };
             let name = NARROW.nodes[node].name;
             for weaker in [
@@ -450,7 +528,33 @@ mod tests {
     fn permitted(node: &str, signature: &Signature) -> Result<(), SignatureError> {
         let number = GRAPH.node_index(node).unwrap();
         assert_eq!(Point::Node(number).name(&GRAPH), node);
-        check_signature(&GRAPH, &NODES[number], Some(7.into()), "draft", signature)
+        check_signature(&GRAPH, &NODES[number], Some(7.into()), "draft", signature, &Rules(true))
+    }
+
+    #[test]
+    fn a_rule_permits_what_it_does_not_ask_about() {
+        let when = Some(ExpressionSpec { text: "draft.cents > 100", reads: &["draft"] });
+        let hold = InterruptSpec { covers: &["wire"], when, ..InterruptSpec::new("draft") };
+        let nodes: &'static [NodeSpec] =
+            Box::leak(Box::new([NodeSpec { interrupt: Some(hold), ..NODES[0] }, NODES[1]]));
+        let graph = GraphSpec { nodes, ..GRAPH };
+        let by_rule = |spent: &[(&str, Place)]| Signature {
+            by: Signer::Rule("draft.cents > 100".to_owned()),
+            ..signature("hold", &["wire"], &[], spent)
+        };
+        for node in nodes {
+            let ask = |graph, signature: &Signature, asks: bool| {
+                check_signature(graph, node, Some(7.into()), "draft", signature, &Rules(asks))
+            };
+            assert!(ask(&graph, &by_rule(&[]), false).is_ok(), "{}", node.name);
+            // The rule asks now, or the graph has no rule: a person must sign.
+            for refused in [ask(&graph, &by_rule(&[]), true), ask(&GRAPH, &by_rule(&[]), false)] {
+                assert!(matches!(refused, Err(SignatureError::WeakerRule { .. })), "{refused:?}");
+            }
+            let begun = ask(&graph, &by_rule(&[(node.name, 7.into())]), true);
+            assert!(matches!(begun, Err(SignatureError::WeakerRule { .. })), "{begun:?}");
+            assert!(ask(&graph, &signature("hold", &["wire"], &[], &[]), true).is_ok(), "a person signed");
+        }
     }
 
     #[test]
@@ -465,11 +569,11 @@ mod tests {
         let all = signature("hold", &["wire", "file", "book"], &[], &[]);
         assert!(matches!(permitted("book", &all), Err(SignatureError::NotForNode { .. })));
         // According to the journal, the signature covers the node, and according to the code, it does not.
-        let forged = check_signature(&NARROW, &NODES[1], Some(7.into()), "draft", &covering);
+        let forged = check_signature(&NARROW, &NODES[1], Some(7.into()), "draft", &covering, &Rules(true));
         assert!(matches!(forged, Err(SignatureError::NotForNode { .. })), "{forged:?}");
         // An effect that has begun is finished.
         let begun = signature("hold", &["wire"], &[], &[("wire", 7.into())]);
-        assert!(check_signature(&NARROW, &NODES[1], Some(7.into()), "draft", &begun).is_ok());
+        assert!(check_signature(&NARROW, &NODES[1], Some(7.into()), "draft", &begun, &Rules(true)).is_ok());
         // According to the code, the review covers `wire`, and according to the journal, the signature does not.
         let narrow = signature("hold", &[], &[], &[]);
         assert!(matches!(permitted("wire", &narrow), Err(SignatureError::NotForNode { .. })));

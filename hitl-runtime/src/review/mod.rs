@@ -14,7 +14,7 @@ mod verdict;
 #[doc(hidden)]
 pub use approved::Signatures;
 pub use approved::{Approved, SignatureError};
-pub(crate) use approved::{applicable_reviews, check_signature, satisfies};
+pub(crate) use approved::{CurrentRules, applicable_reviews, check_signature, has_begun, satisfies};
 #[doc(hidden)]
 pub use draft::Comparison;
 pub use draft::Draft;

@@ -199,7 +199,7 @@ mod concurrent_branches {
     #[interrupt_before]
     #[node(Errand, writes = log, effect)]
     async fn tell(wish: &Approved<Refund>) -> Result<Vec<String>> {
-        Ok(vec![format!("told, signed by {}", wish.operator())])
+        Ok(vec![format!("told, signed by {}", wish.signer())])
     }
 
     #[node(Errand, writes = log)]

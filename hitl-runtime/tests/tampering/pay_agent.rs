@@ -54,8 +54,8 @@ async fn pay(draft: &Approved<Payment>, bank: Deps<Bank>) -> Result<String> {
     if *bank.1.lock().unwrap() {
         return Err(NodeError::msg("the bank is closed"));
     }
-    bank.0.lock().unwrap().push((draft.cents, draft.operator().to_owned()));
-    Ok(format!("{} by {}", draft.cents, draft.operator()))
+    bank.0.lock().unwrap().push((draft.cents, draft.signer().to_string()));
+    Ok(format!("{} by {}", draft.cents, draft.signer()))
 }
 
 #[node(Job, writes = outcome)]

@@ -217,6 +217,8 @@ async fn is_involved(engine: &Engine, thread: &ThreadId, operator: &Operator) ->
         let is_theirs = |event: Event| match event {
             Event::Started { requester, .. } => is_same_owner(requester.as_ref(), Some(&own)),
             Event::Paused { role, .. } => role.is_some_and(|role| operator.has_role(&role)),
+            // They would have been asked, if the rule had not signed.
+            Event::Signed { role, .. } => role.is_some_and(|role| operator.has_role(&role)),
             // Its starter need not be let settle it.
             Event::InDoubt { .. } => may_settle(engine.graph, operator),
             _ => false,

@@ -160,7 +160,7 @@ macro_rules! paid_and_filed {
             #[interrupt_before(role = "approver" $($covers)*)]
             #[node(Ticket, writes = receipt, effect)]
             async fn $pay(draft: &Approved<Draft>) -> Result<String> {
-                Ok(format!("{} signed by {}", draft.$amount, draft.operator()))
+                Ok(format!("{} signed by {}", draft.$amount, draft.signer()))
             }
 
             #[node(Ticket, writes = outcome, effect, risk = low)]

@@ -48,14 +48,14 @@ macro_rules! version {
             $(#[$hold])*
             #[node(Order, writes = receipts, $($effect),*)]
             async fn hold(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
-                let by = draft.operator();
+                let by = draft.signer();
                 Ok(vec![world.call(&format!("hold {} by {by}", draft.cents), cx.idempotency_key()).await?])
             }
 
             $(#[$wire])*
             #[node(Order, writes = receipts, $($effect),*)]
             async fn wire(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
-                let by = draft.operator();
+                let by = draft.signer();
                 Ok(vec![world.call(&format!("wire {} by {by}", draft.cents), cx.idempotency_key()).await?])
             }
 
@@ -64,7 +64,7 @@ macro_rules! version {
             #[node(Order, writes = receipts, effect)]
             #[allow(dead_code)]
             async fn check(draft: &Approved<Draft>) -> Result<Vec<String>> {
-                Ok(vec![format!("checked by {}", draft.operator())])
+                Ok(vec![format!("checked by {}", draft.signer())])
             }
 
             graph! { pub Orders<Order, World> { $($graph)* } }

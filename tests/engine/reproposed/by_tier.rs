@@ -52,13 +52,13 @@ pub async fn draft(cents: u64, question: Option<&Question>) -> Result<Payment> {
 #[interrupt_before(role = "clerk", expires = "24h")]
 #[node(Order, writes = outcome, effect)]
 pub async fn pay_small(draft: &Approved<Payment>, bank: Deps<Bank>) -> Result<String> {
-    Ok(bank.pay(draft, draft.operator(), "small"))
+    Ok(bank.pay(draft, &draft.signer().to_string(), "small"))
 }
 
 #[interrupt_before(role = "director", expires = "48h")]
 #[node(Order, writes = outcome, effect)]
 pub async fn pay_large(draft: &Approved<Payment>, bank: Deps<Bank>) -> Result<String> {
-    Ok(bank.pay(draft, draft.operator(), "large"))
+    Ok(bank.pay(draft, &draft.signer().to_string(), "large"))
 }
 
 #[node(Order, writes = outcome)]

@@ -37,13 +37,13 @@ async fn assess(parcel: &Parcel, runs: Deps<Runs>) -> Result<u32> {
 #[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Batch, writes = log, effect)]
 async fn pay_low(parcel: &Approved<Parcel>, tax: u32) -> Result<Vec<String>> {
-    Ok(vec![format!("{} + {tax} low by {}", parcel.cents, parcel.operator())])
+    Ok(vec![format!("{} + {tax} low by {}", parcel.cents, parcel.signer())])
 }
 
 #[interrupt_before(role = "director", unsigned(tax))]
 #[node(Batch, writes = log, effect)]
 async fn pay_high(parcel: &Approved<Parcel>, tax: u32) -> Result<Vec<String>> {
-    Ok(vec![format!("{} + {tax} high by {}", parcel.cents, parcel.operator())])
+    Ok(vec![format!("{} + {tax} high by {}", parcel.cents, parcel.signer())])
 }
 
 #[node(Batch, writes = log)]

@@ -28,19 +28,19 @@ async fn propose(cents: u32) -> Result<Draft> {
 #[node(Order, writes = outcome, effect)]
 async fn pay_small(draft: &Approved<Draft>, rejection: Option<&Rejection>) -> Result<String> {
     let note = rejection.map(|rejection| rejection.note.as_str()).unwrap_or_default();
-    Ok(format!("{} by {} {note}", draft.cents, draft.operator()))
+    Ok(format!("{} by {} {note}", draft.cents, draft.signer()))
 }
 
 #[interrupt_before(role = "director")]
 #[node(Order, writes = outcome, effect)]
 async fn pay_large(draft: &Approved<Draft>) -> Result<String> {
-    Ok(format!("{} by {}", draft.cents, draft.operator()))
+    Ok(format!("{} by {}", draft.cents, draft.signer()))
 }
 
 #[interrupt_before(role = "director", show = iban)]
 #[node(Order, writes = outcome, effect)]
 async fn pay_abroad(draft: &Approved<Draft>, iban: &str) -> Result<String> {
-    Ok(format!("{} to {iban} by {}", draft.cents, draft.operator()))
+    Ok(format!("{} to {iban} by {}", draft.cents, draft.signer()))
 }
 
 #[node(Order, writes = outcome)]

@@ -61,13 +61,13 @@ async fn rate(tax: u32, office: Deps<Office>) -> Result<Tier> {
 #[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = outcome, effect)]
 async fn pay_low(draft: &Approved<Draft>, tax: u32) -> Result<String> {
-    Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
+    Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.signer()))
 }
 
 #[interrupt_before(role = "director", unsigned(tax))]
 #[node(Order, writes = outcome, effect)]
 async fn pay_high(draft: &Approved<Draft>, tax: u32) -> Result<String> {
-    Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
+    Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.signer()))
 }
 
 #[node(Order, writes = outcome)]
@@ -157,7 +157,7 @@ async fn a_fork_of_a_thread_drops_its_pending_edit() {
 #[interrupt_before(role = "director", edit = false)]
 #[node(Order, writes = outcome, effect)]
 async fn pay_held(draft: &Approved<Draft>) -> Result<String> {
-    Ok(format!("{} by {}", draft.cents, draft.operator()))
+    Ok(format!("{} by {}", draft.cents, draft.signer()))
 }
 
 #[interrupt_before(role = "clerk")]

@@ -27,13 +27,13 @@ mod shared {
     #[interrupt_before(role = "clerk")]
     #[node(Order, writes = outcome, effect)]
     pub async fn pay(draft: &Approved<Draft>) -> Result<String> {
-        Ok(format!("{} by {}", draft.cents, draft.operator()))
+        Ok(format!("{} by {}", draft.cents, draft.signer()))
     }
 
     #[interrupt_before(role = "director")]
     #[node(Order, writes = outcome, effect)]
     pub async fn pay_large(draft: &Approved<Draft>) -> Result<String> {
-        Ok(format!("{} by {}, as large", draft.cents, draft.operator()))
+        Ok(format!("{} by {}, as large", draft.cents, draft.signer()))
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Case {
     pub log: Vec<String>,
 }
 
+const LIMIT: usize = 1;
+
 #[node(Case, writes = risk, retries = 3, backoff = "250ms", timeout = "1m")]
 async fn triage(message: &str, r#type: u32, clock: Deps<Clock>, cx: &Cx) -> Result<Risk> {
     let _ = (&*clock, cx);
@@ -96,13 +98,13 @@ async fn again(draft: &Draft) -> Result<Draft, std::io::Error> {
 #[interrupt_before(role = "approver", expires = "7d", review = draft, edit = false, show = second)]
 async fn pay(draft: &Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
     let _ = (&*house, &*clock, second);
-    Ok((draft.operator().to_owned(), vec![]))
+    Ok((draft.signer().to_string(), vec![]))
 }
 
-#[interrupt_before(edit = false, covers = (pay_first, pay_second, file), show = (message, r#type), unsigned(notes))]
+#[interrupt_before(edit = false, covers = (pay_first, pay_second, file), show = (message, r#type), unsigned(notes), when = draft.amount > 3 || r#type == 7 && message.len() > LIMIT)]
 #[node(Case, effect)]
 async fn pay_first(draft: &Approved<Draft>, message: &str, notes: Option<&[String]>) -> Result<()> {
-    let _ = (draft.thread(), draft.node(), draft.field(), draft.role(), draft.operator(), draft.digest(), message, notes);
+    let _ = (draft.thread(), draft.node(), draft.field(), draft.role(), draft.signer(), draft.digest(), message, notes);
     Ok(())
 }
 

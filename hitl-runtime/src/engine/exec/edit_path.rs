@@ -25,10 +25,13 @@ use crate::{
     engine::{
         Engine,
         routing::{self, for_each},
-        session::{LocatedReview, may_decide, unreadable},
+        session::{LocatedReview, edited, may_decide, role, unreadable},
     },
     graph::{EditOutcome, Point, edit_outcome},
-    journal::{Act, Decision, Event, Fold, FoldError, LaneId, LaneState, Proposal, Runs, Source, Transition},
+    journal::{
+        Act, Decision, Event, Fold, FoldError, LaneId, LaneState, OpenReviewState, Proposal, Runs, Source,
+        Transition,
+    },
     node::GraphTable,
     state::{FieldError, Slots},
 };
@@ -56,13 +59,25 @@ impl Engine {
             node: open.activation.node.clone(),
             problem,
         };
+        let field = open.field.as_str();
+        // The role that this review requires for the edited draft: an edit may choose another one.
+        let entry = &self.graph.nodes[found.node];
+        let fields = fold.lanes.get(&found.lane).map(|lane| edited(&lane.fields, field, after)).transpose();
+        let fields = fields.map_err(|error| refused(error.to_string()))?;
+        let role = fields.map(|fields| role(entry, &fields)).transpose();
+        let role = role.map_err(|error| refused(error.to_string()))?.flatten();
+        let has_role = open.role.as_deref() == role;
         match edit_outcome(self.graph.spec, found.node) {
-            EditOutcome::Signs => return Ok(EditResult::Signs),
+            EditOutcome::Signs if has_role || role.is_none() => return Ok(EditResult::Signs),
+            EditOutcome::Signs => {
+                let from = Source::At(entry.spec.name.to_owned());
+                let to = Transition::Node(open.activation.node.clone());
+                return Ok(self.proposes(open, from, to, operator));
+            }
             // The graph's proof admits such a path only for a review that takes no edit.
             EditOutcome::Refused(_) => return Err(refused(takes_no_edit().to_owned())),
             EditOutcome::Reruns => {}
         }
-        let field = open.field.as_str();
         let Some(lane) = fold.lanes.get(&found.lane) else {
             return Err(refused(format!("lane {} is not open", found.lane)));
         };
@@ -86,18 +101,26 @@ impl Engine {
             }
             EditRouteError::Lost(problem) => refused(problem),
         })?;
-        let role = self.graph.spec.nodes[found.node].interrupt.and_then(|interrupt| interrupt.role);
-        if to == Transition::Node(open.activation.node.clone()) && open.role.as_deref() == role {
+        if to == Transition::Node(open.activation.node.clone()) && has_role {
             return Ok(EditResult::Signs);
         }
-        let mut roles: Vec<String> = reviews_of(self.graph, field)
-            .filter_map(|role| role.filter(|role| operator.has_role(role)))
-            .map(str::to_owned)
-            .collect();
+        Ok(self.proposes(open, from, to, operator))
+    }
+
+    /// Returns the result of an edit that is a new proposal.
+    fn proposes(
+        &self,
+        open: &OpenReviewState,
+        from: Source,
+        to: Transition,
+        operator: &Operator,
+    ) -> EditResult {
+        let held = roles_of(self.graph, &open.field).filter(|role| operator.has_role(role));
+        let mut roles: Vec<String> = held.map(str::to_owned).collect();
         roles.sort_unstable();
         roles.dedup();
         let until = open.deadline;
-        Ok(EditResult::Proposes { proposal: Proposal::Made { from, roles, until }, to })
+        EditResult::Proposes { proposal: Proposal::Made { from, roles, until }, to }
     }
 
     /// Returns the step that the graph prescribes from a point if a field has this value.
@@ -155,6 +178,7 @@ impl Engine {
             unverified: pending.by.unverified,
             digest: open.digest,
             note: String::new(),
+            when: None,
             to: Transition::Node(open.activation.node.clone()),
             proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
             // The entry of the edit contains the evidence.
@@ -209,8 +233,9 @@ fn point_of(graph: &'static GraphTable, source: &Source, review: usize, field: &
     }
 }
 
-/// Returns the role that each of the graph's reviews of a field requires.
-fn reviews_of(graph: &'static GraphTable, field: &str) -> impl Iterator<Item = Option<&'static str>> {
-    let interrupts = graph.spec.nodes.iter().filter_map(|node| node.interrupt);
-    interrupts.filter(move |interrupt| interrupt.field == field).map(|interrupt| interrupt.role)
+/// Returns the roles that the graph's reviews of a field can require.
+fn roles_of(graph: &'static GraphTable, field: &str) -> impl Iterator<Item = &'static str> {
+    let interrupts = graph.spec.nodes.iter().filter_map(|node| node.interrupt.as_ref());
+    let reviews = interrupts.filter(move |interrupt| interrupt.field == field);
+    reviews.filter_map(|interrupt| interrupt.role.as_ref()).flat_map(|role| role.all().iter().copied())
 }

@@ -25,14 +25,16 @@ use crate::{
         Engine,
         routing::for_each,
         session::{
-            JournalEnd, ReviewRule, ReviewTerms, ThreadWriter, UNRENEWED, covered_and_shown, gone,
-            incompatible, take_draft,
+            JournalEnd, LaneRules, ReviewRule, ReviewTerms, ThreadWriter, UNRENEWED, condition,
+            covered_and_shown, gone, incompatible, take_draft,
         },
     },
     graph::{Point, ReadKind},
-    journal::{Activation, CheckedDraft, Event, Fold, Lane, LaneId, LaneState, ROOT},
+    journal::{
+        Activation, CheckedDraft, Condition, Event, Fold, Lane, LaneId, LaneState, ROOT, Signature, Signer,
+    },
     node::{Cx, GraphTable, NodeError, NodeTable},
-    review::{Signatures, check_signature},
+    review::{SignatureError, Signatures, check_signature, has_begun},
 };
 
 /// The reason why a run of a thread was stopped.
@@ -347,8 +349,11 @@ fn advance(
         if writer.is_full() {
             return Ok(Pass::FULL);
         }
-        if !stopped && !busy.contains(&lane) && is_at_review(writer, lane)? {
-            advance_ready(writer, lane, &mut permits)?;
+        if !stopped && !busy.contains(&lane) {
+            let first = first_of(writer, lane)?;
+            if matches!(first, First::Review { .. }) {
+                advance_ready(writer, lane, first, &mut permits)?;
+            }
         }
     }
     if stopped {
@@ -369,7 +374,8 @@ fn advance(
             if writer.is_full() {
                 return Ok(Pass::FULL);
             }
-            match advance_ready(writer, lane, &mut permits)? {
+            let first = first_of(writer, lane)?;
+            match advance_ready(writer, lane, first, &mut permits)? {
                 Advanced::Stands => {}
                 Advanced::Runs(attempt) => {
                     queue.began(&writer.fold, lane);
@@ -431,17 +437,73 @@ impl Moved {
     }
 }
 
-/// Returns whether a lane is ready and stands before a review that has to be opened.
-fn is_at_review(writer: &ThreadWriter, lane: LaneId) -> Result<bool, Error> {
-    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(false) };
-    let LaneState::Ready { activation, .. } = &stands.at else { return Ok(false) };
-    let (_, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
-    Ok(waits_for_review(entry, activation))
+/// What comes first in a lane that is ready.
+enum First {
+    /// Its node runs.
+    Node,
+    /// The review before its node: it opens, or its rule signs if it may.
+    Review { may_sign: bool },
+    /// Nothing: its node must not begin on a rule's signature, for this reason.
+    Refused(SignatureError),
 }
 
-/// Returns whether a node must not run before its review, which is not signed.
-fn waits_for_review(entry: &NodeTable, activation: &Activation) -> bool {
-    entry.spec.interrupt.is_some() && !activation.signed
+/// Returns what comes first in a lane. What a rule has signed in another process is permitted by this program, and not by
+/// the journal: each condition by which a rule has signed for the node is evaluated here, unless this process has done so
+/// before.
+fn first_of(writer: &mut ThreadWriter, id: LaneId) -> Result<First, Error> {
+    let graph = writer.engine.graph;
+    let Some(lane) = writer.fold.lanes.get(&id) else { return Ok(First::Node) };
+    let LaneState::Ready { activation, .. } = &lane.at else { return Ok(First::Node) };
+    let (_, entry) = find(graph, &writer.fold, &activation.node)?;
+    let own = entry.spec.interrupt.map(|interrupt| interrupt.field);
+    if own.is_some() && !activation.signed {
+        return Ok(First::Review { may_sign: true });
+    }
+    let mut evaluated = Vec::new();
+    for (field, signature) in signatures_of(lane, entry) {
+        if !signature.is_of_rule() || lane.evaluated.contains(&signature.place) {
+            continue;
+        }
+        match check(writer, lane, entry, activation, field, signature) {
+            Ok(()) => evaluated.push(signature.place),
+            // A new signature would give an effect that may have happened a second idempotency key.
+            Err(SignatureError::WeakerRule { .. })
+                if own == Some(field)
+                    && !(entry.spec.idempotent
+                        && has_begun(graph.spec, &entry.spec, Some(activation.entered), signature)) =>
+            {
+                return Ok(First::Review { may_sign: false });
+            }
+            Err(error) => return Ok(First::Refused(error)),
+        }
+    }
+    if let Some(lane) = writer.fold.lanes.get_mut(id) {
+        evaluated.into_iter().for_each(|place| lane.note_evaluated(place));
+    }
+    Ok(First::Node)
+}
+
+/// Returns the signatures that a lane has for the fields that its node takes as signed.
+fn signatures_of<'a>(
+    lane: &'a Lane,
+    entry: &NodeTable,
+) -> impl Iterator<Item = (&'static str, &'a Signature)> + use<'a> {
+    let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
+    approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)))
+}
+
+/// Checks that a node may begin on a signature that its lane has.
+fn check(
+    writer: &ThreadWriter,
+    lane: &Lane,
+    entry: &NodeTable,
+    activation: &Activation,
+    field: &'static str,
+    signature: &Signature,
+) -> Result<(), SignatureError> {
+    let graph = writer.engine.graph;
+    let rules = LaneRules::new(graph, &writer.fold, lane, field).once(signature);
+    check_signature(graph.spec, &entry.spec, Some(activation.entered), field, signature, &rules)
 }
 
 /// The result of moving a lane that is ready.
@@ -450,7 +512,7 @@ enum Advanced {
     Stands,
     /// Its node is to run.
     Runs(Box<Attempt>),
-    /// It is ready again: its review was signed by an edit that was proposed before.
+    /// It is ready again: its review was signed by a rule, or by an edit that was proposed before.
     Again,
     /// A `for` around it has no free permit.
     Waits(FullFor),
@@ -459,14 +521,15 @@ enum Advanced {
 fn advance_ready(
     writer: &mut ThreadWriter,
     lane: LaneId,
+    first: First,
     permits: &mut ItemPermits,
 ) -> Result<Advanced, Error> {
     let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
     let LaneState::Ready { activation, again } = &stands.at else { return Ok(Advanced::Stands) };
     let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
-    if waits_for_review(entry, activation) {
+    if let First::Review { may_sign } = first {
         let activation = activation.clone();
-        pause(writer, lane, entry, &activation)?;
+        pause(writer, lane, entry, &activation, may_sign)?;
         let is_active = writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active());
         return Ok(if is_active { Advanced::Again } else { Advanced::Stands });
     }
@@ -475,8 +538,10 @@ fn advance_ready(
         Some(format!(
             "{steps} nodes have run since a person last acted on this thread; resume it if this is no endless loop"
         ))
+    } else if let First::Refused(error) = first {
+        Some(error.to_string())
     } else {
-        signature_problem(writer.engine.graph, stands, entry, activation)
+        signature_problem(writer, stands, entry, activation)
     };
     if let Some(error) = problem {
         let node = activation.node.clone();
@@ -504,12 +569,14 @@ fn take_over(
     stopped: bool,
     permits: &mut ItemPermits,
 ) -> Result<Option<Box<Attempt>>, Error> {
-    let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
-    let Some(LaneState::Began { activation, key, .. }) = at else { return Ok(None) };
+    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(None) };
+    let LaneState::Began { activation, key, .. } = &stands.at else { return Ok(None) };
     let (activation, key) = (activation.clone(), key.clone());
     let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
-    let error = UNRENEWED.to_owned();
-    if !entry.spec.idempotent || writer.fold.is_closed() {
+    let refused = rule_problem(writer, stands, entry, &activation);
+    let is_refused = refused.is_some();
+    let error = refused.unwrap_or_else(|| UNRENEWED.to_owned());
+    if !entry.spec.idempotent || writer.fold.is_closed() || is_refused {
         writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
         return Ok(None);
     }
@@ -532,16 +599,27 @@ fn find(graph: &'static GraphTable, fold: &Fold, name: &str) -> Result<(usize, &
 /// Returns why a node must not begin on the signatures that the lane has, if there is a reason. The signed values are
 /// compared later, when the node reads them.
 fn signature_problem(
-    graph: &'static GraphTable,
+    writer: &ThreadWriter,
     lane: &Lane,
     entry: &NodeTable,
     activation: &Activation,
 ) -> Option<String> {
-    let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
-    let mut signed = approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)));
-    let refused = signed.find_map(|(field, signature)| {
-        check_signature(graph.spec, &entry.spec, Some(activation.entered), field, signature).err()
-    });
+    let refused = signatures_of(lane, entry)
+        .find_map(|(field, signature)| check(writer, lane, entry, activation, field, signature).err());
+    refused.map(|error| error.to_string())
+}
+
+/// Returns why an effect that another process began on a rule's signature must not begin again, if there is a reason.
+fn rule_problem(
+    writer: &ThreadWriter,
+    lane: &Lane,
+    entry: &NodeTable,
+    activation: &Activation,
+) -> Option<String> {
+    let by_rule = signatures_of(lane, entry).filter(|(_, signature)| signature.is_of_rule());
+    let refused = by_rule
+        .filter_map(|(field, signature)| check(writer, lane, entry, activation, field, signature).err())
+        .next();
     refused.map(|error| error.to_string())
 }
 
@@ -565,12 +643,14 @@ fn new_attempt(
     Some(Box::new(Attempt { lane: id, node, entry, fields, signatures, cx, activation, wait }))
 }
 
-/// Opens a review. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.
+/// Opens a review, or signs by its rule if the rule may sign and the condition is false. A draft about which a person has
+/// been asked is always reviewed. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.
 pub(super) fn pause(
     writer: &mut ThreadWriter,
     id: LaneId,
     entry: &NodeTable,
     activation: &Activation,
+    may_sign: bool,
 ) -> Result<(), Error> {
     let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
     let node = activation.node.clone();
@@ -598,9 +678,39 @@ pub(super) fn pause(
         Err(error @ Error::UserCodeFailed { .. }) => Err(text_without_thread(&error)),
         Err(error) => return Err(error),
     };
-    let rule = ReviewRule::new(&interrupt, writer.engine.clock.now());
-    match digest {
-        Ok(digest) => {
+    let now = writer.engine.clock.now();
+    let evaluated = digest.and_then(|digest| {
+        let Some(lane) = writer.fold.lanes.get(&id) else { return Err(format!("lane {id} is not open")) };
+        let when = condition(entry, &lane.fields).map_err(|error| error.to_string())?;
+        let rule = ReviewRule::new(entry, &lane.fields, now).map_err(|error| error.to_string())?;
+        if let Some(Condition { expr, value: false, .. }) = &when
+            && may_sign
+            && writer.fold.may_sign_by_rule(lane, interrupt.field)
+        {
+            return Ok((digest, Asks::Nobody(expr.clone(), rule.role)));
+        }
+        Ok((digest, Asks::Person(rule, when)))
+    });
+    match evaluated {
+        Ok((digest, Asks::Nobody(expr, role))) => {
+            let place = writer.fold.next;
+            writer.push(Event::Signed {
+                node,
+                lane: id,
+                field: interrupt.field.to_owned(),
+                digest,
+                by: Signer::Rule(expr),
+                role,
+                proposed: writer.fold.proposer(id, interrupt.field),
+                covers,
+                shows,
+            })?;
+            if let Some(lane) = writer.fold.lanes.get_mut(id) {
+                lane.note_evaluated(place);
+            }
+            Ok(())
+        }
+        Ok((digest, Asks::Person(rule, when))) => {
             writer.push(Event::Paused {
                 node,
                 lane: id,
@@ -613,6 +723,7 @@ pub(super) fn pause(
                 shows,
                 edit: interrupt.edit,
                 proposed: writer.fold.proposer(id, interrupt.field),
+                when,
             })?;
             let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
             match drafted
@@ -627,6 +738,14 @@ pub(super) fn pause(
             writer.push(Event::Failed { node, lane: id, error, again: None, withheld: false })
         }
     }
+}
+
+/// Who is asked to sign a draft.
+enum Asks {
+    /// A person, under this rule, and the condition of the review with its value.
+    Person(ReviewRule, Option<Condition>),
+    /// Nobody: this condition is false, and the rule signs, in place of a person of this role.
+    Nobody(String, Option<String>),
 }
 
 pub(in crate::engine) fn context(

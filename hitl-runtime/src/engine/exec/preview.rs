@@ -12,7 +12,7 @@ use crate::{
         Engine,
         session::{LocatedReview, ThreadWriter},
     },
-    journal::{Event, LaneState, Proposal, Source, Transition},
+    journal::{Event, LaneState, Proposal, Signature, Source, Transition},
 };
 
 /// The result of [`Agent::preview`](crate::Agent::preview): the effects that a verdict would have.
@@ -65,11 +65,18 @@ pub struct Reproposal {
     /// The review that opens there, if no node runs before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens: Option<NextReview>,
+    /// The node before which no review opens, because its condition is false with the edited draft, so that the rule
+    /// signs; `None` if a node runs before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_rule: Option<String>,
     /// Set if nodes run before any review opens: the node whose review the edit may then sign. It is the node of the
     /// edited review, and the edit signs only if that review's deadline has not passed, its rule is met, and it shows
     /// the same fields. Any other review stays open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs_only: Option<String>,
+    /// `true` if nodes run before any review opens, and a review of the graph has a condition: a rule may sign then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_unasked: bool,
 }
 
 /// The review that an edit leads to.
@@ -94,7 +101,7 @@ pub struct NextReview {
 
 impl fmt::Display for Reproposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, from, to, opens, signs_only } = self;
+        let Self { field, from, to, opens, by_rule, signs_only, may_be_unasked } = self;
         write!(
             f,
             "the edit is a new proposal of `{field}`: the thread returns to {from} and continues to `{to}`"
@@ -109,14 +116,16 @@ impl fmt::Display for Reproposal {
             Some(NextReview { node, .. }) => {
                 write!(f, ", where the review before `{node}` waits for a signature")
             }
-            None => match signs_only {
-                Some(node) => write!(
-                    f,
-                    ", and a later review requires a signature of its own, unless it is the one before `{node}` \
-                     again"
-                ),
-                None => f.write_str(", and a later review requires a signature of its own"),
-            },
+            None if let Some(node) = by_rule => {
+                write!(f, ", where `{node}` runs without a review, because its condition is false")
+            }
+            None => {
+                f.write_str(", and a later review requires a signature of its own")?;
+                if let Some(node) = signs_only {
+                    write!(f, ", unless it is the one before `{node}` again")?;
+                }
+                if *may_be_unasked { f.write_str(", or its condition is false") } else { Ok(()) }
+            }
         }
     }
 }
@@ -154,14 +163,42 @@ impl Engine {
                 from,
                 to,
                 opens: None,
+                by_rule: None,
                 signs_only: signs_only.filter(|_| !is_over),
+                may_be_unasked: !is_over
+                    && self.graph.nodes.iter().any(|node| node.expressions.when.is_some()),
             }));
         };
-        executor::pause(&mut writer, id, entry, &activation)?;
+        executor::pause(&mut writer, id, entry, &activation, true)?;
         let at = writer.fold.lanes.get(&id).map(|lane| &lane.at);
         let signs = matches!(at, Some(LaneState::Ready { activation, .. }) if activation.signed);
-        let role = interrupt.role.map(str::to_owned);
+        let signature = writer.fold.lanes.get(&id).and_then(|lane| lane.signatures.get(interrupt.field));
+        if signs && signature.is_some_and(Signature::is_of_rule) {
+            let by_rule = Some(activation.node);
+            return Ok(Some(Reproposal {
+                field,
+                from,
+                to,
+                opens: None,
+                by_rule,
+                signs_only: None,
+                may_be_unasked: false,
+            }));
+        }
+        let role = match at {
+            Some(LaneState::Paused(open)) => open.role.clone(),
+            // It is signed already.
+            _ => signature.and_then(|signature| signature.role.clone()),
+        };
         let opens = Some(NextReview { node: activation.node, role, signs });
-        Ok(Some(Reproposal { field, from, to, opens, signs_only: None }))
+        Ok(Some(Reproposal {
+            field,
+            from,
+            to,
+            opens,
+            by_rule: None,
+            signs_only: None,
+            may_be_unasked: false,
+        }))
     }
 }

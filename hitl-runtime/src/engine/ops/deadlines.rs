@@ -60,6 +60,7 @@ impl Engine {
             node: open.activation.node.clone(),
             lane: found.lane,
             verdict: Decision::Reject { reason: Reason::Expired, note: String::new() },
+            when: None,
             operator: "hitl".to_owned(),
             unverified: false,
             digest: open.digest,

@@ -13,8 +13,8 @@ use crate::{
         read::ReviewTurn,
         routing,
         session::{
-            LocatedReview, ReviewTerms, ThreadWriter, checked_draft, has_been_cancelled, incompatible,
-            is_not_stopped, locate_review, may_decide, unsignable,
+            LocatedReview, ReviewTerms, ThreadWriter, checked_draft, condition, edited, has_been_cancelled,
+            incompatible, is_not_stopped, locate_review, may_decide, role, unsignable,
         },
     },
     graph::EdgeKind,
@@ -324,7 +324,9 @@ impl Engine {
         may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
         // The journal's rule may be weaker than this program's, so the role that this program requires is checked too.
         let interrupt = self.graph.spec.nodes[found.node].interrupt;
-        let required = interrupt.and_then(|interrupt| interrupt.role);
+        let (entry, lane) = (&self.graph.nodes[found.node], fold.lanes.get(&found.lane));
+        let lane = lane.ok_or_else(|| bad(&format!("lane {} is not open", found.lane)))?;
+        let required = role(entry, &lane.fields).map_err(|error| error.into_error(&fold.thread))?;
         if required != open.role.as_deref() {
             may_decide(&fold.thread, &node, required, operator)?;
         }
@@ -378,6 +380,14 @@ impl Engine {
         {
             (proposal, to) = (Some(Box::new(made)), again);
         }
+        let when = match (&verdict, &proposal) {
+            (Decision::Edit { after, .. }, None) => {
+                let fields =
+                    edited(&lane.fields, &open.field, after).map_err(|error| bad(&error.to_string()))?;
+                condition(entry, &fields).map_err(|error| bad(&error.to_string()))?
+            }
+            _ => None,
+        };
         Ok(Event::Decided {
             node,
             lane: found.lane,
@@ -386,6 +396,7 @@ impl Engine {
             unverified: operator.is_unverified(),
             digest: open.digest,
             note: answer.note.clone(),
+            when,
             to,
             proposal,
             evidence: Some(Evidence::of(operator, open.role.as_deref())),

@@ -76,7 +76,7 @@ impl Engine {
             fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let signer = |lane, field: &str| {
             let signature = fold.lanes.get(&lane)?.signatures.get(field)?;
-            Some(signature.operator.clone())
+            Some(signature.by.to_string())
         };
         let new_code = !fold.ended && !self.is_current_code(&fold);
         let (thread, reopened, changes) = (thread.clone(), Vec::new(), Vec::new());

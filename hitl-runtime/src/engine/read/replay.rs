@@ -3,6 +3,8 @@
 //! No node runs. Each entry is checked against the thread as the entries before it left it, and, if this program wrote
 //! the entry, against this program's graph.
 
+mod rules;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
@@ -18,7 +20,9 @@ use crate::{
         Engine,
         exec::{EditResult, context},
         routing,
-        session::{ReviewRule, ReviewTerms, checked_draft, covered_and_shown, holds, locate_review},
+        session::{
+            LaneRules, ReviewRule, ReviewTerms, checked_draft, covered_and_shown, holds, locate_review,
+        },
     },
     graph::{EdgeKind, ReadKind},
     journal::{
@@ -178,7 +182,7 @@ impl<'a> Replay<'a> {
             self.migrated(print, *version, renamed);
         }
         // New code may open a review again while its thread is paused.
-        let begins = matches!(entry.event, Event::Began { .. });
+        let begins = matches!(entry.event, Event::Began { .. } | Event::Signed { .. });
         let is_step = begins
             || matches!(entry.event, Event::Paused { .. } | Event::Reminded { .. } | Event::Decided { .. });
         if let Some(said) = self.fold.settled_stop().filter(|_| is_step) {
@@ -208,6 +212,8 @@ impl<'a> Replay<'a> {
         }
         match &entry.event {
             Event::Began { key, .. } => self.began(id, known, key),
+            Event::Signed { .. } => self.signed_by_rule(id, known, &entry.event),
+            Event::Paused { when, .. } => self.opens(id, known, when.as_ref()),
             Event::Ran { run, wrote, to, .. } => {
                 self.ran(id, known);
                 self.counted(id, known, *run);
@@ -220,7 +226,9 @@ impl<'a> Replay<'a> {
                 let runs = lane.runs.with(node, *run);
                 return guarded(|| routing::after_node(self.engine.graph, number, &fields, &runs));
             }
-            Event::Decided { verdict, digest, to, evidence, proposal, .. } => {
+            Event::Decided { verdict, digest, to, evidence, proposal, when, .. } => {
+                let signs = matches!(verdict, Decision::Edit { .. }) && proposal.is_none();
+                self.has_condition(known, when.as_ref(), signs);
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
                 let proposal = proposal.as_deref();
                 self.decided(id, known, Verdict { verdict, digest, to, role, proposal, at: entry.at });
@@ -275,6 +283,7 @@ impl<'a> Replay<'a> {
                     Some(activation.entered),
                     field,
                     signature,
+                    &LaneRules::new(self.engine.graph, &self.fold, lane, field),
                 ),
                 _ => Err(SignatureError::Missing { field }),
             };
@@ -526,7 +535,8 @@ impl<'a> Replay<'a> {
             );
             return self.note(FindingKind::Digest, problem);
         }
-        if !ReviewRule::is_as_asked(open, node, &interrupt) {
+        let fields = self.fold.lanes.get(&lane).map(|lane| &lane.fields);
+        if !fields.is_some_and(|fields| ReviewRule::is_as_asked(open, entry, fields)) {
             let problem = format!("the review before `{node}` has a weaker rule than this program's");
             return self.note(FindingKind::Unsigned, problem);
         }

@@ -2,11 +2,12 @@
 
 use crate::{
     Error, Operator, ThreadId,
-    engine::session::may_decide,
-    graph::{InterruptSpec, Point, ReadKind},
+    engine::session::{may_decide, role},
+    graph::{NodeSpec, Point, ReadKind, RoleSpec},
     journal::{Activation, Fold, LaneId, Settlement},
     node::GraphTable,
     review::applicable_reviews,
+    state::Slots,
 };
 
 /// The roles that an operator needs to settle an effect.
@@ -59,9 +60,10 @@ impl RequiredRoles {
 fn roles_of(graph: &'static GraphTable, is_meant: impl Fn(usize) -> bool) -> Vec<String> {
     let reviews = graph.spec.nodes.iter().enumerate().filter(|(node, _)| is_meant(*node));
     let mut roles: Vec<String> = Vec::new();
-    for role in reviews.filter_map(|(_, node)| node.interrupt?.role) {
+    let required = reviews.filter_map(|(_, node)| node.interrupt.as_ref()?.role.as_ref());
+    for role in required.flat_map(RoleSpec::all) {
         if !roles.iter().any(|known| known == role) {
-            roles.push(role.to_owned());
+            roles.push((*role).to_owned());
         }
     }
     roles
@@ -76,6 +78,16 @@ pub fn may_settle(graph: &'static GraphTable, operator: &Operator) -> bool {
 /// Returns the roles that the graph's reviews require, each once.
 pub(in crate::engine) fn review_roles(graph: &'static GraphTable) -> Vec<String> {
     roles_of(graph, |_| true)
+}
+
+/// Returns the role that the review before a node requires for these fields. If that cannot be evaluated, every role that
+/// the review can choose is required.
+fn roles_for(graph: &'static GraphTable, node: &NodeSpec, fields: Option<&Slots>) -> Vec<String> {
+    let evaluated = graph.node(node.name).zip(fields).map(|((_, entry), fields)| role(entry, fields));
+    match (evaluated, node.interrupt.and_then(|interrupt| interrupt.role)) {
+        (Some(Ok(role)), _) => role.into_iter().map(str::to_owned).collect(),
+        (_, role) => role.iter().flat_map(RoleSpec::all).map(|role| (*role).to_owned()).collect(),
+    }
 }
 
 /// Returns the nodes that are reachable from a node.
@@ -112,18 +124,19 @@ fn effect_roles(
     for field in own.into_iter().chain(approved.filter(|field| own != Some(*field))) {
         let signature = signatures.and_then(|signatures| signatures.get(field));
         let own = spec.interrupt.filter(|interrupt| interrupt.field == field);
-        let mut reviews: Vec<InterruptSpec> = match (own, signature) {
-            (Some(own), _) => vec![own],
+        let mut reviewed: Vec<&NodeSpec> = match (own, signature) {
+            (Some(_), _) => vec![spec],
             (None, Some(signature)) => applicable_reviews(graph.spec, spec, field, signature).collect(),
             (None, None) => Vec::new(),
         };
-        if reviews.is_empty() {
+        if reviewed.is_empty() {
             // That review no longer exists: require the role of a current review of the field.
-            let all = graph.spec.nodes.iter().filter_map(|node| node.interrupt);
-            reviews.extend(all.filter(|review| review.field == field).take(1));
+            let reviews = |node: &&NodeSpec| node.interrupt.is_some_and(|review| review.field == field);
+            reviewed.extend(graph.spec.nodes.iter().filter(reviews).take(1));
         }
+        let fields = fold.lanes.get(&lane).map(|lane| &*lane.fields);
         let mut asked: Vec<String> =
-            reviews.iter().filter_map(|review| review.role.map(str::to_owned)).collect();
+            reviewed.into_iter().flat_map(|node| roles_for(graph, node, fields)).collect();
         if asked.is_empty() {
             asked.extend(signature.and_then(|signature| signature.role.clone()));
         }

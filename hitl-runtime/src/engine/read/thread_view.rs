@@ -6,7 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::item::ItemView;
-use crate::{Digest, Incompatibility, Place, ThreadId, ThreadStatus, Timestamp, journal::Stop};
+use crate::{
+    Digest, Incompatibility, Place, ThreadId, ThreadStatus, Timestamp,
+    journal::{Condition, Stop},
+};
 
 /// A serializable view of a thread of any graph.
 ///
@@ -107,6 +110,10 @@ pub struct ReviewView {
     /// The name of the person who proposed the draft by an edit at another review. Left out if a node proposed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed_by: Option<String>,
+    /// The condition of the review, and its value: why a person is asked. If it is false, one was asked about this
+    /// draft before, or the thread is a fork. Left out if the review has no condition, or new code opened it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
     /// The verdicts that the graph offers: `approve`, `edit` unless the review takes none, `reject`, and `ask` if it is
     /// declared. Empty if the thread is incompatible with this program.
     pub verdicts: Vec<&'static str>,
@@ -154,6 +161,7 @@ impl ReviewView {
             schema: Value::Null,
             role: None,
             proposed_by: None,
+            when: None,
             verdicts: Vec::new(),
             opened: Timestamp::UNIX_EPOCH,
             deadline: None,

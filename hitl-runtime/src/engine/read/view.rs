@@ -198,6 +198,7 @@ fn review(fold: &Fold, lane: LaneId, open: &OpenReviewState) -> ReviewView {
         schema: Value::Null,
         role: open.role.clone(),
         proposed_by: open.proposed.as_ref().map(|proposer| proposer.operator.clone()),
+        when: open.when.clone(),
         verdicts: Vec::new(),
         opened: open.opened,
         deadline: open.deadline,

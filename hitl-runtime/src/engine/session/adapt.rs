@@ -16,7 +16,9 @@ use super::{
 use crate::{
     Error,
     journal::{Event, LaneId, OpenReviewState, Proposer},
-    node::{GraphTable, NodeTable},
+    node::NodeTable,
+    state::Slots,
+    user_code::UserCodeError,
 };
 
 impl ThreadWriter {
@@ -54,8 +56,8 @@ impl ThreadWriter {
     /// only those whose rule is not this program's, for example because the journal was edited.
     fn reopen_all(&mut self, last_code: LastCode) -> Result<(), Error> {
         let is_due =
-            |open: &OpenReviewState| last_code == LastCode::Other || !is_as_asked(self.engine.graph, open);
-        let open = self.fold.open().filter(|(_, open)| is_due(open));
+            |lane, open: &OpenReviewState| last_code == LastCode::Other || !self.is_as_asked(lane, open);
+        let open = self.fold.open().filter(|(lane, open)| is_due(*lane, open));
         let open: Vec<(LaneId, OpenReviewState)> = open.map(|(id, open)| (id, open.clone())).collect();
         if last_code == LastCode::This && !open.is_empty() {
             self.keep_stored_lease_end();
@@ -71,7 +73,7 @@ impl ThreadWriter {
             return Ok(());
         };
         let Some(interrupt) = entry.spec.interrupt else { return Ok(()) };
-        let rule = ReviewRule::new(&interrupt, self.engine.clock.now());
+        let rule = self.rule(lane, |fields| ReviewRule::new(entry, fields, self.engine.clock.now()))?;
         let proposed = self.fold.proposer(lane, interrupt.field);
         self.open(lane, entry, rule, proposed)
     }
@@ -82,7 +84,7 @@ impl ThreadWriter {
     fn reopen(&mut self, lane: LaneId, open: &OpenReviewState) -> Result<(), Error> {
         let Some((_, entry)) = self.engine.graph.node(&open.activation.node) else { return Ok(()) };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
-        if is_as_asked(self.engine.graph, open) {
+        if self.is_as_asked(lane, open) {
             let draft = checked_draft(&self.fold, lane, interrupt.field, reviewed)?;
             let digest = ReviewTerms::from_open(open).digest(&self.fold, lane, &draft);
             let digest = digest.map_err(|e| unsignable(&self.fold.thread, interrupt.field, e))?;
@@ -90,7 +92,29 @@ impl ThreadWriter {
                 return Ok(());
             }
         }
-        self.open(lane, entry, ReviewRule::in_program(open, &interrupt), open.proposed.clone())
+        let rule = self.rule(lane, |fields| ReviewRule::in_program(open, entry, fields))?;
+        self.open(lane, entry, rule, open.proposed.clone())
+    }
+
+    /// Returns a rule that is evaluated on the fields of a lane.
+    fn rule(
+        &self,
+        lane: LaneId,
+        evaluate: impl FnOnce(&Slots) -> Result<ReviewRule, UserCodeError>,
+    ) -> Result<ReviewRule, Error> {
+        let evaluated = match self.fold.lanes.get(&lane) {
+            Some(lane) => evaluate(&lane.fields),
+            None => evaluate(&Slots::empty(self.engine.graph.state)),
+        };
+        evaluated.map_err(|error| error.into_error(&self.fold.thread))
+    }
+
+    /// Returns whether an open review has the rule of this program. Also `true` if this program has no such review.
+    fn is_as_asked(&self, lane: LaneId, open: &OpenReviewState) -> bool {
+        let entry = self.engine.graph.node(&open.activation.node);
+        let lane = self.fold.lanes.get(&lane);
+        let both = entry.zip(lane);
+        both.is_none_or(|((_, entry), lane)| ReviewRule::is_as_asked(open, entry, &lane.fields))
     }
 
     /// Opens a review with the draft and the terms of this program.
@@ -120,6 +144,7 @@ impl ThreadWriter {
             covers,
             shows,
             edit: interrupt.edit,
+            when: None,
         })
     }
 }
@@ -129,12 +154,4 @@ impl ThreadWriter {
 enum LastCode {
     This,
     Other,
-}
-
-/// Returns whether an open review has the rule of this program. Also `true` if this program has no such review.
-fn is_as_asked(graph: &'static GraphTable, open: &OpenReviewState) -> bool {
-    graph
-        .node(&open.activation.node)
-        .and_then(|(_, entry)| Some((entry.spec.name, entry.spec.interrupt?)))
-        .is_none_or(|(node, interrupt)| ReviewRule::is_as_asked(open, node, &interrupt))
 }

@@ -268,7 +268,7 @@ impl Engine {
                 seen.push(signature);
                 let given: BoxFuture<'_, _> = Box::pin(self.is_given(keys, fold, until, field, signature));
                 if !given.await? {
-                    return Err(forged(&format!("a signature of {}", signature.operator)));
+                    return Err(forged(&format!("a signature of {}", signature.by)));
                 }
             }
         }
@@ -325,7 +325,8 @@ impl Engine {
     }
 
     /// Returns whether a verdict gives this signature in a field, authenticated by a key for verdicts or by an
-    /// adoption, and no later entry of the verdict's lane has ended or spent the signature.
+    /// adoption, and no later entry of the verdict's lane has ended or spent the signature. The signature of a rule is
+    /// given by an entry of a runner; whether the rule signs such a value is evaluated again before an effect begins.
     async fn is_given(
         &self,
         keys: &JournalKeys,
@@ -335,8 +336,10 @@ impl Engine {
         signature: &Signature,
     ) -> Result<bool, Error> {
         let thread = &fold.thread;
-        // Starts at the entry that opened the review: the next entry is linked to its hash.
-        let (mut next, mut before, mut unsigned) = (signature.place, None, false);
+        // Starts at the entry before the one that opened the review, or with which the rule signed: the next entry is
+        // linked to its hash.
+        let Some(mut next) = signature.place.checked_sub(1) else { return Ok(false) };
+        let (mut before, mut unsigned) = (None, false);
         let mut given: Option<SignatureOrigin> = None;
         while next < until {
             let page = self.store.entries(thread, next, 64).await?;
@@ -351,7 +354,8 @@ impl Engine {
                     return Ok(false);
                 }
                 let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
-                if let Some(lane) = gives(&entry.event, signature) {
+                let is_given_here = !signature.is_of_rule() || record.place == signature.place;
+                if let Some(lane) = gives(&entry.event, signature).filter(|_| is_given_here) {
                     given = Some(SignatureOrigin { lane, is_authentic: false, is_over: false });
                 } else if let Some(given) = given.as_mut() {
                     given.read(self.graph, &entry.event, field, signature);
@@ -445,6 +449,7 @@ impl SignatureOrigin {
             Event::Began { node, lane, .. } => *lane == self.lane && !signature.spent.contains_key(node),
             // Each later verdict on the field ends the signature: a rejection revokes it, and an approval replaces it.
             Event::Decided { node, lane, .. } => *lane == self.lane && is_of_field(node),
+            Event::Signed { lane, field: signed, .. } => *lane == self.lane && signed == field,
             Event::Ran { lane, wrote, .. }
             | Event::Settled { lane, how: Settlement::Happened { wrote }, .. } => {
                 *lane == self.lane && wrote.contains_key(field)
@@ -460,6 +465,9 @@ impl SignatureOrigin {
 
 /// Returns the lane in which an entry gives a signature, if it does.
 fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
+    if let Event::Signed { lane, field: _, digest, by, .. } = event {
+        return (*by == signature.by && *digest == signature.digest).then_some(*lane);
+    }
     let Event::Decided { lane, verdict, operator, digest, proposal, evidence, .. } = event else {
         return None;
     };
@@ -472,7 +480,7 @@ fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
     // Older versions of hitl stored no role in a signature, so there is none to compare. Such a signature does not
     // satisfy a review that requires a role.
     let role = evidence.as_ref().filter(|_| signature.role.is_some()).map(|evidence| &evidence.role);
-    let is_it = *operator == signature.operator
+    let is_it = signature.by.operator() == Some(operator)
         && *signed == signature.digest
         && role.is_none_or(|role| *role == signature.role);
     is_it.then_some(*lane)

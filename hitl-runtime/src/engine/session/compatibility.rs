@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{review_terms::ReviewTerms, unreadable::value_incompatibility};
+use super::{review_expressions::LaneRules, review_terms::ReviewTerms, unreadable::value_incompatibility};
 use crate::{
     Incompatibility, Place, Violation,
     graph::{
@@ -14,7 +14,7 @@ use crate::{
         VoidedSignature,
     },
     node::GraphTable,
-    review::{SignatureError, applicable_reviews, check_signature, satisfies},
+    review::{SignatureError, applicable_reviews, check_signature, has_begun, satisfies},
     text,
 };
 
@@ -69,7 +69,7 @@ impl Compatibility {
                 (*stand, fold.lanes.get(id))
             {
                 let own = graph.nodes[node].spec.interrupt.map(|interrupt| interrupt.field);
-                for (field, signature) in weak(graph, lane, node) {
+                for (field, signature) in weak(graph, fold, lane, node) {
                     let void = VoidedSignature { field: field.to_owned(), lane: *id };
                     if self.void.contains(&void) {
                         // The changed value is reported instead.
@@ -81,7 +81,7 @@ impl Compatibility {
                         self.note(Incompatibility::WeaklySigned {
                             node: graph.nodes[node].spec.name.to_owned(),
                             field: field.to_owned(),
-                            signed_by: signature.operator.clone(),
+                            signed_by: signature.by.to_string(),
                         });
                     }
                 }
@@ -307,7 +307,8 @@ impl Compatibility {
                     let approved = node.reads.iter().filter(|read| read.kind == ReadKind::Approved);
                     let may_run = approved.filter(move |read| {
                         valid(read.field).is_some_and(|signature| {
-                            check_signature(graph.spec, node, entered, read.field, signature).is_ok()
+                            let rules = LaneRules::new(graph, fold, lane, read.field);
+                            check_signature(graph.spec, node, entered, read.field, signature, &rules).is_ok()
                         })
                     });
                     may_run.map(move |read| (number, read.field))
@@ -348,10 +349,10 @@ impl Compatibility {
         }
     }
 
-    /// Returns the operator who signed a field whose signature is void.
+    /// Returns who signed a field whose signature is void.
     fn signer(&self, fold: &Fold, field: &str) -> Option<String> {
         let void = self.void.iter().find(|void| void.field == field)?;
-        Some(fold.lanes.get(&void.lane)?.signatures.get(field)?.operator.clone())
+        Some(fold.lanes.get(&void.lane)?.signatures.get(field)?.by.to_string())
     }
 }
 
@@ -361,7 +362,12 @@ impl Compatibility {
 /// An effect that has begun is finished under the signature that it began with, since a new signature would give it a
 /// second idempotency key. An effect that is not idempotent runs again only if it is known not to have happened, and so
 /// counts as not begun.
-fn weak<'a>(graph: &'static GraphTable, lane: &'a Lane, node: usize) -> Vec<(&'static str, &'a Signature)> {
+fn weak<'a>(
+    graph: &'static GraphTable,
+    fold: &Fold,
+    lane: &'a Lane,
+    node: usize,
+) -> Vec<(&'static str, &'a Signature)> {
     let activation = match &lane.at {
         LaneState::Ready { activation, .. } | LaneState::Failed { activation, stopped: false, .. } => {
             activation
@@ -375,26 +381,31 @@ fn weak<'a>(graph: &'static GraphTable, lane: &'a Lane, node: usize) -> Vec<(&'s
         own.into_iter().chain(approved.filter(|field| spec.interrupt.is_none_or(|own| own.field != *field)));
     let signed = fields.filter_map(|field| Some((field, lane.signatures.get(field)?)));
     let is_weak = |(field, signature): &(&'static str, &Signature)| {
-        let permitted = check_signature(graph.spec, spec, Some(activation.entered), field, signature);
+        let rules = LaneRules::new(graph, fold, lane, field);
+        let permitted = check_signature(graph.spec, spec, Some(activation.entered), field, signature, &rules);
         match permitted {
             Ok(()) => {
                 !spec.idempotent
                     && !applicable_reviews(graph.spec, spec, field, signature)
-                        .all(|review| satisfies(&review, signature))
+                        .all(|reviewed| satisfies(reviewed, signature, &rules))
             }
-            Err(error) => matches!(error, SignatureError::WeakerRule { .. }),
+            // A second idempotency key could repeat it.
+            Err(SignatureError::WeakerRule { .. }) => {
+                !spec.idempotent || !has_begun(graph.spec, spec, Some(activation.entered), signature)
+            }
+            Err(_) => false,
         }
     };
     signed.filter(is_weak).collect()
 }
 
-/// Returns the operator of a signature that only this program's stricter rule keeps from being used by a node.
+/// Returns the signer of a signature that only this program's stricter rule keeps from being used by a node.
 fn weak_signer(graph: &'static GraphTable, fold: &Fold, node: &str, field: &'static str) -> Option<String> {
     let spec = &graph.node(node)?.1.spec;
-    let signatures = fold.lanes.values().filter_map(|lane| lane.signatures.get(field));
-    signatures.into_iter().find_map(|signature| {
-        match check_signature(graph.spec, spec, None, field, signature) {
-            Err(SignatureError::WeakerRule { operator, .. }) => Some(operator),
+    fold.lanes.values().find_map(|lane| {
+        let rules = LaneRules::new(graph, fold, lane, field);
+        match check_signature(graph.spec, spec, None, field, lane.signatures.get(field)?, &rules) {
+            Err(SignatureError::WeakerRule { signed_by, .. }) => Some(signed_by),
             _ => None,
         }
     })

@@ -29,6 +29,7 @@ enum Fact {
     Ran { effect: bool },
     Began { key: String },
     Paused { digest: Digest },
+    Signed { digest: Digest },
     Reminded { times: u64 },
     Expired { digest: Digest },
     Decided { verdict: &'static str, by: Person, digest: Digest },
@@ -100,6 +101,7 @@ impl EntryLog {
             Fact::Ran { effect: false } => log!(debug, "node done"),
             Fact::Began { key } => log!(info, "effect begun", idempotency_key = key.as_str()),
             Fact::Paused { digest } => log!(info, "review opened", digest = digest.to_string()),
+            Fact::Signed { digest } => log!(info, "draft signed by a rule", digest = digest.to_string()),
             Fact::Reminded { times } => log!(info, "reminder due", times = *times),
             Fact::Expired { digest } => log!(info, "review expired", digest = digest.to_string()),
             Fact::Decided { verdict, by: Person { name, unverified }, digest } => log!(
@@ -154,6 +156,7 @@ fn fact(event: &Event, fold: &Fold, at: Timestamp) -> Option<Fact> {
         Event::Ran { .. } => return None,
         Event::Began { key, .. } => Fact::Began { key: key.clone() },
         Event::Paused { digest, .. } => Fact::Paused { digest: *digest },
+        Event::Signed { digest, .. } => Fact::Signed { digest: *digest },
         Event::Reminded { times, .. } => Fact::Reminded { times: *times },
         Event::Decided { verdict: Decision::Reject { reason: Reason::Expired, .. }, digest, .. } => {
             Fact::Expired { digest: *digest }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Digest,
-    graph::{GraphSpec, InterruptSpec, Point},
+    graph::{ExpirySpec, GraphSpec, Point, RoleSpec},
     node::GraphTable,
 };
 
@@ -44,8 +44,25 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
         let signed = node.interrupt.map(|interrupt| interrupt.field);
         writeln!(text, "{} {:?} {:?} {signed:?}", node.name, node.writes, node.effect)?;
         if let Some(interrupt) = node.interrupt {
-            let InterruptSpec { role, expires, remind, .. } = interrupt;
-            writeln!(text, "  asks {role:?} {:?} {:?}", expires.map(millis::of), remind.map(millis::of))?;
+            // Fixed ones keep the text that they had before a review could choose them.
+            let role = match interrupt.role {
+                Some(RoleSpec::Fixed(role)) => Some(role),
+                Some(RoleSpec::Chosen { .. }) | None => None,
+            };
+            let expires = match interrupt.expires {
+                Some(ExpirySpec::Fixed(after)) => Some(millis::of(after)),
+                Some(ExpirySpec::Chosen(_)) | None => None,
+            };
+            writeln!(text, "  asks {role:?} {expires:?} {:?}", interrupt.remind.map(millis::of))?;
+            if let Some(RoleSpec::Chosen { by, roles }) = interrupt.role {
+                writeln!(text, "  role {} {roles:?}", by.text)?;
+            }
+            if let Some(ExpirySpec::Chosen(by)) = interrupt.expires {
+                writeln!(text, "  expires {}", by.text)?;
+            }
+            if let Some(condition) = interrupt.when {
+                writeln!(text, "  when {}", condition.text)?;
+            }
             if !interrupt.edit {
                 writeln!(text, "  takes no edit")?;
             }

@@ -65,7 +65,9 @@ fn name(event: &Event) -> Option<&str> {
         | Event::Adopted { operator, .. }
         | Event::Started { requester: Some(Requester { operator, .. }), .. }
         | Event::Resumed { by: Some(Requester { operator, .. }) } => Some(operator),
-        Event::Paused { proposed: Some(by), .. } => Some(&by.operator),
+        Event::Paused { proposed: Some(by), .. } | Event::Signed { proposed: Some(by), .. } => {
+            Some(&by.operator)
+        }
         _ => None,
     }
 }

@@ -16,6 +16,7 @@ mod open_review;
 mod permission;
 mod projection;
 mod random_id;
+mod review_expressions;
 mod review_rule;
 mod review_terms;
 mod stop;
@@ -36,6 +37,7 @@ pub(super) use self::{
     permission::may_decide,
     projection::reviews,
     random_id::random_id,
+    review_expressions::{LaneRules, condition, edited, role},
     review_rule::ReviewRule,
     review_terms::{ReviewTerms, covered_and_shown},
     stop::{has_been_cancelled, is_not_closed, is_not_stopped},

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::review_terms;
-use crate::{Timestamp, graph::InterruptSpec, journal::OpenReviewState};
+use super::{review_expressions, review_terms};
+use crate::{Timestamp, journal::OpenReviewState, node::NodeTable, state::Slots, user_code::UserCodeError};
 
 /// The role that may sign a review, its deadline, and its reminder interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,43 +17,59 @@ pub(in crate::engine) struct ReviewRule {
 }
 
 impl ReviewRule {
-    /// Returns the rule of a review that opens at `opened`.
-    pub(in crate::engine) fn new(interrupt: &InterruptSpec, opened: Timestamp) -> Self {
-        Self {
-            role: interrupt.role.map(str::to_owned),
-            deadline: interrupt.expires.map(|span| opened.saturating_add(span)),
-            remind: interrupt.remind,
-        }
+    /// Returns the rule of the review before a node for the fields of its lane, if the review opens at `opened`.
+    ///
+    /// # Errors
+    /// If an expression of the review fails.
+    pub(in crate::engine) fn new(
+        entry: &NodeTable,
+        fields: &Slots,
+        opened: Timestamp,
+    ) -> Result<Self, UserCodeError> {
+        let expires = review_expressions::expires(entry, fields)?;
+        Ok(Self {
+            role: review_expressions::role(entry, fields)?.map(str::to_owned),
+            deadline: expires.map(|span| opened.saturating_add(span)),
+            remind: entry.spec.interrupt.and_then(|interrupt| interrupt.remind),
+        })
     }
 
-    /// Returns the rule of an open review in a program that declares `interrupt`: the stricter rule of the two.
+    /// Returns the rule of an open review before this node of this program: the stricter one of the journal's and the
+    /// program's.
     ///
     /// The program's role applies, or the old role if the program requires none. The deadline is the earlier one of the
     /// old deadline and the program's deadline, counted from the time when the review was opened. The program's
     /// reminder interval applies.
-    pub(super) fn in_program(open: &OpenReviewState, interrupt: &InterruptSpec) -> Self {
-        let asked = Self::new(interrupt, open.opened);
-        Self {
+    ///
+    /// # Errors
+    /// If an expression of the review fails.
+    pub(super) fn in_program(
+        open: &OpenReviewState,
+        entry: &NodeTable,
+        fields: &Slots,
+    ) -> Result<Self, UserCodeError> {
+        let asked = Self::new(entry, fields, open.opened)?;
+        Ok(Self {
             role: asked.role.or_else(|| open.role.clone()),
             deadline: open.deadline.into_iter().chain(asked.deadline).min(),
             remind: asked.remind,
-        }
+        })
     }
 
-    /// Returns whether an open review requires everything that the program requires before this node, and covers and
-    /// shows the same. The program is the authority on the rule, not the journal.
-    pub(in crate::engine) fn is_as_asked(
-        open: &OpenReviewState,
-        node: &str,
-        interrupt: &InterruptSpec,
-    ) -> bool {
-        let latest = interrupt.expires.map(|span| open.opened.saturating_add(span));
+    /// Returns whether an open review requires everything that the program requires before this node for the fields of
+    /// its lane, and covers and shows the same. The program is the authority on the rule, not the journal. Also `false`
+    /// if an expression of the review fails, and `true` if the node has no review.
+    pub(in crate::engine) fn is_as_asked(open: &OpenReviewState, entry: &NodeTable, fields: &Slots) -> bool {
+        let Some(interrupt) = entry.spec.interrupt else { return true };
+        let Ok(Self { role, deadline: latest, .. }) = Self::new(entry, fields, open.opened) else {
+            return false;
+        };
         interrupt.field == open.field
             && interrupt.edit == open.edit
             && interrupt.remind == open.remind
-            && interrupt.role.is_none_or(|role| open.role.as_deref() == Some(role))
+            && (role.is_none() || role == open.role)
             && latest.is_none_or(|latest| open.deadline.is_some_and(|deadline| deadline <= latest))
-            && review_terms::are(&open.covers, &open.shows, node, interrupt)
+            && review_terms::are(&open.covers, &open.shows, entry.spec.name, &interrupt)
     }
 }
 

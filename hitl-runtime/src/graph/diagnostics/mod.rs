@@ -5,7 +5,7 @@ mod signature;
 
 use self::edit::uneditable;
 use self::signature::{uncovered, unsigned, void_cover};
-use super::check::{Fault, contains_node, field_number};
+use super::check::{Fault, contains_name, contains_node, field_number};
 use super::const_string::{ConstString, str_eq};
 use super::counterexample::{LastEdge, MissingFact, Path};
 use super::{EachSpec, EdgeKind, GraphSpec, Point, Proof, ReadKind};
@@ -180,8 +180,9 @@ const fn unwritten<const N: usize>(
     field: usize,
 ) -> ConstString {
     let (name, declared) = (spec.nodes[node].name, &spec.state.fields[field]);
+    let reader = if takes_required(spec, node, field) { "node `" } else { "the review before `" };
     let mut text =
-        ConstString::new(&["node `", name, "` reads `", declared.name, "`, but a path reaches it unwritten"]);
+        ConstString::new(&[reader, name, "` reads `", declared.name, "`, but a path reaches it unwritten"]);
     let path =
         append_path(spec, proof, Point::Node(node), LastEdge::Any, MissingFact::Written(field), &mut text);
     ways_to_write(spec, proof, &path, Some(node), field, &mut text);
@@ -190,6 +191,29 @@ const fn unwritten<const N: usize>(
         text.push_all(&[", or take `Option<&", ty, ">`"]);
     }
     text
+}
+
+/// Returns whether a node, and not only an expression of its review, requires that a field is written.
+const fn takes_required(spec: &GraphSpec, node: usize, field: usize) -> bool {
+    let (declared, name) = (&spec.nodes[node], spec.state.fields[field].name);
+    let mut read = 0;
+    while read < declared.reads.len() {
+        if str_eq(declared.reads[read].field, name) {
+            return !matches!(declared.reads[read].kind, ReadKind::Optional);
+        }
+        read += 1;
+    }
+    let Some(interrupt) = &declared.interrupt else { return true };
+    let (expressions, mut i) = (interrupt.expressions(), 0);
+    while i < expressions.len() {
+        if let Some(expression) = expressions[i]
+            && contains_name(expression.reads, name)
+        {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// Returns whether a node reads a field as required rather than as approved.

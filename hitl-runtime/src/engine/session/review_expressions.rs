@@ -1,0 +1,143 @@
+//! The expressions of a review: the condition (`when`), which decides if a person is asked, the role, and the time until
+//! the review expires. They are the user's code.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use crate::{
+    graph::{ExpirySpec, ExpressionSpec, NodeSpec, RoleSpec},
+    journal::{Condition, Fold, Lane, Signature},
+    node::{Evaluate, GraphTable, NodeTable},
+    review::CurrentRules,
+    state::{FieldError, Slots},
+    user_code::{UserCodeError, catch_panic},
+};
+
+/// Evaluates the condition of the review before a node on the fields of a lane. `None` if the review has no condition.
+///
+/// # Errors
+/// If the condition panics, or a field that it reads is unwritten or cannot be decoded.
+pub(in crate::engine) fn condition(
+    entry: &NodeTable,
+    fields: &Slots,
+) -> Result<Option<Condition>, UserCodeError> {
+    let spec = entry.spec.interrupt.and_then(|interrupt| interrupt.when);
+    let (Some(when), Some(spec)) = (entry.expressions.when, spec) else { return Ok(None) };
+    let value = evaluate("condition", when, spec, entry, fields)?;
+    Ok(Some(Condition::new(spec.text, value)))
+}
+
+/// Returns the role that the review before a node requires. `None` if it requires none.
+///
+/// # Errors
+/// As [`condition`].
+pub(in crate::engine) fn role(
+    entry: &NodeTable,
+    fields: &Slots,
+) -> Result<Option<&'static str>, UserCodeError> {
+    match (entry.spec.interrupt.and_then(|interrupt| interrupt.role), entry.expressions.role) {
+        (None, _) => Ok(None),
+        (Some(RoleSpec::Fixed(role)), _) => Ok(Some(role)),
+        (Some(RoleSpec::Chosen { by, .. }), Some(role)) => {
+            evaluate("role", role, by, entry, fields).map(Some)
+        }
+        (Some(RoleSpec::Chosen { by, .. }), None) => Err(missing("role", by, entry)),
+    }
+}
+
+/// Returns the time until the review before a node expires. `None` if it has no deadline.
+///
+/// # Errors
+/// As [`condition`].
+pub(super) fn expires(entry: &NodeTable, fields: &Slots) -> Result<Option<Duration>, UserCodeError> {
+    match (entry.spec.interrupt.and_then(|interrupt| interrupt.expires), entry.expressions.expires) {
+        (None, _) => Ok(None),
+        (Some(ExpirySpec::Fixed(after)), _) => Ok(Some(after)),
+        (Some(ExpirySpec::Chosen(by)), Some(expires)) => {
+            evaluate("deadline", expires, by, entry, fields).map(Some)
+        }
+        (Some(ExpirySpec::Chosen(by)), None) => Err(missing("deadline", by, entry)),
+    }
+}
+
+fn evaluate<T>(
+    what: &str,
+    code: Evaluate<T>,
+    spec: ExpressionSpec,
+    entry: &NodeTable,
+    fields: &Slots,
+) -> Result<T, UserCodeError> {
+    let value = catch_panic(|| place(what, spec, entry), || code(fields))?;
+    let failed = |problem: String| UserCodeError { place: place(what, spec, entry), problem };
+    let value = value.map_err(|error| failed(format!("cannot be evaluated: {error}")))?;
+    value.ok_or_else(|| failed("reads a field that is not written".to_owned()))
+}
+
+fn place(what: &str, spec: ExpressionSpec, entry: &NodeTable) -> String {
+    format!("{what} `{}` of the review before `{}`", spec.text, entry.spec.name)
+}
+
+/// Returns the error for an expression without code, which only a hand-written graph can have.
+fn missing(what: &str, spec: ExpressionSpec, entry: &NodeTable) -> UserCodeError {
+    UserCodeError { place: place(what, spec, entry), problem: "has no code".to_owned() }
+}
+
+/// Returns the fields of a lane with an edited draft.
+///
+/// # Errors
+/// If the state does not have the field.
+pub(in crate::engine) fn edited(fields: &Slots, field: &str, after: &RawValue) -> Result<Slots, FieldError> {
+    let mut fields = fields.clone();
+    fields.replace(field, after.get())?;
+    Ok(fields)
+}
+
+/// Returns whether the review before a node requires that a person is asked about these fields. It does unless its
+/// condition is false.
+fn asks(entry: &NodeTable, fields: &Slots) -> bool {
+    !matches!(condition(entry, fields), Ok(Some(Condition { value: false, .. })))
+}
+
+/// The rules of this program's reviews for the present values of a lane, by which one of its signatures is checked.
+pub(in crate::engine) struct LaneRules<'a> {
+    graph: &'static GraphTable,
+    fold: &'a Fold,
+    lane: &'a Lane,
+    field: &'a str,
+    /// `true` if this process has evaluated the condition by which a rule signed.
+    is_evaluated: bool,
+}
+
+impl<'a> LaneRules<'a> {
+    /// Creates the rules for a signature of a field.
+    pub(in crate::engine) fn new(
+        graph: &'static GraphTable,
+        fold: &'a Fold,
+        lane: &'a Lane,
+        field: &'a str,
+    ) -> Self {
+        Self { graph, fold, lane, field, is_evaluated: false }
+    }
+
+    /// Does not evaluate the condition by which a rule gave this signature if this process has done so before.
+    pub(in crate::engine) fn once(mut self, signature: &Signature) -> Self {
+        self.is_evaluated = self.lane.evaluated.contains(&signature.place);
+        self
+    }
+}
+
+impl CurrentRules for LaneRules<'_> {
+    fn asks(&self, reviewed: &NodeSpec) -> bool {
+        let Some((_, entry)) = self.graph.node(reviewed.name) else { return true };
+        !self.is_evaluated
+            && (!self.fold.may_sign_by_rule(self.lane, self.field) || asks(entry, &self.lane.fields))
+    }
+
+    fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String> {
+        match self.graph.node(reviewed.name) {
+            Some((_, entry)) => role(entry, &self.lane.fields).map_err(|error| error.to_string()),
+            None => Err(format!("the graph has no node `{}`", reviewed.name)),
+        }
+    }
+}
