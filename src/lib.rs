@@ -423,8 +423,14 @@ pub use hitl_macros::node;
 /// #     Ok(Letter { text: "Dear Ada".into() })
 /// # }
 ///
-/// // A holder of the role decides within a day, or it counts as rejected. The signature is for `pay` and for `send`.
-/// #[interrupt_before(role = "refund-approver", expires = "24h", covers = (send))]
+/// // Up to 100 dollars the rule signs. Above, a holder of the role decides within a day, or it counts as rejected. The
+/// // signature is for `pay` and for `send`.
+/// #[interrupt_before(
+///     when = draft.dollars > 100,
+///     role = if draft.dollars > 1_000 { "director" } else { "refund-approver" },
+///     expires = "24h",
+///     covers = (send),
+/// )]
 /// #[node(Ticket, effect)]
 /// async fn pay(draft: &Approved<Refund>) -> Result<()> {
 /// #   let _ = draft;

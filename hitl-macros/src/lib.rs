@@ -82,7 +82,7 @@ pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `message: &str`, `count: u32` | the field of that name, written on every path to the node; borrowed or cloned |
 /// | `plan: Option<&str>` | the field, or `None` if it is not written yet |
 /// | `note: &Option<String>`, `note: Option<String>` | a field whose type is an `Option`, borrowed or cloned; its `None` is a value that was written |
-/// | `draft: &Approved<Draft>` | the field as a person has signed it for this node; only an effect takes it, and its run spends the signature |
+/// | `draft: &Approved<Draft>` | the field as it was signed for this node; only an effect takes it, and its run spends the signature |
 /// | `rejection: &Rejection`, `question: &Question` | the content of the verdict that led here; in an `Option` if other edges lead here too |
 /// | `desk: Deps<Desk>` | the graph's dependencies, or a part of them |
 /// | `cx: &Cx` | the thread, the attempt, the idempotency key |
@@ -96,14 +96,16 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
     crate_path::expand(args, item, node::expand)
 }
 
-/// Requires a review before a node runs: a person signs what the node takes as `&Approved<…>`.
+/// Requires a review before a node runs: a person signs what the node takes as `&Approved<…>`, or the rule of the review
+/// does, if it is not to be asked about.
 ///
 /// It is used with `#[node]`, in either order. All of its arguments are optional:
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `role = "refund-approver"` | the role that an operator must hold |
-/// | `expires = "24h"` | the time that the review stays open; then it counts as rejected, or follows the `expire -> …` edge |
+/// | `when = draft.amount > 100.0` | the condition under which a person is asked. If it is false when the node is reached, the rule signs, and the node runs |
+/// | `role = "refund-approver"` | the role that an operator must hold: text, a constant, or one that is chosen, `if draft.amount > 1000.0 { "director" } else { "clerk" }` |
+/// | `expires = "24h"` | the time that the review stays open; then it counts as rejected, or follows the `expire -> …` edge. It can be a constant `Duration` or chosen, as the role |
 /// | `remind = "4h"` | the interval of reminders while the review is open |
 /// | `edit = false` | the draft cannot be edited: it is signed as it is, or not at all |
 /// | `review = draft` | the field that is signed, if the node takes several as `&Approved<…>` |
@@ -112,6 +114,13 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `unsigned(message)` | fields that the node or a covered one reads although they are not signed |
 ///
 /// Every field that the node or a covered one reads, except as `&Approved<…>`, must be in `show` or in `unsigned`.
+///
+/// A condition, and the `if` or `match` that chooses a role or a deadline, is Rust in which the signed field and the shown
+/// ones are values: `risk == Risk::High`, `is_large(&draft)`. It reads no other field, so that the signature covers what it
+/// depends on, and it must depend on nothing else: a rule's signature that another process finds, and each one that
+/// `verify` reads, is evaluated again. A rule signs nothing about whose current value a person has been asked, and nothing
+/// in a fork of a thread. A condition that panics fails the node. The roles and durations of a choice are written in it,
+/// so that text of a model is never a role; an edit that leads to another role is a new proposal for that role.
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()

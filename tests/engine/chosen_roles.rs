@@ -152,6 +152,26 @@ async fn an_edit_does_not_choose_its_own_signer() {
     agent.verify("same").await.unwrap();
 }
 
+/// An edit that leads back to its own review keeps the deadline, and does not choose a longer one.
+#[tokio::test]
+async fn edits_do_not_extend_the_deadline() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+    let agent = Payer::new(World::default(), MemoryStore::new()).clock(clock.clone());
+    let mut review = open(&agent, "t", 500).await;
+    let deadline = review.deadline().unwrap();
+    for cents in [5_000, 600, 6_000] {
+        clock.advance(Duration::from_hours(1));
+        let who = if cents > 1_000 { clerk() } else { director() };
+        let turn = agent.decide("t", review.digest(), &who, edit(cents)).await.unwrap();
+        let PayerTurn::Pay(again) = turn else { panic!("{turn}") };
+        assert_eq!((again.deadline(), again.draft().cents), (Some(deadline), cents));
+        review = again;
+    }
+    clock.advance(Duration::from_hours(21));
+    assert_eq!(review.approve(&director()).await.unwrap_err().code(), "expired");
+    agent.verify("t").await.unwrap();
+}
+
 /// Someone writes into the store that a clerk may sign.
 #[tokio::test]
 async fn the_journal_does_not_choose_who_signs() {

@@ -519,7 +519,7 @@ mod shown {
 
     #[node(Order, writes = risk)]
     async fn assess(cents: u32) -> Result<Risk> {
-        Ok(if cents % 2 == 0 { Risk::Low } else { Risk::High })
+        Ok(if cents.is_multiple_of(2) { Risk::Low } else { Risk::High })
     }
 
     #[interrupt_before(show = risk, covers = (wire), when = risk == Risk::High || matches!(risk, Risk::High if draft.cents > 7))]

@@ -2,21 +2,24 @@
 //! value, or an `if` or a `match` over the signed fields. Every value that a choice can have is written in it, so that it
 //! is known at compile time, and no text from elsewhere, such as a model, can be a role.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Block, Expr, ExprLit, Lit, LitStr, Path, Stmt};
+use syn::{
+    Block, Expr, ExprBreak, ExprClosure, ExprLit, ExprReturn, Item, Lit, LitStr, Path, Stmt,
+    visit_mut::VisitMut,
+};
 
 use super::{
     args::milliseconds,
     expression::{Expression, Review},
 };
-use crate::{diagnostics::Errors, names};
+use crate::{diagnostics::Errors, names, spans};
 
 /// A value of a review that is fixed, or chosen by the signed fields.
 pub(crate) enum Choice {
     Fixed(TokenStream),
     Chosen {
-        by: Expression,
+        by: Box<Expression>,
         /// Every value that it can have.
         values: Vec<TokenStream>,
     },
@@ -33,7 +36,7 @@ impl Choice {
                 return Some(quote!(#name));
             }
             if let Some(constant) = constant(expr) {
-                return Some(quote!(::hitl::__private::role(#constant)));
+                return Some(spans::call(spans::first(&constant), "role", quote!(#constant)));
             }
             errors.on(
                 expr,
@@ -48,7 +51,7 @@ impl Choice {
     pub(crate) fn expires(expr: &Expr, review: &Review<'_>, errors: &mut Errors) -> Option<Self> {
         let value = |expr: &mut Expr, errors: &mut Errors| {
             if let Some(constant) = constant(expr) {
-                return Some(quote!(#constant));
+                return Some(spans::call(spans::first(&constant), "expiry", quote!(#constant)));
             }
             let Some(ms) = string(expr).and_then(|text| milliseconds(&text.value())) else {
                 errors.on(
@@ -75,14 +78,27 @@ impl Choice {
         if !is_branch(&expr) {
             return value(&mut expr, errors).map(Self::Fixed);
         }
-        let (mut values, mut is_valid) = (Vec::new(), true);
-        each_end(&mut expr, &mut |end| match value(end, errors) {
-            Some(value) => values.push(value),
-            None => is_valid = false,
+        let mut others = OtherEnds::default();
+        others.visit_expr_mut(&mut expr);
+        let (mut values, mut is_valid) = (Vec::new(), others.0.is_none());
+        if let Some(at) = others.0 {
+            errors.at(
+                at,
+                format!("the {what} of a review is the end of a branch, so that every one is known: write an `if` or a `match` without `return`, `break` and items"),
+            );
+        }
+        each_end(&mut expr, &mut |end| match end {
+            Ok(end) => match value(end, errors) {
+                Some(value) => values.push(value),
+                None => is_valid = false,
+            },
+            Err(brace) => {
+                is_valid = false;
+                errors.at(brace, format!("this branch has no value: end it in the {what} of the review"));
+            }
         });
-        // The names of constants are no fields.
         let by = if is_valid { Expression::new(what, written, expr, review, errors) } else { None };
-        Some(Self::Chosen { by: by?, values })
+        Some(Self::Chosen { by: Box::new(by?), values })
     }
 }
 
@@ -91,7 +107,7 @@ fn is_branch(expr: &Expr) -> bool {
 }
 
 /// Calls a function on each expression in which the branches of an expression end.
-fn each_end(expr: &mut Expr, end: &mut impl FnMut(&mut Expr)) {
+fn each_end(expr: &mut Expr, end: &mut impl FnMut(Result<&mut Expr, Span>)) {
     match expr {
         Expr::If(branch) => {
             each_end_of_block(&mut branch.then_branch, end);
@@ -103,14 +119,36 @@ fn each_end(expr: &mut Expr, end: &mut impl FnMut(&mut Expr)) {
         Expr::Block(block) => each_end_of_block(&mut block.block, end),
         Expr::Paren(inner) => each_end(&mut inner.expr, end),
         Expr::Group(inner) => each_end(&mut inner.expr, end),
-        other => end(other),
+        other => end(Ok(other)),
     }
 }
 
-fn each_end_of_block(block: &mut Block, end: &mut impl FnMut(&mut Expr)) {
-    if let Some(Stmt::Expr(last, None)) = block.stmts.last_mut() {
-        each_end(last, end);
+fn each_end_of_block(block: &mut Block, end: &mut impl FnMut(Result<&mut Expr, Span>)) {
+    match block.stmts.last_mut() {
+        Some(Stmt::Expr(last, None)) => each_end(last, end),
+        _ => end(Err(block.brace_token.span.open())),
     }
+}
+
+/// The first place at which a choice has a value that is not at the end of a branch, or a name of its own.
+#[derive(Default)]
+struct OtherEnds(Option<Span>);
+
+impl VisitMut for OtherEnds {
+    fn visit_expr_return_mut(&mut self, end: &mut ExprReturn) {
+        self.0.get_or_insert(end.return_token.span);
+    }
+
+    fn visit_expr_break_mut(&mut self, end: &mut ExprBreak) {
+        self.0.get_or_insert(end.break_token.span);
+    }
+
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        self.0.get_or_insert(spans::first(item));
+    }
+
+    /// What a closure returns is no value of the choice.
+    fn visit_expr_closure_mut(&mut self, _: &mut ExprClosure) {}
 }
 
 fn string(expr: &Expr) -> Option<LitStr> {
@@ -187,6 +225,52 @@ mod tests {
             (Choice::role, quote!(if draft.large { " " } else { "clerk" }), "must not be empty"),
             (Choice::role, quote!(if LARGE { "a" } else { "b" }), "does not depend on what is signed"),
             (Choice::role, quote!(if plan.large { "a" } else { "b" }), "add `show = (plan)`"),
+            (
+                Choice::role,
+                quote!({
+                    if draft.vip {
+                        return tier(&draft.team);
+                    }
+                    "clerk"
+                }),
+                "without `return`",
+            ),
+            (
+                Choice::role,
+                quote!('a: {
+                    if draft.x {
+                        break 'a draft.team;
+                    }
+                    "clerk"
+                }),
+                "without `return`",
+            ),
+            (
+                Choice::role,
+                quote!({
+                    const ROLE: &str = "a";
+                    if draft.x { ROLE } else { "b" }
+                }),
+                "without `return`",
+            ),
+            (
+                Choice::role,
+                quote!(if draft.x {
+                    role_for! { draft }
+                } else {
+                    "clerk"
+                }),
+                "this branch has no value",
+            ),
+            (
+                Choice::role,
+                quote!(if draft.x {
+                    panic!();
+                } else {
+                    "clerk"
+                }),
+                "this branch has no value",
+            ),
             (Choice::expires, quote!(draft.window), "a duration is a number and a unit"),
             (Choice::expires, quote!(if draft.large { "1x" } else { "24h" }), "a duration is a number"),
         ] {

@@ -233,9 +233,9 @@ fn spec(node: &Node) -> TokenStream {
         }));
         let expires = optional(node.expires.as_ref().map(|expires| match expires {
             Choice::Fixed(after) => quote!(::hitl::__private::ExpirySpec::Fixed(#after)),
-            Choice::Chosen { by, .. } => {
+            Choice::Chosen { by, values } => {
                 let by = by.spec();
-                quote!(::hitl::__private::ExpirySpec::Chosen(#by))
+                quote!(::hitl::__private::ExpirySpec::Chosen { by: #by, values: &[#(#values),*] })
             }
         }));
         let remind = optional(rule.remind_ms.map(duration));

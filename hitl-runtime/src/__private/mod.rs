@@ -5,7 +5,7 @@ pub mod words;
 pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;
-use std::{any::Any, fmt, marker::PhantomData};
+use std::{any::Any, fmt, marker::PhantomData, time::Duration};
 
 pub use crate::{
     Error, Violation,
@@ -237,6 +237,16 @@ impl<Item> ItemOf<'_, Item> {
 pub const fn role(name: &'static str) -> &'static str {
     assert!(!name.trim_ascii().is_empty(), "`role` must not be empty: `role = \"refund-approver\"`");
     name
+}
+
+/// Returns the time until a review expires, which must be at least a millisecond.
+///
+/// # Panics
+/// If it is shorter, with the message that rustc shows.
+#[track_caller]
+pub const fn expiry(after: Duration) -> Duration {
+    assert!(after.as_millis() > 0, "`expires` must be at least one millisecond: `expires = \"24h\"`");
+    after
 }
 
 /// Requires that a field which a review shows, and signs with the draft, can be signed.

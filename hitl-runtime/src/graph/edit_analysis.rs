@@ -154,6 +154,14 @@ impl ValueFacts {
         }
     }
 
+    /// As `record_choice`, for what depends on any of these fields.
+    const fn record_choices(&mut self, fields: BitSet, by: Dependent) {
+        self.record_choice(self.tainted.and(fields).first(), by);
+        if self.tainted.and(fields).is_empty() {
+            self.record_choice(self.siblings.and(fields).first(), by);
+        }
+    }
+
     /// Marks a place that an edit cannot go back beyond: dependent code before it is recorded in `dependent_before`.
     const fn closed(mut self) -> Self {
         self.dependent_before = first(self.dependent_before, self.dependent);
@@ -520,6 +528,12 @@ impl EditAnalysis<'_> {
                         Some(interrupt) => self.index.find(interrupt.field),
                         None => None,
                     };
+                    if let Some(interrupt) = &self.spec.nodes[from].interrupt {
+                        // They decide if a review opens, in which role, and until when.
+                        let reads = self.index.find_expressions(interrupt);
+                        here.record_choices(reads, Dependent::Node(from));
+                        inner.record_choices(reads, Dependent::Node(from));
+                    }
                     if let Some(signed) = signed {
                         here.after_verdict = here.tainted.contains(signed);
                         inner.after_verdict = inner.tainted.contains(signed);

@@ -132,7 +132,12 @@ pub enum ExpirySpec {
     /// Always the same one.
     Fixed(Duration),
     /// One that depends on the signed fields.
-    Chosen(ExpressionSpec),
+    Chosen {
+        /// The expression that chooses.
+        by: ExpressionSpec,
+        /// Every duration that it can choose.
+        values: &'static [Duration],
+    },
 }
 
 impl InterruptSpec {
@@ -143,7 +148,7 @@ impl InterruptSpec {
             _ => None,
         };
         let expires = match self.expires {
-            Some(ExpirySpec::Chosen(by)) => Some(by),
+            Some(ExpirySpec::Chosen { by, .. }) => Some(by),
             _ => None,
         };
         [self.when, role, expires]

@@ -79,9 +79,8 @@ impl Fold {
             } => {
                 self.opened(*lane, field);
                 let named = self.current_name(*lane, field)?;
-                let lane = self.lane(*lane)?;
-                lane.sources.ask(&named);
-                let at = &mut lane.at;
+                self.ask(*lane, &named);
+                let at = &mut self.lane(*lane)?.at;
                 // If new code requires another review of a signed draft, the earlier signature no longer counts.
                 let activation = Activation { signed: false, ..at.take_activation()? };
                 *at = LaneState::Paused(Box::new(OpenReviewState {
@@ -269,10 +268,10 @@ impl Fold {
         lane.runs.record(node, run);
         for (field, json) in wrote {
             let back = back.iter().position(|back| back.is_of(field)).map(|i| back.swap_remove(i));
-            let questions = lane.questions(field, json);
+            let asked = lane.asked_value(field);
             lane.write(Write { field, json, replaces: false, place }, back)?;
             lane.sources.wrote(field, SourceRef::After(node));
-            lane.sources.restore_questions(field, questions);
+            lane.keep_asked(field, asked);
         }
         Ok(())
     }

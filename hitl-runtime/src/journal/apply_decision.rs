@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Decision, Fold, FoldError, LaneId, LaneState, Pending, Proposal, Proposer, Question, Rejection,
-    Settlement, Signature, Signer, Timestamp, Transition, Values, lane_state::Feedback,
+    Settlement, Signature, Signer, Source, Timestamp, Transition, Values, lane_state::Feedback,
     lane_state::OpenReviewState, migrate, proposal::SourceRef,
 };
 
@@ -75,10 +75,11 @@ impl Fold {
             Decision::Approve => {
                 Arc::make_mut(&mut lane.signatures).insert(field, sign(seen));
             }
-            Decision::Edit { after, .. } if let Some(Proposal::Made { roles, until, .. }) = proposal => {
+            Decision::Edit { after, .. } if let Some(Proposal::Made { from, roles, until }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 self.lane(id)?.sources.edited(&named);
                 let (roles, draft) = (roles.clone(), after.clone());
+                let stays = *from == Source::At(node.clone()) && *to == Transition::Node(node.clone());
                 let mut before = vec![node];
                 if let Transition::Node(to) = to
                     && !before.contains(to)
@@ -90,7 +91,9 @@ impl Fold {
                     id,
                     Pending { field, by, opened, roles, draft, shown, covered, before, until, signs: true },
                 )?;
-                (signed, feedback) = (false, None);
+                signed = false;
+                // A lane that stays before its node keeps what led to it.
+                feedback = feedback.filter(|_| stays);
             }
             Decision::Edit { after, signed, .. } => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;

@@ -54,7 +54,8 @@ pub struct Fold {
     pub(crate) ended: bool,
     /// The stop of the thread that is in force.
     pub(crate) stop: Option<Box<Stop>>,
-    /// `true` if the thread was forked from another one, which may have run the same effects. No rule signs in it.
+    /// `true` if the thread was forked from another one, which may have run the same effects, or if that is not known. No
+    /// rule signs in it.
     pub(crate) is_fork: bool,
     /// The time at which the last entry was written.
     pub(crate) at: Timestamp,
@@ -283,10 +284,10 @@ impl Fold {
         self.paused().filter(move |_| !closed)
     }
 
-    /// Returns whether a rule may sign the value of a field in a lane: no person has been asked about it, and the thread is
-    /// not a fork.
+    /// Returns whether a rule may sign the value of a field in a lane: no person has been asked about it or has edited a
+    /// rejected one, and the thread is not a fork.
     pub(crate) fn may_sign_by_rule(&self, lane: &Lane, field: &str) -> bool {
-        !self.is_fork && !lane.sources.is_asked(field)
+        !self.is_fork && !lane.sources.is_asked(field) && !lane.sources.is_refused(field)
     }
 
     /// Returns the person whose pending edit proposed the value of a field in a lane.

@@ -102,6 +102,20 @@ impl Fold {
         self.lane(id)
     }
 
+    /// Records that a person is asked about the value of a field in a lane, and in each lane around it that has the same
+    /// value because the lanes in between have not written the field.
+    pub(super) fn ask(&mut self, id: LaneId, field: &str) {
+        let mut around = Some(id);
+        while let Some(id) = around {
+            let parent = self.lanes.get(&id).and_then(|lane| lane.parent);
+            let item = parent.and_then(|parent| self.lanes.get(&parent)?.at.each());
+            let is_own = item.is_some_and(|each| each.item == field);
+            let Some(lane) = self.lanes.get_mut(id) else { return };
+            lane.sources.ask(field);
+            around = parent.filter(|_| !is_own && !lane.wrote.iter().any(|write| write.field == field));
+        }
+    }
+
     /// Moves a lane to the join of its fork or `for`, and merges the lanes if it is the last one.
     pub(super) fn reach_join(&mut self, id: LaneId, place: Place) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
@@ -117,7 +131,11 @@ impl Fold {
             let lane = self.lane(id)?;
             // What an item writes to a field without a reducer stays in the item, as the item itself does.
             let (wrote, sources) = (&lane.wrote, &mut lane.sources);
-            sources.keep_questions(|field| field != item && !wrote.iter().any(|write| write.field == field));
+            let is_own = |field: &str| {
+                field == item
+                    || !lane.fields.is_reduced(field) && wrote.iter().any(|write| write.field == field)
+            };
+            sources.keep_asked(|field| !is_own(field));
             lane.keep_shared(&unwritten);
         }
         if is_last { self.join(parent, place) } else { Ok(()) }
@@ -161,11 +179,11 @@ impl Fold {
         let lane = self.lane(parent)?;
         let met = lane.at.join().map(Transition::to_string);
         for arrival in edits.into_iter().chain(writes) {
-            let questions = lane.questions(&arrival.field, &arrival.json);
+            let asked = lane.asked_value(&arrival.field);
             lane.take(&arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
             if let Some(met) = &met {
                 lane.sources.wrote(&arrival.field, SourceRef::At(met));
-                lane.sources.restore_questions(&arrival.field, questions);
+                lane.keep_asked(&arrival.field, asked);
             }
         }
         asked.iter().for_each(|branch| lane.sources.ask_with(branch));

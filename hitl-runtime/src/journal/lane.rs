@@ -113,23 +113,28 @@ impl Lane {
         source: SourceRef<'_>,
         place: Place,
     ) -> Result<(), FieldError> {
-        let questions = self.questions(field, json);
+        let asked = self.asked_value(field);
         self.take(field, json, false, place)?;
         self.sources.wrote(field, source);
-        self.sources.restore_questions(field, questions);
+        self.keep_asked(field, asked);
         Ok(())
     }
 
-    /// Returns what persons have been asked about the current value of a field, if this is the same value: a node may
-    /// write once more what a person has rejected.
-    pub(super) fn questions(&self, field: &str, json: &RawValue) -> (bool, bool) {
-        let questions = self.sources.questions(field);
-        if questions == (false, false) || self.fields.is_reduced(field) {
-            return (false, false);
+    /// Returns the current value of a field, if a person has been asked about it.
+    pub(super) fn asked_value(&self, field: &str) -> Option<Value> {
+        let is_asked = self.sources.is_asked(field);
+        let json = is_asked.then(|| self.fields.read(field).ok().flatten()).flatten()?;
+        serde_json::from_str(json).ok()
+    }
+
+    /// Notes after a write of a field that a person has been asked about its value, if that is the value from before: a
+    /// node may write once more what a person has rejected.
+    pub(super) fn keep_asked(&mut self, field: &str, before: Option<Value>) {
+        let Some(before) = before else { return };
+        let now = self.fields.read(field).ok().flatten().and_then(|json| serde_json::from_str(json).ok());
+        if now == Some(before) {
+            self.sources.ask(field);
         }
-        let value = |json: &str| serde_json::from_str::<Value>(json).ok();
-        let old = self.fields.read(field).ok().flatten().and_then(value);
-        if old.is_some() && old == value(json.get()) { questions } else { (false, false) }
     }
 
     /// Records that this process has evaluated the condition by which a rule gave the signature of this place.

@@ -322,32 +322,14 @@ impl Sources {
         self.asked.remove(field);
     }
 
-    /// Returns what persons have been asked about the current value of a field: whether they were, and whether they
-    /// rejected it.
-    pub(super) fn questions(&self, field: &str) -> (bool, bool) {
-        (self.asked.contains(field), self.refused.contains(field))
-    }
-
-    /// Restores the result of [`questions`](Self::questions) after a write of the same value.
-    pub(super) fn restore_questions(&mut self, field: &str, (asked, refused): (bool, bool)) {
-        if asked {
-            self.asked.insert(field.to_owned());
-        }
-        if refused {
-            self.refused.insert(field.to_owned());
-        }
-    }
-
     /// Drops what persons were asked about the other fields.
-    pub(super) fn keep_questions(&mut self, is_kept: impl Fn(&str) -> bool) {
+    pub(super) fn keep_asked(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.asked.retain(|field| is_kept(field));
-        self.refused.retain(|field| is_kept(field));
     }
 
     /// Adds what persons were asked in a merged branch.
     pub(super) fn ask_with(&mut self, branch: &Self) {
         self.asked.extend(branch.asked.iter().cloned());
-        self.refused.extend(branch.refused.iter().cloned());
     }
 
     /// Records that an effect has begun.
@@ -358,8 +340,8 @@ impl Sources {
     /// Drops everything that is not needed while a branch waits at its join: all but the last effect, and what persons
     /// were asked.
     pub(super) fn close(&mut self) {
-        let Self { refused, asked, acted, .. } = std::mem::take(self);
-        *self = Self { refused, asked, acted, ..Self::default() };
+        let Self { asked, acted, .. } = std::mem::take(self);
+        *self = Self { asked, acted, ..Self::default() };
     }
 
     /// Returns the sources for a snapshot. If the lane is an item of a `for` that starts at `head`, omits the default
@@ -461,6 +443,11 @@ impl Pending {
             && self.until.is_none_or(|until| now < until)
             && open.role.as_ref().is_none_or(|role| self.roles.contains(role))
             && self.has_seen(open, fields)?)
+    }
+
+    /// Returns whether the edit leads back to the review of this field before this node, in which it was made.
+    pub(crate) fn is_of_review(&self, field: &str, node: &str) -> bool {
+        self.field == field && self.before == [node]
     }
 
     /// Returns whether all that the edit may sign is allowed by its entry, which decided a review before `node` and led

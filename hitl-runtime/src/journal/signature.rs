@@ -57,7 +57,7 @@ impl fmt::Display for Condition {
 pub enum Signer {
     /// An operator, by name.
     Operator(String),
-    /// The condition of the review before the node: it was false, so nobody was asked.
+    /// The condition of the review before the node: it was false, so no person was asked.
     Rule(String),
 }
 
@@ -129,7 +129,7 @@ impl Signature {
         (self.place, self.digest) == (other.place, other.digest)
     }
 
-    /// Returns whether a rule gave it, so that nobody was asked.
+    /// Returns whether a rule gave it, so that no person was asked.
     pub(crate) fn is_of_rule(&self) -> bool {
         matches!(self.by, Signer::Rule(_))
     }

@@ -35,6 +35,10 @@ struct SnapshotData {
     /// See [`Fold::is_fork`].
     #[serde(default)]
     forked: bool,
+    /// `true` if it says about which values a person has been asked, and whether the thread is a fork. Snapshots of an
+    /// older version of hitl do not.
+    #[serde(default)]
+    asks: bool,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +84,7 @@ struct SnapshotRef<'a> {
     stop: Option<&'a Stop>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     forked: bool,
+    asks: bool,
 }
 
 /// A [`LaneSnapshot`] to be written.
@@ -154,8 +159,15 @@ impl Fold {
             lease: self.lease.as_ref(),
             stop: self.stop.as_deref(),
             forked: self.is_fork,
+            asks: true,
         };
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
+    }
+
+    /// Lets no rule sign in the thread: a snapshot of an older version of hitl does not say about which values a person has
+    /// been asked.
+    pub(crate) fn let_no_rule_sign(&mut self) {
+        self.is_fork = true;
     }
 
     /// Returns the `for` that the lane is an item of, if it is one.
@@ -218,6 +230,9 @@ impl Fold {
         self.lease = frozen.lease;
         self.stop = frozen.stop;
         self.is_fork = frozen.forked;
+        if !frozen.asks {
+            self.let_no_rule_sign();
+        }
         self.lanes.reindex();
         Ok(())
     }

@@ -15,8 +15,8 @@ use crate::{
 
 /// A value that has been signed and that has not changed since.
 ///
-/// The signer is an operator, or the rule of the review (`#[interrupt_before(when = …)]`), if it was false and nobody
-/// was asked. Only a verdict or the rule creates one: the type has no public constructor and implements neither `Clone` nor `Deserialize`. It
+/// The signer is an operator, or the rule of the review (`#[interrupt_before(when = …)]`), if its condition was false and no
+/// person was asked. Only a verdict or the rule creates one: the type has no public constructor and implements neither `Clone` nor `Deserialize`. It
 /// dereferences to the value.
 ///
 /// It is valid for one activation of one node: the node that the review precedes, or a later effect that the review

@@ -4,7 +4,7 @@ mod fixture;
 use fixture::*;
 
 #[interrupt_before(when = plan.len() > 3 && draft.amount > 1.0)]
-//                        ^^^^ the condition of the review before node `unshown` reads `plan`, but the review does not show it: add `show = (plan)`, so that the person sees why they are asked and the signature covers it; if it is no field, write `self::plan`
+//                        ^^^^ the condition of the review before node `unshown` reads `plan`, but the review does not show it: add `show = (plan)`, so that the person sees it and the signature covers it; if it is no field, write `self::plan`
 #[node(Ticket, writes = outcome, effect)]
 async fn unshown(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)

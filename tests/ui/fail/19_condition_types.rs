@@ -10,8 +10,8 @@ async fn number(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)
 }
 
-#[interrupt_before(when = draft.amont > 1.0)]
-//                              ^^^^^ no field `amont` on type `fixture::RefundDraft`
+#[interrupt_before(when = draft.total > 1.0)]
+//                              ^^^^^ no field `total` on type `fixture::RefundDraft`
 #[node(Ticket, writes = outcome, effect)]
 async fn member(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)

@@ -12,7 +12,7 @@ async fn pay(draft: &Approved<RefundDraft>) -> Result<Outcome> {
 graph! {
     pub Refunds<Ticket, Desk> {
         start -> draft -> pay -> end;
-//                        ^^^ the condition of the review before `pay` reads `plan`, but a path reaches it unwritten: `start -> draft -> pay`
+//                        ^^^ the review before `pay` reads `plan`, but a path reaches it unwritten: `start -> draft -> pay`
         pay { reject -> cancel }
         cancel -> end;
     }

@@ -75,6 +75,8 @@ pub struct Case {
 }
 
 const LIMIT: usize = 1;
+const APPROVER: &str = "approver";
+const WEEK: std::time::Duration = std::time::Duration::from_hours(7 * 24);
 
 #[node(Case, writes = risk, retries = 3, backoff = "250ms", timeout = "1m")]
 async fn triage(message: &str, r#type: u32, clock: Deps<Clock>, cx: &Cx) -> Result<Risk> {
@@ -95,7 +97,7 @@ async fn again(draft: &Draft) -> Result<Draft, std::io::Error> {
 }
 
 #[node(Case, writes = (answer, log), effect, idempotent, retries = 2)]
-#[interrupt_before(role = "approver", expires = "7d", review = draft, edit = false, show = second)]
+#[interrupt_before(role = APPROVER, expires = match second.amount { 0 => "7d", _ => WEEK }, review = draft, edit = false, show = second)]
 async fn pay(draft: &Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
     let _ = (&*house, &*clock, second);
     Ok((draft.signer().to_string(), vec![]))

@@ -25,7 +25,7 @@ use crate::{
     engine::{
         Engine,
         routing::{self, for_each},
-        session::{LocatedReview, edited, may_decide, role, unreadable},
+        session::{LocatedReview, edited, may_decide, required_role, unreadable},
     },
     graph::{EditOutcome, Point, edit_outcome},
     journal::{
@@ -64,7 +64,7 @@ impl Engine {
         let entry = &self.graph.nodes[found.node];
         let fields = fold.lanes.get(&found.lane).map(|lane| edited(&lane.fields, field, after)).transpose();
         let fields = fields.map_err(|error| refused(error.to_string()))?;
-        let role = fields.map(|fields| role(entry, &fields)).transpose();
+        let role = fields.map(|fields| required_role(entry, &fields)).transpose();
         let role = role.map_err(|error| refused(error.to_string()))?.flatten();
         let has_role = open.role.as_deref() == role;
         match edit_outcome(self.graph.spec, found.node) {

@@ -351,7 +351,7 @@ fn advance(
         }
         if !stopped && !busy.contains(&lane) {
             let first = first_of(writer, lane)?;
-            if matches!(first, First::Review { .. }) {
+            if matches!(first, First::Review(_)) {
                 advance_ready(writer, lane, first, &mut permits)?;
             }
         }
@@ -437,17 +437,28 @@ impl Moved {
     }
 }
 
-/// What comes first in a lane that is ready.
+/// The first step of a lane that is ready.
 enum First {
     /// Its node runs.
     Node,
-    /// The review before its node: it opens, or its rule signs if it may.
-    Review { may_sign: bool },
+    /// The review before its node.
+    Review(Opening),
     /// Nothing: its node must not begin on a rule's signature, for this reason.
     Refused(SignatureError),
 }
 
-/// Returns what comes first in a lane. What a rule has signed in another process is permitted by this program, and not by
+/// The way in which a review opens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// The node is reached: the condition of the review is evaluated, and the rule signs if it may.
+    First,
+    /// The condition by which a rule had signed is true, so a person is asked.
+    RuleAsks,
+    /// A person had signed in a role that the review does not require for these values any more.
+    OtherRole,
+}
+
+/// Returns the first step of a lane. What a rule has signed in another process is permitted by this program, and not by
 /// the journal: each condition by which a rule has signed for the node is evaluated here, unless this process has done so
 /// before.
 fn first_of(writer: &mut ThreadWriter, id: LaneId) -> Result<First, Error> {
@@ -457,11 +468,15 @@ fn first_of(writer: &mut ThreadWriter, id: LaneId) -> Result<First, Error> {
     let (_, entry) = find(graph, &writer.fold, &activation.node)?;
     let own = entry.spec.interrupt.map(|interrupt| interrupt.field);
     if own.is_some() && !activation.signed {
-        return Ok(First::Review { may_sign: true });
+        return Ok(First::Review(Opening::First));
     }
     let mut evaluated = Vec::new();
+    let chooses_role = entry.expressions.role.is_some();
     for (field, signature) in signatures_of(lane, entry) {
-        if !signature.is_of_rule() || lane.evaluated.contains(&signature.place) {
+        let is_of_rule = signature.is_of_rule();
+        // A constant of the program may have changed the role that the review chooses.
+        let depends = is_of_rule || chooses_role && own == Some(field);
+        if !depends || lane.evaluated.contains(&signature.place) {
             continue;
         }
         match check(writer, lane, entry, activation, field, signature) {
@@ -472,7 +487,7 @@ fn first_of(writer: &mut ThreadWriter, id: LaneId) -> Result<First, Error> {
                     && !(entry.spec.idempotent
                         && has_begun(graph.spec, &entry.spec, Some(activation.entered), signature)) =>
             {
-                return Ok(First::Review { may_sign: false });
+                return Ok(First::Review(if is_of_rule { Opening::RuleAsks } else { Opening::OtherRole }));
             }
             Err(error) => return Ok(First::Refused(error)),
         }
@@ -527,9 +542,9 @@ fn advance_ready(
     let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
     let LaneState::Ready { activation, again } = &stands.at else { return Ok(Advanced::Stands) };
     let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
-    if let First::Review { may_sign } = first {
+    if let First::Review(opening) = first {
         let activation = activation.clone();
-        pause(writer, lane, entry, &activation, may_sign)?;
+        pause(writer, lane, entry, &activation, opening)?;
         let is_active = writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active());
         return Ok(if is_active { Advanced::Again } else { Advanced::Stands });
     }
@@ -650,7 +665,7 @@ pub(super) fn pause(
     id: LaneId,
     entry: &NodeTable,
     activation: &Activation,
-    may_sign: bool,
+    opening: Opening,
 ) -> Result<(), Error> {
     let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
     let node = activation.node.clone();
@@ -681,18 +696,25 @@ pub(super) fn pause(
     let now = writer.engine.clock.now();
     let evaluated = digest.and_then(|digest| {
         let Some(lane) = writer.fold.lanes.get(&id) else { return Err(format!("lane {id} is not open")) };
-        let when = condition(entry, &lane.fields).map_err(|error| error.to_string())?;
-        let rule = ReviewRule::new(entry, &lane.fields, now).map_err(|error| error.to_string())?;
+        let when = match opening {
+            Opening::First => condition(entry, &lane.fields).map_err(|error| error.to_string())?,
+            // It has been evaluated, and is evaluated once.
+            Opening::RuleAsks => interrupt.when.map(|when| Condition::new(when.text, true)),
+            Opening::OtherRole => None,
+        };
+        let mut rule = ReviewRule::new(entry, &lane.fields, now).map_err(|error| error.to_string())?;
+        // An edit that leads back to its own review extends no deadline.
+        let edit = lane.pending.as_deref().filter(|pending| pending.is_of_review(interrupt.field, &node));
+        rule.deadline = rule.deadline.into_iter().chain(edit.and_then(|edit| edit.until)).min();
         if let Some(Condition { expr, value: false, .. }) = &when
-            && may_sign
             && writer.fold.may_sign_by_rule(lane, interrupt.field)
         {
-            return Ok((digest, Asks::Nobody(expr.clone(), rule.role)));
+            return Ok((digest, DraftSigner::Rule(expr.clone(), rule.role)));
         }
-        Ok((digest, Asks::Person(rule, when)))
+        Ok((digest, DraftSigner::Person(rule, when)))
     });
     match evaluated {
-        Ok((digest, Asks::Nobody(expr, role))) => {
+        Ok((digest, DraftSigner::Rule(expr, role))) => {
             let place = writer.fold.next;
             writer.push(Event::Signed {
                 node,
@@ -710,7 +732,7 @@ pub(super) fn pause(
             }
             Ok(())
         }
-        Ok((digest, Asks::Person(rule, when))) => {
+        Ok((digest, DraftSigner::Person(rule, when))) => {
             writer.push(Event::Paused {
                 node,
                 lane: id,
@@ -740,12 +762,12 @@ pub(super) fn pause(
     }
 }
 
-/// Who is asked to sign a draft.
-enum Asks {
+/// The signer of a draft.
+enum DraftSigner {
     /// A person, under this rule, and the condition of the review with its value.
     Person(ReviewRule, Option<Condition>),
-    /// Nobody: this condition is false, and the rule signs, in place of a person of this role.
-    Nobody(String, Option<String>),
+    /// The rule, because this condition is false, in place of a person of this role.
+    Rule(String, Option<String>),
 }
 
 pub(in crate::engine) fn context(

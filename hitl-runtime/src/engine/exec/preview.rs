@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::executor;
+use super::executor::{self, Opening};
 use crate::{
     Error,
     engine::{
@@ -74,6 +74,9 @@ pub struct Reproposal {
     /// the same fields. Any other review stays open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs_only: Option<String>,
+    /// The error with which the node fails to which the edit leads: its review can neither open nor be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fails: Option<String>,
     /// `true` if nodes run before any review opens, and a review of the graph has a condition: a rule may sign then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_be_unasked: bool,
@@ -101,7 +104,7 @@ pub struct NextReview {
 
 impl fmt::Display for Reproposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, from, to, opens, by_rule, signs_only, may_be_unasked } = self;
+        let Self { field, from, to, opens, by_rule, signs_only, fails, may_be_unasked } = self;
         write!(
             f,
             "the edit is a new proposal of `{field}`: the thread returns to {from} and continues to `{to}`"
@@ -116,6 +119,7 @@ impl fmt::Display for Reproposal {
             Some(NextReview { node, .. }) => {
                 write!(f, ", where the review before `{node}` waits for a signature")
             }
+            None if let Some(error) = fails => write!(f, ", where it fails: {error}"),
             None if let Some(node) = by_rule => {
                 write!(f, ", where `{node}` runs without a review, because its condition is false")
             }
@@ -143,6 +147,16 @@ impl Engine {
         let Event::Decided { to, proposal, .. } = &event else { return Ok(None) };
         let Some(Proposal::Made { from, .. }) = proposal.as_deref() else { return Ok(None) };
         let (field, from, to, id) = (found.open.field.clone(), from.clone(), to.clone(), found.lane);
+        let leads = Reproposal {
+            field,
+            from,
+            to: to.clone(),
+            opens: None,
+            by_rule: None,
+            signs_only: None,
+            fails: None,
+            may_be_unasked: false,
+        };
         writer.push(event)?;
         let lane = writer.fold.lanes.get(&id);
         let signs_only = lane.and_then(|lane| lane.pending.as_deref()).filter(|pending| pending.signs);
@@ -159,46 +173,30 @@ impl Engine {
             // A path that leads to the end opens no review.
             let is_over = matches!(to, Transition::End);
             return Ok(Some(Reproposal {
-                field,
-                from,
-                to,
-                opens: None,
-                by_rule: None,
                 signs_only: signs_only.filter(|_| !is_over),
                 may_be_unasked: !is_over
                     && self.graph.nodes.iter().any(|node| node.expressions.when.is_some()),
+                ..leads
             }));
         };
-        executor::pause(&mut writer, id, entry, &activation, true)?;
+        executor::pause(&mut writer, id, entry, &activation, Opening::First)?;
         let at = writer.fold.lanes.get(&id).map(|lane| &lane.at);
         let signs = matches!(at, Some(LaneState::Ready { activation, .. }) if activation.signed);
         let signature = writer.fold.lanes.get(&id).and_then(|lane| lane.signatures.get(interrupt.field));
         if signs && signature.is_some_and(Signature::is_of_rule) {
             let by_rule = Some(activation.node);
-            return Ok(Some(Reproposal {
-                field,
-                from,
-                to,
-                opens: None,
-                by_rule,
-                signs_only: None,
-                may_be_unasked: false,
-            }));
+            return Ok(Some(Reproposal { by_rule, ..leads }));
         }
         let role = match at {
+            Some(LaneState::Failed { error, .. }) => {
+                let fails = Some(error.clone());
+                return Ok(Some(Reproposal { fails, ..leads }));
+            }
             Some(LaneState::Paused(open)) => open.role.clone(),
             // It is signed already.
             _ => signature.and_then(|signature| signature.role.clone()),
         };
         let opens = Some(NextReview { node: activation.node, role, signs });
-        Ok(Some(Reproposal {
-            field,
-            from,
-            to,
-            opens,
-            by_rule: None,
-            signs_only: None,
-            may_be_unasked: false,
-        }))
+        Ok(Some(Reproposal { opens, ..leads }))
     }
 }

@@ -13,8 +13,9 @@ use crate::{
         read::ReviewTurn,
         routing,
         session::{
-            LocatedReview, ReviewTerms, ThreadWriter, checked_draft, condition, edited, has_been_cancelled,
-            incompatible, is_not_stopped, locate_review, may_decide, role, unsignable,
+            LocatedReview, ReviewRule, ReviewTerms, ThreadWriter, checked_draft, condition, edited,
+            has_been_cancelled, incompatible, is_not_stopped, locate_review, may_decide, required_role,
+            unsignable,
         },
     },
     graph::EdgeKind,
@@ -326,7 +327,7 @@ impl Engine {
         let interrupt = self.graph.spec.nodes[found.node].interrupt;
         let (entry, lane) = (&self.graph.nodes[found.node], fold.lanes.get(&found.lane));
         let lane = lane.ok_or_else(|| bad(&format!("lane {} is not open", found.lane)))?;
-        let required = role(entry, &lane.fields).map_err(|error| error.into_error(&fold.thread))?;
+        let required = required_role(entry, &lane.fields).map_err(|error| error.into_error(&fold.thread))?;
         if required != open.role.as_deref() {
             may_decide(&fold.thread, &node, required, operator)?;
         }
@@ -384,6 +385,11 @@ impl Engine {
             (Decision::Edit { after, .. }, None) => {
                 let fields =
                     edited(&lane.fields, &open.field, after).map_err(|error| bad(&error.to_string()))?;
+                let rule = ReviewRule::new(entry, &fields, open.opened);
+                let rule = rule.map_err(|error| bad(&error.to_string()))?;
+                if rule.deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
+                    return Err(bad("with this draft the review would have expired already; reject it"));
+                }
                 condition(entry, &fields).map_err(|error| bad(&error.to_string()))?
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Operator, ThreadId,
-    engine::session::{may_decide, role},
+    engine::session::{may_decide, required_role},
     graph::{NodeSpec, Point, ReadKind, RoleSpec},
     journal::{Activation, Fold, LaneId, Settlement},
     node::GraphTable,
@@ -83,7 +83,8 @@ pub(in crate::engine) fn review_roles(graph: &'static GraphTable) -> Vec<String>
 /// Returns the role that the review before a node requires for these fields. If that cannot be evaluated, every role that
 /// the review can choose is required.
 fn roles_for(graph: &'static GraphTable, node: &NodeSpec, fields: Option<&Slots>) -> Vec<String> {
-    let evaluated = graph.node(node.name).zip(fields).map(|((_, entry), fields)| role(entry, fields));
+    let evaluated =
+        graph.node(node.name).zip(fields).map(|((_, entry), fields)| required_role(entry, fields));
     match (evaluated, node.interrupt.and_then(|interrupt| interrupt.role)) {
         (Some(Ok(role)), _) => role.into_iter().map(str::to_owned).collect(),
         (_, role) => role.iter().flat_map(RoleSpec::all).map(|role| (*role).to_owned()).collect(),

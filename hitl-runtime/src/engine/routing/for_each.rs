@@ -41,11 +41,15 @@ fn holds(fork: &ForkSpec, point: Point) -> bool {
     fork.branches.iter().any(|branch| branch.nodes.contains(&node))
 }
 
-/// Returns whether a node, a `match` or a `for` inside the fork reads the whole list.
+/// Returns whether a node, a review, a `match` or a `for` inside the fork reads the whole list.
 fn reads_list(graph: &'static GraphTable, fork: &ForkSpec, each: &EachSpec) -> bool {
     let mut routes = graph.spec.routes.iter().filter(|route| holds(fork, route.from));
     let inner = graph.spec.forks.iter().filter(|inner| holds(fork, inner.from));
-    nodes(graph, fork).any(|node| node.reads.iter().any(|read| read.field == each.list))
+    let reads = |node: &NodeSpec| {
+        node.reads.iter().any(|read| read.field == each.list)
+            || node.interrupt.is_some_and(|review| review.shows.contains(&each.list))
+    };
+    nodes(graph, fork).any(reads)
         || routes.any(|route| route.field == each.list)
         || inner.filter_map(|inner| inner.each).any(|inner| inner.list == each.list)
 }

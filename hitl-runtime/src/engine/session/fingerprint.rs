@@ -51,14 +51,15 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
             };
             let expires = match interrupt.expires {
                 Some(ExpirySpec::Fixed(after)) => Some(millis::of(after)),
-                Some(ExpirySpec::Chosen(_)) | None => None,
+                Some(ExpirySpec::Chosen { .. }) | None => None,
             };
             writeln!(text, "  asks {role:?} {expires:?} {:?}", interrupt.remind.map(millis::of))?;
             if let Some(RoleSpec::Chosen { by, roles }) = interrupt.role {
                 writeln!(text, "  role {} {roles:?}", by.text)?;
             }
-            if let Some(ExpirySpec::Chosen(by)) = interrupt.expires {
-                writeln!(text, "  expires {}", by.text)?;
+            if let Some(ExpirySpec::Chosen { by, values }) = interrupt.expires {
+                let values: Vec<u64> = values.iter().copied().map(millis::of).collect();
+                writeln!(text, "  expires {} {values:?}", by.text)?;
             }
             if let Some(condition) = interrupt.when {
                 writeln!(text, "  when {}", condition.text)?;

@@ -16,6 +16,7 @@ mod open_review;
 mod permission;
 mod projection;
 mod random_id;
+mod review_change;
 mod review_expressions;
 mod review_rule;
 mod review_terms;
@@ -37,7 +38,7 @@ pub(super) use self::{
     permission::may_decide,
     projection::reviews,
     random_id::random_id,
-    review_expressions::{LaneRules, condition, edited, role},
+    review_expressions::{LaneRules, condition, edited, required_role},
     review_rule::ReviewRule,
     review_terms::{ReviewTerms, covered_and_shown},
     stop::{has_been_cancelled, is_not_closed, is_not_stopped},
@@ -53,6 +54,6 @@ pub(crate) use self::{
 };
 pub use self::{
     history_entry::HistoryEntry,
-    review_rule::ReviewChange,
+    review_change::ReviewChange,
     subscription::{Subscription, ThreadEvent},
 };

@@ -32,16 +32,16 @@ pub(in crate::engine) fn condition(
 ///
 /// # Errors
 /// As [`condition`].
-pub(in crate::engine) fn role(
+pub(in crate::engine) fn required_role(
     entry: &NodeTable,
     fields: &Slots,
 ) -> Result<Option<&'static str>, UserCodeError> {
     match (entry.spec.interrupt.and_then(|interrupt| interrupt.role), entry.expressions.role) {
         (None, _) => Ok(None),
         (Some(RoleSpec::Fixed(role)), _) => Ok(Some(role)),
-        (Some(RoleSpec::Chosen { by, .. }), Some(role)) => {
-            evaluate("role", role, by, entry, fields).map(Some)
-        }
+        (Some(RoleSpec::Chosen { by, roles }), Some(role)) => evaluate("role", role, by, entry, fields)
+            .and_then(|role| one_of("role", role, roles, by, entry))
+            .map(Some),
         (Some(RoleSpec::Chosen { by, .. }), None) => Err(missing("role", by, entry)),
     }
 }
@@ -54,24 +54,41 @@ pub(super) fn expires(entry: &NodeTable, fields: &Slots) -> Result<Option<Durati
     match (entry.spec.interrupt.and_then(|interrupt| interrupt.expires), entry.expressions.expires) {
         (None, _) => Ok(None),
         (Some(ExpirySpec::Fixed(after)), _) => Ok(Some(after)),
-        (Some(ExpirySpec::Chosen(by)), Some(expires)) => {
-            evaluate("deadline", expires, by, entry, fields).map(Some)
+        (Some(ExpirySpec::Chosen { by, values }), Some(expires)) => {
+            evaluate("deadline", expires, by, entry, fields)
+                .and_then(|after| one_of("deadline", after, values, by, entry))
+                .map(Some)
         }
-        (Some(ExpirySpec::Chosen(by)), None) => Err(missing("deadline", by, entry)),
+        (Some(ExpirySpec::Chosen { by, .. }), None) => Err(missing("deadline", by, entry)),
     }
 }
 
 fn evaluate<T>(
     what: &str,
-    code: Evaluate<T>,
+    expression: Evaluate<T>,
     spec: ExpressionSpec,
     entry: &NodeTable,
     fields: &Slots,
 ) -> Result<T, UserCodeError> {
-    let value = catch_panic(|| place(what, spec, entry), || code(fields))?;
-    let failed = |problem: String| UserCodeError { place: place(what, spec, entry), problem };
-    let value = value.map_err(|error| failed(format!("cannot be evaluated: {error}")))?;
-    value.ok_or_else(|| failed("reads a field that is not written".to_owned()))
+    let value = catch_panic(|| place(what, spec, entry), || expression(fields))?;
+    let error_of = |problem: String| UserCodeError { place: place(what, spec, entry), problem };
+    let value = value.map_err(|error| error_of(format!("cannot be evaluated: {error}")))?;
+    value.ok_or_else(|| error_of("reads a field that is not written".to_owned()))
+}
+
+/// Returns a chosen value, which must be among those that are written in the choice: no text from elsewhere is a role.
+fn one_of<T: PartialEq>(
+    what: &str,
+    value: T,
+    known: &[T],
+    spec: ExpressionSpec,
+    entry: &NodeTable,
+) -> Result<T, UserCodeError> {
+    if known.contains(&value) {
+        return Ok(value);
+    }
+    let problem = "has a value that is not at the end of one of its branches".to_owned();
+    Err(UserCodeError { place: place(what, spec, entry), problem })
 }
 
 fn place(what: &str, spec: ExpressionSpec, entry: &NodeTable) -> String {
@@ -136,7 +153,7 @@ impl CurrentRules for LaneRules<'_> {
 
     fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String> {
         match self.graph.node(reviewed.name) {
-            Some((_, entry)) => role(entry, &self.lane.fields).map_err(|error| error.to_string()),
+            Some((_, entry)) => required_role(entry, &self.lane.fields).map_err(|error| error.to_string()),
             None => Err(format!("the graph has no node `{}`", reviewed.name)),
         }
     }

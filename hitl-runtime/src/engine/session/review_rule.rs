@@ -1,9 +1,7 @@
 //! The rule of an open review: the role that may sign it, its deadline and its reminders. New code may require more
 //! than the code that opened the review, and a journal may record less than the program requires.
 
-use std::{fmt, time::Duration};
-
-use serde::{Serialize, Serializer};
+use std::time::Duration;
 
 use super::{review_expressions, review_terms};
 use crate::{Timestamp, journal::OpenReviewState, node::NodeTable, state::Slots, user_code::UserCodeError};
@@ -28,7 +26,7 @@ impl ReviewRule {
     ) -> Result<Self, UserCodeError> {
         let expires = review_expressions::expires(entry, fields)?;
         Ok(Self {
-            role: review_expressions::role(entry, fields)?.map(str::to_owned),
+            role: review_expressions::required_role(entry, fields)?.map(str::to_owned),
             deadline: expires.map(|span| opened.saturating_add(span)),
             remind: entry.spec.interrupt.and_then(|interrupt| interrupt.remind),
         })
@@ -70,167 +68,5 @@ impl ReviewRule {
             && (role.is_none() || role == open.role)
             && latest.is_none_or(|latest| open.deadline.is_some_and(|deadline| deadline <= latest))
             && review_terms::are(&open.covers, &open.shows, entry.spec.name, &interrupt)
-    }
-}
-
-/// A change that new code makes to an open review, which is then reopened.
-///
-/// It serializes as its `code`, its text as `message`, and the `node` that waits.
-///
-/// ```
-/// use hitl::ReviewChange;
-///
-/// let change = ReviewChange::Role {
-///     node: "pay".into(),
-///     from: Some("clerk".into()),
-///     to: Some("director".into()),
-/// };
-/// assert_eq!(change.to_string(), "the role that the review before `pay` requires changes from `clerk` to `director`");
-/// assert_eq!((change.code(), change.node()), ("role_changed", "pay"));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReviewChange {
-    /// Another role is required.
-    Role {
-        /// The node that waits.
-        node: String,
-        /// The role that the review required when it was opened.
-        from: Option<String>,
-        /// The role that is required now.
-        to: Option<String>,
-    },
-    /// The review expires earlier.
-    Deadline {
-        /// The node that waits.
-        node: String,
-        /// The old deadline.
-        from: Option<Timestamp>,
-        /// The new deadline.
-        to: Option<Timestamp>,
-    },
-    /// Reminders of the review have another interval.
-    Reminder {
-        /// The node that waits.
-        node: String,
-        /// The old interval.
-        from: Option<Duration>,
-        /// The new interval.
-        to: Option<Duration>,
-    },
-    /// The review takes an edit and took none before, or the other way round.
-    Edits {
-        /// The node that waits.
-        node: String,
-        /// `true` if the review takes an edit now.
-        to: bool,
-    },
-    /// The signed content has changed: the draft, or the shown fields or covered effects.
-    Signed {
-        /// The node that waits.
-        node: String,
-    },
-    /// The draft is already signed and must be signed again, because the old rule was weaker.
-    SignedAgain {
-        /// The node that waits.
-        node: String,
-        /// The name of the operator who signed it.
-        by: String,
-    },
-}
-
-impl ReviewChange {
-    /// Returns every difference between an open review and its reopened form.
-    pub(in crate::engine) fn between(before: &OpenReviewState, after: &OpenReviewState) -> Vec<Self> {
-        if before.digest == after.digest {
-            return Vec::new();
-        }
-        let node = || after.activation.node.clone();
-        let mut changes = Vec::new();
-        if before.role != after.role {
-            changes.push(Self::Role { node: node(), from: before.role.clone(), to: after.role.clone() });
-        }
-        if before.deadline != after.deadline {
-            let (from, to) = (before.deadline, after.deadline);
-            changes.push(Self::Deadline { node: node(), from, to });
-        }
-        if before.remind != after.remind {
-            let (from, to) = (before.remind, after.remind);
-            changes.push(Self::Reminder { node: node(), from, to });
-        }
-        if before.edit != after.edit {
-            changes.push(Self::Edits { node: node(), to: after.edit });
-        }
-        if changes.is_empty() {
-            changes.push(Self::Signed { node: node() });
-        }
-        changes
-    }
-
-    /// Returns a stable code for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Role { .. } => "role_changed",
-            Self::Deadline { .. } => "deadline_changed",
-            Self::Reminder { .. } => "reminder_changed",
-            Self::Edits { .. } => "edit_changed",
-            Self::Signed { .. } => "signed_changed",
-            Self::SignedAgain { .. } => "signed_again",
-        }
-    }
-
-    /// Returns the node that waits.
-    pub fn node(&self) -> &str {
-        match self {
-            Self::Role { node, .. }
-            | Self::Deadline { node, .. }
-            | Self::Reminder { node, .. }
-            | Self::Edits { node, .. }
-            | Self::Signed { node }
-            | Self::SignedAgain { node, .. } => node,
-        }
-    }
-}
-
-impl fmt::Display for ReviewChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Role { node, from, to } => {
-                let role = |role: &Option<String>| match role {
-                    Some(role) => format!("`{role}`"),
-                    None => "none".to_owned(),
-                };
-                let (from, to) = (role(from), role(to));
-                write!(f, "the role that the review before `{node}` requires changes from {from} to {to}")
-            }
-            Self::Deadline { node, .. } => write!(f, "the review before `{node}` expires earlier"),
-            Self::Reminder { node, .. } => {
-                write!(f, "the reminder interval of the review before `{node}` changes")
-            }
-            Self::Edits { node, to: true } => {
-                write!(f, "the review before `{node}` now accepts an edit")
-            }
-            Self::Edits { node, to: false } => {
-                write!(f, "the review before `{node}` no longer accepts an edit")
-            }
-            Self::Signed { node } => {
-                write!(f, "the signed content of the review before `{node}` has changed")
-            }
-            Self::SignedAgain { node, by } => {
-                write!(f, "{by} signed before `{node}` under a weaker rule, so a new signature is required")
-            }
-        }
-    }
-}
-
-impl Serialize for ReviewChange {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Change<'a> {
-            code: &'static str,
-            message: String,
-            node: &'a str,
-        }
-        Change { code: self.code(), message: self.to_string(), node: self.node() }.serialize(serializer)
     }
 }

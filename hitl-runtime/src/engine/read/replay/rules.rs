@@ -5,7 +5,7 @@
 
 use super::{FindingKind, Replay};
 use crate::{
-    engine::session::{ReviewTerms, checked_draft, condition, covered_and_shown, role},
+    engine::session::{ReviewTerms, checked_draft, condition, covered_and_shown, required_role},
     journal::{Condition, Event, LaneId, LaneState, Signer},
     node::NodeTable,
 };
@@ -52,7 +52,7 @@ impl Replay<'_> {
             let problem = format!("a rule signed before `{node}` what only a person may sign");
             wrong.push((FindingKind::Unsigned, problem));
         }
-        if role(entry, &lane.fields).ok().is_none_or(|role| role != said.as_deref()) {
+        if required_role(entry, &lane.fields).ok().is_none_or(|role| role != said.as_deref()) {
             let problem =
                 format!("the role in the signature of the rule before `{node}` is not that of its review");
             wrong.push((FindingKind::Unsigned, problem));
