@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Agent, agent::Graph};
+use crate::{Agent, Cx, agent::Graph};
 pub use crate::{
     engine::{Engine, GivenVerdict, Starter, VerdictInput, is_same_owner, may_settle},
     journal::Fold,
@@ -16,4 +16,10 @@ pub use crate::{
 /// Returns the engine of an agent.
 pub fn engine<G: Graph>(agent: &Agent<G>) -> &Arc<Engine> {
     &agent.engine
+}
+
+/// Returns a header of the request that runs a node, in an effect too. The header must have a credential, and no parameter
+/// of the node.
+pub fn request_credential<'a>(cx: &'a Cx, name: &str) -> Option<&'a str> {
+    cx.request_credential(name)
 }

@@ -115,7 +115,9 @@ async fn a_node_reads_the_headers_of_the_request_that_runs_it() {
     let approve = json!({
         "action": "approve", "thread_id": "t", "digest": view["reviews"][0]["digest"], "operator": "mara",
     });
-    let _ = ask(post(&approve).header("WorkloadAccessToken", "s3cret-b")).await;
+    // The effect has the credential, and no header that the signer has not seen.
+    let approved = post(&approve).header("WorkloadAccessToken", "s3cret-b").header(CUSTOM, "s3cret-unsigned");
+    let _ = ask(approved).await;
     assert_eq!(seen.take(), [saw("send", Some("s3cret-b"), None)]);
     let history = ask(post(&json!({ "action": "history", "thread_id": "t" }))).await;
     assert!(history["entries"].as_array().is_some_and(|entries| entries.len() > 4), "{history}");

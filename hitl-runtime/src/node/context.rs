@@ -49,6 +49,8 @@ pub struct Cx {
     key: OnceLock<String>,
     /// The headers of the request that runs the node, if a server handles one.
     request: Option<RequestHeaders>,
+    /// `true` if the node is an effect: its parameters are signed, and a header is not.
+    is_effect: bool,
 }
 
 impl Cx {
@@ -56,7 +58,7 @@ impl Cx {
         let Activation { entered, failures, .. } = *activation;
         let was = activation.was.clone();
         let (key, request) = (OnceLock::new(), RequestHeaders::current());
-        Self { thread, id, node, was, entered, lane: None, failures, key, request }
+        Self { thread, id, node, was, entered, lane: None, failures, key, request, is_effect: false }
     }
 
     /// Sets the lane of an item of a `for`. All items enter the first node at the same place, so the key needs the
@@ -68,6 +70,11 @@ impl Cx {
     /// Sets the idempotency key that the journal has for an effect that has begun.
     pub(crate) fn with_key(self, key: String) -> Self {
         Self { key: key.into(), ..self }
+    }
+
+    /// Sets whether the node is an effect, which may not read headers.
+    pub(crate) fn of_effect(self, is_effect: bool) -> Self {
+        Self { is_effect, ..self }
     }
 
     /// Returns the thread.
@@ -95,10 +102,18 @@ impl Cx {
     /// headers nodes may read; that of AgentCore passes on the token of the workload and the headers whose names begin
     /// with `X-Amzn-Bedrock-AgentCore-Runtime-Custom-`.
     ///
-    /// It is `None` if the node does not run in the task of a request: after a restart, in a sweep, and in a program that
-    /// has no server. A retry or a resumption may so have another value or none: what a node needs in any case belongs
-    /// in the state.
+    /// It is always `None` in a node that is an `effect`, because a header is a value that the signer has not seen, and may
+    /// be that of another caller: read it in a node before the review, and write it to a field that the review covers.
+    ///
+    /// It is also `None` if the node does not run in the task of a request: after a restart, in a sweep, and in a program
+    /// that has no server. A retry or a resumption may therefore have the value of another caller, or none: store what a
+    /// node always needs in the state. A clone of the context keeps the headers.
     pub fn request_header(&self, name: &str) -> Option<&str> {
+        if self.is_effect { None } else { self.request_credential(name) }
+    }
+
+    /// Returns a header that has a credential and no parameter of the node, in effects too.
+    pub(crate) fn request_credential(&self, name: &str) -> Option<&str> {
         self.request.as_ref()?.get(name)
     }
 

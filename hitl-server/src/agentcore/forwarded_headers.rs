@@ -1,7 +1,10 @@
 //! The headers of a request that nodes may read.
 
 use axum::http::HeaderMap;
-use hitl_runtime::{Cx, plumbing::RequestHeaders};
+use hitl_runtime::{
+    Cx,
+    plumbing::{RequestHeaders, request_credential},
+};
 
 /// The header with the token of the workload identity, and the newer one, which takes precedence.
 const TOKEN: &str = "workloadaccesstoken";
@@ -22,10 +25,17 @@ pub(super) fn forwarded(headers: &HeaderMap) -> RequestHeaders {
 /// Returns the workload access token of the request because of which a node runs, with which AgentCore Identity
 /// issues tokens and keys for other services.
 ///
-/// It is that of the request whose task runs the node: `start`, a verdict or `resume`. (If several requests concern a
-/// thread at the same time, one of them runs its nodes.) It is `None` if a sweep
-/// runs the node, after a restart, and outside of AgentCore, so a node that needs it returns an error, and a `resume`
-/// retries it. The token is in memory only, and in no journal, log or `Debug` output: do not return it from the node.
+/// It is that of the request whose task runs the node: `start`, a verdict or `resume`. If several requests concern a
+/// thread at the same time, one of them runs its nodes. So the token belongs to the caller whose request runs the node, who
+/// may not be the one who started the thread or signed the draft; on `/ws` it is that of the upgrade, for all requests of
+/// the connection. Use it to authenticate the agent, and not to identify the signer: that is `Approved::signer`.
+///
+/// It is `None` if a sweep runs the node, after a restart, and outside of AgentCore, so a node that needs it returns an
+/// error, and a `resume` retries it. The token is in memory only, and in no journal, log or `Debug` output: do not return it
+/// from the node. A clone of the [`Cx`] keeps it.
+///
+/// Unlike [`Cx::request_header`], it is available in a node that is an `effect`, because it is a credential and no parameter
+/// of the effect.
 ///
 /// ```
 /// use hitl::prelude::*;
@@ -50,5 +60,5 @@ pub(super) fn forwarded(headers: &HeaderMap) -> RequestHeaders {
 /// # fn main() {}
 /// ```
 pub fn workload_access_token(cx: &Cx) -> Option<&str> {
-    cx.request_header(NEW_TOKEN).or_else(|| cx.request_header(TOKEN))
+    request_credential(cx, NEW_TOKEN).or_else(|| request_credential(cx, TOKEN))
 }
