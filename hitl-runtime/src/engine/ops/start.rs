@@ -141,7 +141,8 @@ struct Start {
 }
 
 /// Returns whether two requesters are the same owner of a thread: the same verified person, or none both times. A person
-/// is the subject of an issuer. If the evidence of one has no subject, the names are compared.
+/// is the subject of an issuer. Names are compared only if neither has a subject, because a name is not unique among
+/// issuers: a requester with a subject and one without differ.
 pub fn is_same_owner(one: Option<&Requester>, other: Option<&Requester>) -> bool {
     let verified = |requester: Option<&Requester>| requester.and_then(Requester::owner).map(str::to_owned);
     let subject = |requester: Option<&Requester>| {
@@ -149,8 +150,8 @@ pub fn is_same_owner(one: Option<&Requester>, other: Option<&Requester>) -> bool
         Some((evidence.issuer.clone(), evidence.subject.clone()?))
     };
     match (subject(one), subject(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => verified(one) == verified(other),
+        (None, None) => verified(one) == verified(other),
+        (one, other) => one == other,
     }
 }
 
@@ -168,4 +169,43 @@ fn same_input(state: &StateTable, version: u32, before: &Values, now: &Values) -
     let before: Vec<_> = before.iter().filter(|(field, _)| is_input(field)).collect();
     before.len() == now.len()
         && before.iter().zip(now).all(|((ka, va), (kb, vb))| *ka == kb && parsed(va) == parsed(vb))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requester(json: &str) -> Requester {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn an_owner_is_the_subject_of_an_issuer() {
+        let of_a = requester(r#"{ "operator": "mara", "evidence": { "issuer": "a", "subject": "1" } }"#);
+        let of_b = requester(r#"{ "operator": "mara", "evidence": { "issuer": "b", "subject": "1" } }"#);
+        let renamed = requester(r#"{ "operator": "mara.k", "evidence": { "issuer": "a", "subject": "1" } }"#);
+        let named = requester(r#"{ "operator": "mara" }"#);
+        let other = requester(r#"{ "operator": "noor", "evidence": { "channel": "cli" } }"#);
+        let by_channel = requester(r#"{ "operator": "mara", "evidence": { "channel": "cli" } }"#);
+        let claimed = requester(
+            r#"{ "operator": "mara", "unverified": true, "evidence": { "issuer": "a", "subject": "1" } }"#,
+        );
+        for (one, two, same) in [
+            (Some(&of_a), Some(&of_a), true),
+            (Some(&of_a), Some(&renamed), true),
+            (Some(&of_a), Some(&of_b), false),
+            // One side has no subject.
+            (Some(&of_a), Some(&named), false),
+            (Some(&of_a), Some(&by_channel), false),
+            (Some(&of_a), Some(&claimed), false),
+            (Some(&of_a), None, false),
+            (Some(&named), Some(&by_channel), true),
+            (Some(&named), Some(&other), false),
+            (Some(&named), Some(&claimed), false),
+            (Some(&claimed), None, true),
+            (None, None, true),
+        ] {
+            assert_eq!((is_same_owner(one, two), is_same_owner(two, one)), (same, same), "{one:?} {two:?}");
+        }
+    }
 }
