@@ -89,6 +89,25 @@ async fn persistent_errors_are_returned_after_24_attempts() {
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
+/// Throttling does not use up the attempts of a call that gets no response.
+#[tokio::test]
+async fn refusals_and_lost_connections_are_counted_apart() {
+    let emulator = Emulator::start().await;
+    let mut writes = 0;
+    let proxy = Proxy::start(emulator.endpoint(), move |call| {
+        writes += usize::from(call.is_write());
+        match (call.is_write(), writes) {
+            (true, 1..=11) => CallOutcome::Error("ThrottlingException"),
+            (true, 12) => CallOutcome::RequestLost,
+            _ => CallOutcome::Success,
+        }
+    })
+    .await;
+    let first = after(&thread("throttled"), &[]);
+    store(&proxy.endpoint, emulator.table()).append(first).await.unwrap();
+    assert_eq!(proxy.writes().len(), 13);
+}
+
 #[tokio::test]
 async fn permanent_errors_are_returned_at_once() {
     let emulator = Emulator::start().await;

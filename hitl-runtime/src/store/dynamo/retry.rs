@@ -22,7 +22,7 @@ pub(super) const MAX_ATTEMPTS: u32 = 10;
 /// may leave a finished effect in doubt.
 const MAX_REFUSALS: u32 = 24;
 
-/// The time since the first attempt after which an error is not retried any more.
+/// The time since the first attempt of a call after which an error is not retried any more.
 const MAX_RETRY_TIME: Duration = Duration::from_secs(20);
 
 /// The timeout of one attempt.
@@ -142,25 +142,27 @@ where
     F: Future<Output = Result<T, SdkError<E>>> + Send,
 {
     let started = Instant::now();
-    let mut attempts = 0;
+    let (mut refused, mut unanswered) = (0, 0);
     loop {
-        attempts += 1;
-        match call().await {
-            Err(error)
-                if attempts < max_attempts(&error)
-                    && started.elapsed() < MAX_RETRY_TIME
-                    && is_retryable(&error) =>
-            {
-                log_retry(attempts, &error);
-                back_off(attempts).await;
-            }
-            answer => return answer,
+        let error = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        // Counted apart: many quick refusals say nothing about the connection.
+        let is_last = if matches!(error, SdkError::ServiceError(_)) {
+            refused += 1;
+            refused >= MAX_REFUSALS
+        } else {
+            unanswered += 1;
+            unanswered >= MAX_ATTEMPTS
+        };
+        if is_last || started.elapsed() >= MAX_RETRY_TIME || !is_retryable(&error) {
+            return Err(error);
         }
+        let attempts = refused + unanswered;
+        log_retry(attempts, &error);
+        back_off(attempts).await;
     }
-}
-
-fn max_attempts<E>(error: &SdkError<E, HttpResponse>) -> u32 {
-    if matches!(error, SdkError::ServiceError(_)) { MAX_REFUSALS } else { MAX_ATTEMPTS }
 }
 
 /// Logs an attempt that failed and is retried. The code of a service has no values of a request.
