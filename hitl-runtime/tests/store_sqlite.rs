@@ -564,6 +564,29 @@ mod unix {
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("to its directory"), "{said:?}");
 
+        // A rollback journal undoes what the file has. A file or a directory that can be written may change at any time;
+        // in the latter, the side files of another user keep SQLite from its own.
+        let journal = home.join("threads.db-journal");
+        let side_files = [home.join("threads.db-wal"), home.join("threads.db-shm")];
+        for (file_mode, home_mode, left) in
+            [(0o444, 0o555, std::slice::from_ref(&journal)), (0o666, 0o555, &[]), (0o444, 0o777, &side_files)]
+        {
+            for left in left {
+                fs::write(left, "").unwrap();
+                mode(left, 0o600);
+            }
+            mode(&path, file_mode);
+            mode(&home, home_mode);
+            let said = unprivileged::run(dir.path(), &("read only", &path, ""));
+            mode(&home, 0o755);
+            for left in left {
+                fs::remove_file(left).unwrap();
+            }
+            assert_eq!(said.len(), 1, "{file_mode:o} {home_mode:o} {said:?}");
+            assert!(said[0].contains("to its directory"), "{said:?}");
+        }
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 1, "a probe was left");
+
         mode(&path, 0o644);
         let store = SqliteStore::open(&path).await.unwrap();
         store.append(append("old", 3, 10)).await.unwrap();

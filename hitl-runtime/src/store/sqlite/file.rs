@@ -2,11 +2,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
@@ -18,9 +15,23 @@ use crate::store::StoreError;
 pub(super) struct File {
     path: PathBuf,
     identities: OnceLock<FileIdentities>,
-    /// `true` if the file is read without its side files, because its directory is read-only.
-    immutable: AtomicBool,
+    /// Set if the file is read without its side files, because neither it nor its directory can be written.
+    immutable: OnceLock<Content>,
     pub(super) busy_timeout: Duration,
+}
+
+/// The length and the modification time of a file, by which a change is noticed.
+#[derive(Debug, PartialEq, Eq)]
+struct Content {
+    length: u64,
+    modified: SystemTime,
+}
+
+impl Content {
+    fn read(path: &Path) -> Option<Self> {
+        let data = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        Some(Self { length: data.len(), modified: data.modified().ok()? })
+    }
 }
 
 impl File {
@@ -36,7 +47,7 @@ impl File {
         // A reader may open the file after the process has changed its working directory.
         match std::path::absolute(&path) {
             Ok(path) => {
-                let (identities, immutable) = (OnceLock::new(), AtomicBool::new(false));
+                let (identities, immutable) = (OnceLock::new(), OnceLock::new());
                 Ok(Self { path, identities, immutable, busy_timeout })
             }
             Err(error) => {
@@ -54,14 +65,16 @@ impl File {
         self.identities.get_or_init(|| FileIdentities::new(connection, &self.path));
     }
 
-    /// Checks that the files which the writer opened are still in place.
+    /// Checks that the files which the writer opened are still in place, and that a file without side files is unchanged.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] if one of them was deleted, moved or replaced.
+    /// [`StoreError::Failed`] if one of them was deleted, moved, replaced or changed.
     pub(super) fn check_in_place(&self) -> Result<(), StoreError> {
-        if self.is_immutable() && self.has_wal() {
+        if let Some(content) = self.immutable.get()
+            && (self.has_changes() || Content::read(&self.path).as_ref() != Some(content))
+        {
             return Err(self.failure(
-                "another program writes to it, and this one cannot follow that in a read-only directory; read a copy",
+                "another program has written to it, and this one cannot follow that in a read-only directory; read a copy",
             ));
         }
         match self.identities.get().and_then(|identities| identities.problem(&self.path)) {
@@ -71,22 +84,31 @@ impl File {
     }
 
     /// Reads the file from now on as one that no program changes, as a copy in a read-only directory is: SQLite cannot
-    /// create the side files there that a file in WAL mode has. Returns `false` if there is no file, if it has a WAL,
-    /// whose entries would be missing, or if it is read in this way already.
+    /// create the side files there that a file in WAL mode has. Returns `false` if there is no file, if it or its
+    /// directory can be written, if it has a WAL or a rollback journal, without which entries would be missing or
+    /// half-written, or if it is read in this way already.
     pub(super) fn make_immutable(&self) -> bool {
-        cfg!(unix) && self.path.is_file() && !self.has_wal() && !self.immutable.swap(true, Ordering::SeqCst)
+        let Some(content) = Content::read(&self.path) else { return false };
+        is_write_protected(&self.resolved()) && !self.has_changes() && self.immutable.set(content).is_ok()
     }
 
     pub(super) fn is_immutable(&self) -> bool {
-        self.immutable.load(Ordering::SeqCst)
+        self.immutable.get().is_some()
     }
 
-    /// Returns whether there is a WAL with entries beside the file.
-    fn has_wal(&self) -> bool {
-        // Beside the file itself, and not beside a symbolic link to it.
-        let mut wal = self.path.canonicalize().unwrap_or_else(|_| self.path.clone()).into_os_string();
-        wal.push("-wal");
-        std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+    /// Returns the path of the file itself, and not of a symbolic link to it: SQLite keeps the side files there.
+    fn resolved(&self) -> PathBuf {
+        self.path.canonicalize().unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// Returns whether there is a WAL with entries or a rollback journal beside the file.
+    fn has_changes(&self) -> bool {
+        let side_file = |end: &str| {
+            let mut path = self.resolved().into_os_string();
+            path.push(end);
+            std::fs::symlink_metadata(path)
+        };
+        side_file("-wal").is_ok_and(|wal| wal.len() > 0) || side_file("-journal").is_ok()
     }
 
     /// Opens the connection of the writer, and creates the file if it does not exist.
@@ -206,6 +228,37 @@ impl File {
     }
 }
 
+/// Returns whether this user can write neither the file nor create one in its directory.
+#[cfg(unix)]
+fn is_write_protected(path: &Path) -> bool {
+    use std::{fs, io::ErrorKind};
+
+    use rustix::{
+        fs::{Access, AtFlags, CWD, accessat},
+        io::Errno,
+    };
+    // The file is not opened, because closing it would release the locks that SQLite holds on it.
+    let access = accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS);
+    if !matches!(access, Err(Errno::ACCESS | Errno::PERM | Errno::ROFS)) {
+        return false;
+    }
+    let (Some(folder), Ok(random)) = (path.parent(), getrandom::u64()) else { return false };
+    let probe = folder.join(format!(".hitl-probe-{random:016x}"));
+    match fs::OpenOptions::new().write(true).create_new(true).open(&probe) {
+        Ok(_) => {
+            let _ = fs::remove_file(probe);
+            false
+        }
+        Err(error) => matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem),
+    }
+}
+
+/// Returns `false`: without Unix modes, SQLite can create its side files.
+#[cfg(not(unix))]
+fn is_write_protected(_: &Path) -> bool {
+    false
+}
+
 /// Returns the URI of a file that no program changes. Every byte of the path is escaped, so that none can end it.
 fn immutable_uri(path: &Path) -> String {
     use std::fmt::Write as _;
@@ -245,3 +298,35 @@ fn make_private(_: &Path) {}
 const FULL: &str = "the disk is full, so nothing was written; free some space, then reload the thread: its earlier entries are kept";
 
 const DAMAGED: &str = "the file is damaged; stop the programs that use it, keep a copy, and restore a backup or recover the data with `sqlite3 FILE .recover`";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_an_immutable_file_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threads.db");
+        std::fs::write(&path, "content").unwrap();
+        let immutable = || {
+            let file = File::new(path.clone(), Duration::ZERO).unwrap();
+            file.immutable.set(Content::read(&path).unwrap()).unwrap();
+            file
+        };
+        let file = immutable();
+        file.check_in_place().unwrap();
+        let problem = |file: &File| file.check_in_place().unwrap_err().to_string();
+
+        let changed = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        changed.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(problem(&file).contains("another program has written to it"));
+        let file = immutable();
+        std::fs::write(&path, "more content").unwrap();
+        changed.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(problem(&file).contains("another program has written to it"));
+        let file = immutable();
+        std::fs::write(dir.path().join("threads.db-journal"), "").unwrap();
+        assert!(problem(&file).contains("another program has written to it"));
+        assert!(!File::new(path, Duration::ZERO).unwrap().make_immutable());
+    }
+}

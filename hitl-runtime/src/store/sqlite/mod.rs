@@ -63,8 +63,9 @@ impl SqliteStore {
     /// Opens the file, or creates it if it does not exist (on Unix with mode 0600). Its directory must exist.
     ///
     /// A file that this user may not write can be read, and each append fails: so a copy can be verified. In a directory
-    /// that this user may not write either, the file must have no WAL (`…-wal`), and no program may write to it: close
-    /// the store before you copy its file.
+    /// that this user may not write either, the file must have no WAL with entries (`…-wal`) and no rollback journal
+    /// (`…-journal`), and no program may write to it: close the store before you copy its file. A read returns an error
+    /// if the length or the modification time of such a file has changed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

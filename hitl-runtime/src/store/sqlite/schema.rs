@@ -34,7 +34,7 @@ pub(super) fn open(file: &File) -> Result<Connection, StoreError> {
             Err(SqliteError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
                 return Err(file.not_a_store("it is not a SQLite file; choose another path"));
             }
-            // In a read-only directory a file can be read that no program writes to.
+            // A write-protected file in a write-protected directory can be read if no program writes to it.
             Err(SqliteError::Sqlite(error))
                 if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
                     && file.make_immutable() => {}
