@@ -14,7 +14,7 @@ use super::{
     sweep,
 };
 use crate::{
-    api::{self, Action, ApiError, Reply, Request, dispatch_on, inbox},
+    api::{Action, ApiError, Reply, Request, dispatch_on, inbox},
     identity::{self, Caller, DecidableReviews, Visibility},
 };
 
@@ -63,15 +63,14 @@ impl AuthenticatedRequest {
     /// Checks whether the caller may make this request, and returns what the caller may see of the thread.
     pub(super) async fn authorize(&self, state: &AppState, caller: &Caller) -> Result<Visibility, Refusal> {
         let authorized = identity::authorize(&state.operators, &state.engine, caller, &self.request).await;
-        let visibility = authorized.map_err(|error| Refusal::new(error, &self.info))?;
-        state.own_threads.add(&self.request.thread);
-        Ok(visibility)
+        authorized.map_err(|error| Refusal::new(error, &self.info))
     }
 
     /// Executes the request. Call it on the runtime that executes nodes, which is not the one that
     /// answers pings.
     pub(super) async fn execute(self, state: &AppState) -> Result<Reply, Refusal> {
         let (engine, operator) = (&state.engine, self.operator.as_ref());
+        let thread = self.request.thread.clone();
         let reply = match (self.request.action, operator) {
             (Action::Inbox { after, limit }, Some(operator)) => {
                 let operators = &state.operators;
@@ -80,16 +79,15 @@ impl AuthenticatedRequest {
                 page.map(|(reviews, next)| Reply::Inbox { reviews, next }).map_err(ApiError::from)
             }
             // The nodes that a sweep runs do not get the headers of this request, which is not about their threads.
-            (Action::Sweep, _) => {
-                let _turn = state.sweeping.lock().await;
-                let counts = api::sweep(engine, |event| sweep::log(Ok(event))).await;
-                counts.map(|sweep| Reply::Sweep { sweep }).map_err(ApiError::from)
-            }
+            (Action::Sweep, _) => sweep::requested(state).await.map(|sweep| Reply::Sweep { sweep }),
             (action, operator) => {
                 let request = Request { action, ..self.request };
                 self.headers.scope(dispatch_on(engine, request, operator)).await
             }
         };
+        if reply.is_ok() {
+            state.own_threads.add(&thread);
+        }
         reply.map_err(|error| Refusal::new(error.redacted(), &self.info))
     }
 }

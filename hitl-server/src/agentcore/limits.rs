@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The default maximum of open connections; the limit on open files must be at least twice that.
 const CONNECTIONS: usize = 512;
 
+/// The default time after which a request for a sweep is answered.
+const SWEEP: Duration = Duration::from_secs(60);
+
 /// The default maximum of bytes that all requests together may take in memory, from reading to the end of their
 /// execution.
 const MEMORY: usize = 256 * 1024 * 1024;
@@ -25,6 +28,7 @@ pub struct Limits {
     pub(super) body: Duration,
     pub(super) response: Duration,
     pub(super) silence: Duration,
+    pub(super) sweep: Duration,
     pub(super) connections: usize,
     pub(super) sockets: Option<usize>,
     pub(super) memory: usize,
@@ -37,6 +41,7 @@ impl Default for Limits {
             body: Duration::from_secs(30),
             response: Duration::from_secs(30),
             silence: Duration::from_secs(60),
+            sweep: SWEEP,
             connections: CONNECTIONS,
             sockets: None,
             memory: MEMORY,
@@ -69,6 +74,13 @@ impl Limits {
     #[must_use]
     pub fn silence(self, time: Duration) -> Self {
         Self { silence: time, ..self }
+    }
+
+    /// Sets the time after which a request for a `sweep` is answered, even if threads are still running: 60 s by default.
+    /// The response then has `"more": true`, the threads that have begun go on, and the next sweep finds the others.
+    #[must_use]
+    pub fn sweep(self, time: Duration) -> Self {
+        Self { sweep: time, ..self }
     }
 
     /// Sets the maximum of open connections: 512 by default, and never more than half of the open files that the system

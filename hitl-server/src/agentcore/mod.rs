@@ -62,6 +62,7 @@
 //! | all requests in memory together | 256 MiB; the slowest sender is disconnected first, then requests get a 503 `busy` |
 //! | a response that the client does not read | 30 s without a byte |
 //! | a WebSocket whose peer sends nothing, not even pongs | 60 s |
+//! | a `sweep` | 60 s, then it is answered with `"more": true` and the threads go on; a second one at the same time is a 409 `sweep_running` |
 //! | a token | 16 KiB, 24 h or [`max_lifetime`](TokenVerifier::max_lifetime) |
 //!
 //! There is no rate limit per client, because behind a proxy all clients look alike: put one in front of the server.
@@ -210,7 +211,7 @@ impl AgentCore {
             background,
             behind_service: false,
             own_threads: Arc::default(),
-            sweeping: Arc::default(),
+            sweeping: tokio::sync::Mutex::default(),
         };
         Self { state, anyone_decides: false }
     }
@@ -276,8 +277,9 @@ impl AgentCore {
     /// message in any case.
     ///
     /// Unchanged are the errors of the server (5xx), those of requests that the service does not send (a foreign host or
-    /// origin, another path), and those of tokens (`token_missing`, `token_invalid`, `token_expired`): the service's
-    /// authorizer answers for tokens before the container is called.
+    /// origin, another path), and those of authentication (`token_missing`, `token_invalid`, `token_expired` and
+    /// `operator_missing`): the service's authorizer answers for tokens before the container is called. So are those of a
+    /// `sweep`, because a schedule requests it, which recognizes a failure by the status.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
@@ -434,8 +436,8 @@ struct AppState {
     behind_service: bool,
     /// The threads that requests were about.
     own_threads: Arc<sweep::OwnThreads>,
-    /// Held during a requested sweep, so that several requests do not multiply the threads that are moved at a time.
-    sweeping: Arc<tokio::sync::Mutex<()>>,
+    /// Held during a requested sweep.
+    sweeping: tokio::sync::Mutex<()>,
 }
 
 impl AppState {

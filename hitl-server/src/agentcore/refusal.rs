@@ -19,6 +19,9 @@ use serde_json::Value;
 use super::{response, stream::sse};
 use crate::api::{ApiError, action_name};
 
+/// The codes of failed authentication.
+const UNAUTHENTICATED: [&str; 4] = ["operator_missing", "token_expired", "token_invalid", "token_missing"];
+
 /// The parts of a request that a log line may have: names, and no values.
 #[derive(Debug, Default)]
 pub(super) struct RequestInfo {
@@ -106,11 +109,15 @@ impl Refusal {
         );
     }
 
-    /// Returns whether the service would replace the response although the container works. A token that is missing,
-    /// invalid or expired is not meant: AgentCore's authorizer answers for it itself. If the container refuses one, the
-    /// runtime is not set up for tokens, and no caller should take that for an answer of the agent.
+    /// Returns whether the service would replace the response although the container works, and a caller reads it. A token
+    /// that is missing, invalid or expired is not meant: AgentCore's authorizer answers for it itself. If the container
+    /// refuses one, the runtime is not set up for tokens, and no caller should take that for an answer of the agent. A
+    /// refused sweep is not meant either: a schedule reads the status and not the body.
     fn is_for_the_caller(&self) -> bool {
-        (400..500).contains(&self.error.status) && !self.error.code.starts_with("token_")
+        let action = self.info.as_ref().and_then(|info| info.action);
+        (400..500).contains(&self.error.status)
+            && !UNAUTHENTICATED.contains(&self.error.code)
+            && action != Some("sweep")
     }
 
     /// Returns the response. Behind the service a refusal has the status 200, with the same body, or is the only event

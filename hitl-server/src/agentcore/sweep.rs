@@ -1,7 +1,7 @@
-//! The sweep in the background of a server: which threads it is about, and what it logs.
+//! Sweeps of a server: the one in its background, and the requested ones.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,7 +12,8 @@ use hitl_runtime::{
     plumbing::{Engine, plain},
 };
 
-use super::background::Background;
+use super::{AppState, background::Background};
+use crate::api::{self, ApiError, SweepCounts};
 
 /// The interval between sweeps.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -29,36 +30,43 @@ pub(super) enum SweepScope {
     Nothing,
 }
 
-/// The threads that requests to this process were about, the latest ones first to stay.
+/// The threads that requests to this process were about and succeeded. The least recently used ones are forgotten first.
 #[derive(Debug, Default)]
 pub(super) struct OwnThreads(Mutex<RecentThreads>);
 
+/// The threads, each with the number of its last use, and the same by that number.
 #[derive(Debug, Default)]
 struct RecentThreads {
-    known: BTreeSet<ThreadId>,
-    by_age: VecDeque<ThreadId>,
+    last_use: BTreeMap<ThreadId, u64>,
+    by_use: BTreeMap<u64, ThreadId>,
+    uses: u64,
 }
 
 impl OwnThreads {
     /// The number of threads that are remembered. A container of AgentCore serves one session, so it has few.
     const MAX: usize = 10_000;
 
-    /// Adds a thread, and forgets the one that was added first if there are too many.
+    /// Records a use of a thread, and forgets the least recently used one if there are too many.
     pub(super) fn add(&self, thread: &ThreadId) {
-        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if thread.is_reserved() || !threads.known.insert(thread.clone()) {
+        if thread.is_reserved() {
             return;
         }
-        threads.by_age.push_back(thread.clone());
-        if threads.by_age.len() > Self::MAX
-            && let Some(oldest) = threads.by_age.pop_front()
+        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.uses += 1;
+        let this_use = threads.uses;
+        if let Some(earlier) = threads.last_use.insert(thread.clone(), this_use) {
+            threads.by_use.remove(&earlier);
+        }
+        threads.by_use.insert(this_use, thread.clone());
+        if threads.by_use.len() > Self::MAX
+            && let Some((_, oldest)) = threads.by_use.pop_first()
         {
-            threads.known.remove(&oldest);
+            threads.last_use.remove(&oldest);
         }
     }
 
     pub(super) fn contains(&self, thread: &ThreadId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).known.contains(thread)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last_use.contains_key(thread)
     }
 }
 
@@ -84,6 +92,30 @@ pub(super) async fn watch(
         SweepScope::Nothing => std::future::pending().await,
     };
     background.supervise("the sweep", sweep).await
+}
+
+/// Sweeps for a request, and returns what happened within [`Limits::sweep`](super::Limits::sweep). One such sweep runs at
+/// a time, so that several requests do not multiply the threads that are moved at a time, nor wait for each other.
+pub(super) async fn requested(state: &AppState) -> Result<SweepCounts, ApiError> {
+    let Ok(_turn) = state.sweeping.try_lock() else {
+        return Err(ApiError::new(
+            409,
+            "sweep_running",
+            "a sweep is running in this process; it moves what is due, so retry later",
+        ));
+    };
+    let mut counts = SweepCounts::default();
+    let sweeping = api::sweep(&state.engine, &mut counts, |event| log(Ok(event)));
+    // A node may take any time. Dropping the sweep leaves the threads that it has begun running.
+    let ended = tokio::time::timeout(state.limits.sweep, sweeping).await;
+    match ended {
+        Ok(ended) => ended?,
+        Err(_) => {
+            counts.more = true;
+            tracing::warn!("the sweep has not ended in time; the threads that it has begun go on");
+        }
+    }
+    Ok(counts)
 }
 
 /// Logs an event of a sweep: names and codes, and not the text of an error, which may quote a value of the thread.
@@ -143,16 +175,23 @@ mod tests {
         let served = AgentCore::new(agent.clone());
         let own = served.own_threads();
         let service = TowerToHyperService::new(served.router());
+        let status_of = async |payload: &'static str| {
+            let request = Request::post("/invocations").header("host", "localhost");
+            let request =
+                request.header("content-type", "application/json").body(Body::from(payload)).unwrap();
+            service.call(request).await.unwrap().status().as_u16()
+        };
         for payload in [
             r#"{ "thread_id": "started-here", "message": "order A-9133 arrived broken" }"#,
             r#"{ "action": "get", "thread_id": "asked-about" }"#,
             r#"{ "action": "stops" }"#,
         ] {
-            let request = Request::post("/invocations").header("host", "localhost");
-            let request =
-                request.header("content-type", "application/json").body(Body::from(payload)).unwrap();
-            assert_eq!(service.call(request).await.unwrap().status().as_u16(), 200, "{payload}");
+            assert_eq!(status_of(payload).await, 200, "{payload}");
         }
+        // A request that fails makes no thread this process's own.
+        let refused = r#"{ "action": "resume", "thread_id": "nobody" }"#;
+        assert_eq!(status_of(refused).await, 404);
+        assert!(!own.contains(&ThreadId::new("nobody").unwrap()));
         clock.advance(Duration::from_secs(24 * 60 * 60));
         let engine = hitl_runtime::plumbing::engine(&agent);
         let swept = async |is_selected: &(dyn Fn(&ThreadId) -> bool + Send + Sync)| {
@@ -172,15 +211,18 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_too_many_threads_is_forgotten() {
+    fn the_least_recently_used_thread_is_forgotten() {
         let own = OwnThreads::default();
         let thread = |number: usize| ThreadId::new(format!("t-{number}")).unwrap();
-        for number in 0..=OwnThreads::MAX {
+        for number in 0..OwnThreads::MAX {
             own.add(&thread(number));
             own.add(&thread(number));
         }
         own.add(&ThreadId::of_stops());
-        assert!(!own.contains(&thread(0)) && !own.contains(&ThreadId::of_stops()));
-        assert!(own.contains(&thread(1)) && own.contains(&thread(OwnThreads::MAX)));
+        // A use of the oldest one makes the next one the oldest.
+        own.add(&thread(0));
+        own.add(&thread(OwnThreads::MAX));
+        assert!(!own.contains(&thread(1)) && !own.contains(&ThreadId::of_stops()));
+        assert!([0, 2, OwnThreads::MAX].into_iter().all(|number| own.contains(&thread(number))));
     }
 }

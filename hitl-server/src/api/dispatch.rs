@@ -121,7 +121,11 @@ pub(crate) async fn dispatch_on(
             let (reviews, next) = inbox(engine, by()?, after, limit, &AllReviews).await?;
             return Ok(Reply::Inbox { reviews, next });
         }
-        Action::Sweep => return Ok(Reply::Sweep { sweep: sweep(engine, drop).await? }),
+        Action::Sweep => {
+            let mut counts = SweepCounts::default();
+            sweep(engine, &mut counts, drop).await?;
+            return Ok(Reply::Sweep { sweep: counts });
+        }
         Action::Preview { digest, verdict } => {
             return preview(engine, &thread, digest, by()?, verdict).await;
         }

@@ -7,15 +7,15 @@ const PAGE: usize = 100;
 
 /// The rule which reviews an operator may see, besides that of their roles.
 pub(crate) trait ReviewFilter: Sync {
-    fn accepts(&self, review: &OpenReview) -> impl Future<Output = Result<bool, Error>> + Send;
+    fn accepts(&self, review: &OpenReview) -> impl Future<Output = bool> + Send;
 }
 
 /// Accepts every review.
 pub(super) struct AllReviews;
 
 impl ReviewFilter for AllReviews {
-    async fn accepts(&self, _: &OpenReview) -> Result<bool, Error> {
-        Ok(true)
+    async fn accepts(&self, _: &OpenReview) -> bool {
+        true
     }
 }
 
@@ -24,6 +24,9 @@ impl ReviewFilter for AllReviews {
 ///
 /// A token has the name of a thread in it, so it is always that of the last review returned, and never that of a review
 /// that was left out.
+///
+/// # Errors
+/// That of the store, if the list fails before a review was found. If it fails later, the page ends at the last review.
 pub(crate) async fn inbox(
     engine: &Engine,
     operator: &Operator,
@@ -31,14 +34,30 @@ pub(crate) async fn inbox(
     limit: usize,
     filter: &impl ReviewFilter,
 ) -> Result<(Vec<OpenReview>, Option<String>), Error> {
-    let mut reviews = Vec::new();
+    let mut reviews: Vec<OpenReview> = Vec::new();
+    // The position of the last review: the token of its page, and its row in it.
+    let mut last: Option<(Option<String>, usize)> = None;
     loop {
-        let page = engine.inbox(after.as_deref(), PAGE).await?;
+        let page = match engine.inbox(after.as_deref(), PAGE).await {
+            Ok(page) => page,
+            Err(error) => {
+                let Some((after, row)) = last else { return Err(error) };
+                tracing::warn!(code = error.code(), "the list of reviews failed; its first part is returned");
+                let again = engine.inbox(after.as_deref(), row + 1).await?;
+                // Another review of the page was decided or opened in between, so there is no token.
+                return if again.items.last() == reviews.last() {
+                    Ok((reviews, again.next))
+                } else {
+                    Err(error)
+                };
+            }
+        };
         let (earlier, rows) = (reviews.len(), page.items.len());
         let mut read = rows;
         for (row, review) in page.items.into_iter().enumerate() {
-            if has_role(engine, operator, &review) && filter.accepts(&review).await? {
+            if has_role(engine, operator, &review) && filter.accepts(&review).await {
                 reviews.push(review);
+                last = Some((after.clone(), row));
                 if reviews.len() == limit {
                     read = row + 1;
                     break;

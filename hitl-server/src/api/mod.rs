@@ -52,7 +52,7 @@
 //! | `stops` | | returns the stops of graphs and of the store, without a `thread_id` |
 //! | `history` | `from`, `limit` | returns a page of the journal |
 //! | `inbox` | `after`, `limit` (50), without a `thread_id` | returns a page of the open reviews of this graph that the operator may decide, oldest first, as `reviews`; its `next` is the `after` of the next page, or null |
-//! | `sweep` | without a `thread_id` | [`Agent::sweep`]; returns how many threads have `moved` or `failed`, were `reminded` of or `refused` |
+//! | `sweep` | without a `thread_id` | [`Agent::sweep`]; returns how many threads have `moved` or `failed`, were `reminded` of or `refused`; with `more` if a server did not wait for the end |
 //!
 //! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `inbox`, `sweep`, `stops`,
 //! and the stops of a graph or a store. A request may claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.

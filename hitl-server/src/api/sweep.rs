@@ -17,6 +17,9 @@ pub struct SweepCounts {
     pub reminded: u64,
     /// The threads that are due, but that this program cannot process.
     pub refused: u64,
+    /// `true` if the response did not wait for the end of the sweep: threads are still running, or were not reached.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 impl SweepCounts {
@@ -34,15 +37,16 @@ impl SweepCounts {
     }
 }
 
-/// Sweeps once, passes each event to `on_event`, and returns the counts.
+/// Sweeps once, counts each event as it happens, and passes it to `on_event`. If the future is dropped, the threads that
+/// have begun to run go on.
 pub(crate) async fn sweep(
     engine: &Arc<Engine>,
+    counts: &mut SweepCounts,
     mut on_event: impl FnMut(SweepEvent),
-) -> Result<SweepCounts, Error> {
-    let mut counts = SweepCounts::default();
-    for event in engine.sweep().await? {
+) -> Result<(), Error> {
+    let tell = |event| {
         counts.count(&event);
         on_event(event);
-    }
-    Ok(counts)
+    };
+    engine.sweep_each(|_| true, tell).await
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use hitl_runtime::{
     Error, OpenReview, Operator, Place, ThreadId,
     journal::{Entry, Event, Requester},
-    plumbing::{Engine, is_same_owner, may_settle},
+    plumbing::{Engine, is_same_owner, may_settle, plain},
 };
 
 use super::{Caller, OperatorAuth};
@@ -30,7 +30,7 @@ pub enum Right {
     Start,
     /// The right to read a thread and its history.
     Read,
-    /// The right to resume a thread, and to sweep.
+    /// The right to resume a thread. A role that has it may also sweep; a sweep is never open to callers without one.
     Resume,
 }
 
@@ -113,11 +113,22 @@ pub(crate) struct DecidableReviews<'a> {
 }
 
 impl ReviewFilter for DecidableReviews<'_> {
-    async fn accepts(&self, review: &OpenReview) -> Result<bool, Error> {
-        let Some(rules) = self.operators.rules() else { return Ok(true) };
+    async fn accepts(&self, review: &OpenReview) -> bool {
+        let Some(rules) = self.operators.rules() else { return true };
         let has_role = |role: &String| self.operator.has_role(role);
-        let may_see = review.role.as_ref().is_some_and(has_role) || rules.read.roles.iter().any(has_role);
-        Ok(may_see || is_involved(self.engine, &review.thread, self.operator).await?)
+        if review.role.as_ref().is_some_and(has_role) || rules.read.roles.iter().any(has_role) {
+            return true;
+        }
+        // One thread that cannot be read must not hide the others.
+        is_involved(self.engine, &review.thread, self.operator).await.unwrap_or_else(|error| {
+            let thread = &*plain(review.thread.as_str());
+            tracing::warn!(
+                thread,
+                code = error.code(),
+                "review left out of an inbox: its thread cannot be read"
+            );
+            false
+        })
     }
 }
 
@@ -137,7 +148,9 @@ pub(crate) async fn authorize(
     let is_about_all = request.is_about_all() || request.thread.is_reserved();
     let rule = match request.action {
         Action::Start { .. } => &rules.start,
-        Action::Resume | Action::Sweep => &rules.resume,
+        Action::Resume => &rules.resume,
+        // A sweep runs the threads of all callers, so it is open to no caller without a role.
+        Action::Sweep => &Rule { open: false, roles: rules.resume.roles.clone() },
         Action::Inbox { .. } => &Rule::default(),
         // The journal of stops, and what is about all threads, are open to no caller without a token.
         _ if is_about_all => &Rule { open: false, roles: rules.read.roles.clone() },
@@ -148,7 +161,6 @@ pub(crate) async fn authorize(
     let Some(operator) = operator else {
         return match (rule.open, &request.action) {
             (false, _) => Err(token_missing()),
-            (true, Action::Sweep) => Ok(Visibility::Nothing),
             (true, Action::Start { .. }) if !rules.read.open => Ok(Visibility::OwnThread(None)),
             (true, _) => Ok(Visibility::All),
         };
@@ -170,7 +182,12 @@ pub(crate) async fn authorize(
         // A sweep moves the threads of all callers, so no stake in one of them is enough.
         Action::Sweep if rule.is_held_by(operator) => return Ok(Visibility::Nothing),
         Action::Sweep => {
-            return Err(ApiError::new(403, "role_missing", "the token has no role that may sweep"));
+            return Err(ApiError::new(
+                403,
+                "role_missing",
+                "the token has no role that may sweep; the roles that may are in HITL_RESUME_ROLES, or set by \
+                 `OperatorAuth::role_for`",
+            ));
         }
         _ => {}
     }

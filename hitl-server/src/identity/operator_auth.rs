@@ -103,21 +103,20 @@ impl OperatorAuth {
         self.tokens.as_ref().map(|_| &self.rules)
     }
 
-    /// Returns the operator of a request. A token takes precedence over the payload's claim, and a claim that
-    /// contradicts it is rejected.
+    /// Returns the operator of a request. A token takes precedence over the payload's claim, and a claim that is neither
+    /// the name nor the `sub` in it is rejected.
     pub(crate) fn operator(
         &self,
         caller: &Caller,
         claimed: Option<Operator>,
     ) -> Result<Option<Operator>, ApiError> {
         match (&caller.subject, claimed) {
-            (Some(subject), Some(claimed)) if claimed.name() != subject.operator.name() => {
-                Err(ApiError::new(
-                    403,
-                    "operator_mismatch",
-                    "the operator in the payload is not the subject of the token",
-                ))
-            }
+            (Some(subject), Some(claimed)) if !subject.is_named(claimed.name()) => Err(ApiError::new(
+                403,
+                "operator_mismatch",
+                "the operator in the payload is neither the name nor the `sub` in the token: omit it, or send that \
+                     operator's token",
+            )),
             (Some(subject), _) => Ok(Some(subject.operator_through(caller.channel))),
             (None, Some(_)) if !self.claimed => Err(ApiError::new(
                 403,

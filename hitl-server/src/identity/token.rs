@@ -251,8 +251,11 @@ fn name_in(claim: &str, claims: &Map<String, Value>) -> Result<String, ApiError>
         ));
     }
     let name = claims.get(claim).and_then(Value::as_str).filter(|name| !name.trim().is_empty());
-    let name =
-        name.ok_or_else(|| invalid("the claim with the operator's name is missing, empty or not a string"))?;
+    let name = name.ok_or_else(|| {
+        invalid(&format!(
+            "its claim `{claim}`, which is the operator's name here, is missing, empty or not a string"
+        ))
+    })?;
     Ok(name.to_owned())
 }
 
@@ -338,6 +341,12 @@ impl Subject {
     pub(super) fn operator_through(&self, channel: &str) -> Operator {
         let evidence = self.operator.evidence().cloned().unwrap_or_default();
         self.operator.clone().with_evidence(evidence.with_channel(Some(channel.to_owned())))
+    }
+
+    /// Returns whether this is the name or the `sub` in the token.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        let subject = self.operator.evidence().and_then(|evidence| evidence.subject.as_deref());
+        self.operator.name() == name || subject == Some(name)
     }
 
     /// Checks that the token has not expired.

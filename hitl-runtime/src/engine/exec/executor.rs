@@ -776,6 +776,7 @@ pub(in crate::engine) fn context(
     entry: &NodeTable,
     activation: &Activation,
 ) -> Cx {
-    let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, activation).of_effect(entry.spec.effect);
+    let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, activation)
+        .of_effect(entry.spec.effect);
     if fold.items(lane).next().is_some() { cx.in_lane(lane) } else { cx }
 }

@@ -19,17 +19,24 @@ impl Engine {
         self: &Arc<Self>,
         is_selected: impl Fn(&ThreadId) -> bool + Send + Sync,
     ) -> Result<Vec<SweepEvent>, Error> {
+        let mut noticed = Vec::new();
+        self.sweep_each(is_selected, |event| noticed.push(event)).await?;
+        Ok(noticed)
+    }
+
+    /// Moves every thread that is due now and selected, and passes each event to `tell` as it happens. If the future is
+    /// dropped, the threads that have begun to run go on in the background.
+    pub async fn sweep_each(
+        self: &Arc<Self>,
+        is_selected: impl Fn(&ThreadId) -> bool + Send + Sync,
+        mut tell: impl FnMut(SweepEvent),
+    ) -> Result<(), Error> {
         let mut sweeper = Sweeper::new(self, &is_selected);
         sweeper.look(Some(self.clock.now()));
-        let mut noticed = Vec::new();
         loop {
             match sweeper.next(None).await {
-                Step::Events(told) => {
-                    for told in told {
-                        noticed.push(told?);
-                    }
-                }
-                Step::Idle | Step::Timer => return Ok(noticed),
+                Step::Events(told) => told.into_iter().try_for_each(|told| told.map(&mut tell))?,
+                Step::Idle | Step::Timer => return Ok(()),
             }
         }
     }
