@@ -1,12 +1,19 @@
 //! Tests of the actions that are about no thread: the list of open reviews, and a sweep.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use hitl::{
-    Agent, Graph, ManualClock, Timestamp,
+    Agent, Graph, ManualClock, Place, Store, ThreadId, Timestamp,
     agentcore::{AgentCore, OperatorAuth, Right, TokenVerifier},
     prelude::*,
-    store::position_after,
+    store::{BoxFuture, LayeredStore, OpenReview, Page, Record, StoreError, StoreLayer, position_after},
 };
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -31,7 +38,7 @@ struct Position {
 }
 
 /// A server of any graph.
-struct Server {
+pub struct Server {
     url: String,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
@@ -39,16 +46,20 @@ struct Server {
 
 impl Server {
     fn start<G: Graph>(agent: Agent<G>, operators: OperatorAuth) -> Self {
+        Self::with_settings(agent, |served| served.operators(operators))
+    }
+
+    pub fn with_settings<G: Graph>(agent: Agent<G>, settings: impl FnOnce(AgentCore) -> AgentCore) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/invocations", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let served = AgentCore::new(agent).operators(operators).serve_until(listener, async {
+        let served = settings(AgentCore::new(agent)).serve_until(listener, async {
             let _ = stopped.await;
         });
         Self { url, stop, serving: tokio::spawn(served) }
     }
 
-    async fn ask(&self, authorization: Option<&str>, payload: Value) -> (u16, Value) {
+    pub async fn ask(&self, authorization: Option<&str>, payload: Value) -> (u16, Value) {
         let mut request = reqwest::Client::new().post(&self.url).json(&payload);
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
@@ -73,7 +84,7 @@ impl Server {
         }
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         let _ = self.stop.send(());
         self.serving.await.unwrap().unwrap();
     }
@@ -154,7 +165,14 @@ async fn a_sweep_takes_the_role_for_resuming_all_threads() {
     let clerk = late("cem", "clerk");
     let (status, body) = served.ask(Some(&clerk), sweep()).await;
     assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
+    assert!(body["error"].as_str().unwrap().contains("HITL_RESUME_ROLES"), "{body}");
     assert_eq!(served.ask(None, sweep()).await.0, 401);
+    // Even if everyone may resume a thread.
+    let resumable = Server::start(agent.clone(), verified(&issuer).open(Right::Resume));
+    for (caller, status) in [(None, 401), (Some(clerk.as_str()), 403)] {
+        assert_eq!(resumable.ask(caller, sweep()).await.0, status);
+    }
+    resumable.stop().await;
     assert_eq!(agent.view("t-0").await.unwrap().standing.as_str(), "waiting");
     // What has expired cannot be decided.
     assert_eq!(served.inbox(&clerk, 10).await, [Vec::<String>::new()]);
@@ -231,5 +249,89 @@ async fn a_review_without_a_role_is_listed_for_its_owner() {
     ] {
         assert_eq!(served.inbox(&caller, 10).await, [listed]);
     }
+    served.stop().await;
+}
+
+/// A store that can read neither the second page of the reviews nor the entries of the thread `broken`, while it fails.
+#[derive(Clone, Default)]
+struct Failing(Arc<AtomicBool>);
+
+impl Failing {
+    fn check(&self, fails: bool) -> Result<(), StoreError> {
+        let (location, problem) = ("a disk".to_owned(), "a sector is unreadable".to_owned());
+        let failed = StoreError::Failed { location, problem, source: None };
+        if fails && self.0.load(SeqCst) { Err(failed) } else { Ok(()) }
+    }
+}
+
+impl StoreLayer for Failing {
+    fn entries<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            self.check(thread.as_str() == "broken")?;
+            store.entries(thread, from, limit).await
+        })
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        Box::pin(async move {
+            self.check(after.is_some())?;
+            store.reviews(after, limit).await
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_list_is_returned_as_far_as_it_was_read() {
+    let (issuer, failing) = (Issuer::new("k1"), Failing::default());
+    let agent =
+        Payer::new(World::default(), LayeredStore::new(MemoryStore::new(), failing.clone())).clock(clock());
+    for number in 0..120 {
+        // The last reviews of the first page are not the clerk's.
+        let cents = if (90..100).contains(&number) { 900_000 } else { 5 };
+        let _ = agent.start(format!("t-{number:03}"), CaseInput { cents }).await.unwrap();
+    }
+    let served = Server::start(agent, verified(&issuer));
+    let clerk = issuer.bearer("cem", &["clerk"]);
+    let page = async |after: Value| {
+        let payload = json!({ "action": "inbox", "limit": 200, "after": after });
+        let (status, body) = served.ask(Some(&clerk), payload).await;
+        let reviews = body["reviews"].as_array().map(|reviews| (reviews[0]["thread"].clone(), reviews.len()));
+        (status, reviews, body["next"].clone())
+    };
+    failing.0.store(true, SeqCst);
+    let (status, reviews, next) = page(Value::Null).await;
+    assert_eq!((status, reviews), (200, Some((json!("t-000"), 90))));
+    // Nothing was read of the rest.
+    assert_eq!(page(next.clone()).await, (503, None, Value::Null));
+    failing.0.store(false, SeqCst);
+    assert_eq!(page(next).await, (200, Some((json!("t-100"), 20)), Value::Null));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unreadable_thread_does_not_hide_the_others() {
+    let (issuer, failing) = (Issuer::new("k1"), Failing::default());
+    let agent = Poster::new(LayeredStore::new(MemoryStore::new(), failing.clone())).clock(clock());
+    let served = Server::start(agent, verified(&issuer));
+    let ann = issuer.bearer("ann", &[]);
+    for thread in ["broken", "letter"] {
+        let start = json!({ "thread_id": thread, "text": "Dear all" });
+        assert_eq!(served.ask(Some(&ann), start).await.0, 200);
+    }
+    failing.0.store(true, SeqCst);
+    assert_eq!(served.inbox(&ann, 10).await, [["letter"]]);
+    failing.0.store(false, SeqCst);
+    assert_eq!(served.inbox(&ann, 10).await, [["broken", "letter"]]);
     served.stop().await;
 }

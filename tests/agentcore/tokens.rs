@@ -185,6 +185,8 @@ async fn the_name_comes_only_from_the_configured_claim() {
         let (status, body) = served.ask_as(Some(&bearer(changes.clone())), &get).await;
         assert_eq!((status, &body["code"]), (401, &json!("token_invalid")), "{changes}: {body}");
         assert!(body["error"].as_str().unwrap().contains(problem), "{changes}: {body}");
+        let is_named = body["error"].as_str().unwrap().contains("`username`");
+        assert_eq!(is_named, problem.contains("missing"), "{changes}: {body}");
     }
     // Another subject of the same name, without a role, does not own the thread; the same subject does under a new name.
     let visitor = json!({ "sub": "77aa", "username": "mara", "roles": [] });
@@ -195,7 +197,14 @@ async fn the_name_comes_only_from_the_configured_claim() {
     assert_eq!(served.ask_as(Some(&bearer(renamed.clone())), &get).await.0, 200);
     assert_eq!(served.ask_as(Some(&bearer(renamed)), &start).await.0, 200);
 
-    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": "mara" });
+    // The payload may have the `sub` too, but no one else's name.
+    let approve_as = |operator: &str| json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": operator });
+    let (status, body) = served.ask_as(Some(&bearer(named.clone())), &approve_as("77aa")).await;
+    assert_eq!((status, &body["code"]), (403, &json!("operator_mismatch")), "{body}");
+    let mut preview = approve_as("3f0c1d1e");
+    (preview["action"], preview["verdict"]) = (json!("preview"), json!("approve"));
+    assert_eq!(served.ask_as(Some(&bearer(named.clone())), &preview).await.0, 200);
+    let approve = approve_as("mara");
     let (status, body) = served.ask_as(Some(&bearer(named)), &approve).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(served.desk.paid(), ["149 dollars for A-9133, signed by mara"]);
