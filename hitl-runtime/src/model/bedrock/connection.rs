@@ -50,7 +50,8 @@ async fn connect() -> Result<Client, ModelError> {
 /// quotas of models are per minute, and the three attempts of the SDK end within two seconds or so.
 const MAX_ATTEMPTS: u32 = 8;
 
-/// Returns the retries of a client. A number of attempts that the user has configured is left as it is.
+/// Returns the retries of a client. A number of attempts that the user has configured is left as it is, except for the
+/// SDK's default of 3 in a profile, which cannot be told from no setting.
 fn retries(configured: Option<&RetryConfig>, is_set: bool) -> RetryConfig {
     let standard = RetryConfig::standard();
     match configured {

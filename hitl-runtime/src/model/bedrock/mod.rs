@@ -32,8 +32,8 @@ use super::{BoxFuture, BoxStream, Chunk, Completion, Model, ModelError, Request}
 ///
 /// A response schema ([`ModelExt::structured`](super::ModelExt::structured)) is requested with Converse's native
 /// structured output. If the service rejects that for this model or schema, the schema is requested with a forced tool
-/// instead, and so is every later request for it. The SDK retries throttling and network errors, with three attempts in
-/// all, before it reports them.
+/// instead, and so is every later request for it. The SDK retries throttling, timeouts, errors of the service (5xx) and
+/// network errors before it reports them: see [`Bedrock::new`].
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), hitl::model::ModelError> {
@@ -57,7 +57,9 @@ impl Bedrock {
     /// Creates a model from its id, or from the ARN or id of an inference profile.
     ///
     /// A call that the service throttles is retried for half a minute on average, up to 8 attempts within the
-    /// [`timeout`](Self::timeout); `AWS_MAX_ATTEMPTS` changes this number.
+    /// [`timeout`](Self::timeout). So is one that ends with a timeout, a 5xx or a network error. `AWS_MAX_ATTEMPTS` changes
+    /// the number of attempts, and so does `max_attempts` in the profile. A `max_attempts = 3` there is taken for the
+    /// default of the SDK: set `AWS_MAX_ATTEMPTS=3` for three attempts.
     pub fn new(model: impl Into<String>) -> Self {
         Self::with_connection(Connection::from_env(), model)
     }
