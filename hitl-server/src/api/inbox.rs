@@ -42,6 +42,8 @@ pub(crate) async fn inbox(
             Ok(page) => page,
             Err(error) => {
                 let Some((after, row)) = last else { return Err(error) };
+                // The next page reports the failure, if it lasts.
+                #[cfg(feature = "agentcore")]
                 tracing::warn!(code = error.code(), "the list of reviews failed; its first part is returned");
                 let again = engine.inbox(after.as_deref(), row + 1).await?;
                 // Another review of the page was decided or opened in between, so there is no token.
