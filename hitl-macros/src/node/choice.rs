@@ -147,7 +147,7 @@ impl VisitMut for OtherEnds {
         self.0.get_or_insert(spans::first(item));
     }
 
-    /// What a closure returns is no value of the choice.
+    // The value of a closure is no value of the choice.
     fn visit_expr_closure_mut(&mut self, _: &mut ExprClosure) {}
 }
 
