@@ -29,6 +29,7 @@ mod look_alikes;
 mod loop_limits;
 mod new_code;
 mod node_values;
+mod older_snapshots;
 mod optional_fields;
 mod panics;
 mod reproposed;

@@ -78,7 +78,7 @@ impl Fold {
                 ..
             } => {
                 self.opened(*lane, field);
-                let named = self.current_name(*lane, field)?;
+                let named = self.current_name(*lane, field);
                 self.ask(*lane, &named);
                 let at = &mut self.lane(*lane)?.at;
                 // If new code requires another review of a signed draft, the earlier signature no longer counts.

@@ -27,7 +27,7 @@ impl Fold {
             _ => return Err(FoldError::Damaged("its verdict and its proposal do not match".to_owned())),
         }
         let named = match self.lanes.get(&id).map(|lane| &lane.at) {
-            Some(LaneState::Paused(open)) => self.current_name(id, &open.field)?,
+            Some(LaneState::Paused(open)) => self.current_name(id, &open.field),
             _ => String::new(),
         };
         let lane = self.lane(id)?;

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Stop, StopKind,
-    Unmigrated, entry, genesis, lane_state::OpenReviewState, link, split,
+    Unmigrated, entry, genesis, lane_state::OpenReviewState, link, says_what_was_asked, split,
 };
 use crate::{ThreadId, Timestamp, graph::NodeSpec, state::FieldError, state::Slots, state::StateTable};
 
@@ -176,6 +176,13 @@ impl Fold {
             snapshot => {
                 let bytes = snapshot.as_ref().map(|s| s.get().len());
                 self.apply(&entry)?;
+                if let Some(snapshot) = snapshot
+                    && place > 0
+                    && !says_what_was_asked(snapshot)
+                {
+                    // A process that reads on from here knows as little as it says.
+                    self.let_no_rule_sign();
+                }
                 self.count(body.len(), bytes);
             }
         }
@@ -284,10 +291,16 @@ impl Fold {
         self.paused().filter(move |_| !closed)
     }
 
-    /// Returns whether a rule may sign the value of a field in a lane: no person has been asked about it or has edited a
-    /// rejected one, and the thread is not a fork.
+    /// Returns whether a rule may have signed the value of a field in a lane at this place: no person had been asked about
+    /// it, and the thread is not a fork.
+    pub(crate) fn may_have_signed_by_rule(&self, lane: &Lane, field: &str, place: Place) -> bool {
+        !self.is_fork && lane.sources.asked_at(field).is_none_or(|asked| asked >= place)
+    }
+
+    /// Returns whether a rule may sign the value of a field in a lane now: moreover, it is no edit of a draft that a person
+    /// has rejected.
     pub(crate) fn may_sign_by_rule(&self, lane: &Lane, field: &str) -> bool {
-        !self.is_fork && !lane.sources.is_asked(field) && !lane.sources.is_refused(field)
+        self.may_have_signed_by_rule(lane, field, self.next) && !lane.sources.is_refused(field)
     }
 
     /// Returns the person whose pending edit proposed the value of a field in a lane.

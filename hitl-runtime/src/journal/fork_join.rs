@@ -105,13 +105,16 @@ impl Fold {
     /// Records that a person is asked about the value of a field in a lane, and in each lane around it that has the same
     /// value because the lanes in between have not written the field.
     pub(super) fn ask(&mut self, id: LaneId, field: &str) {
+        let place = self.next;
+        // Its name in this version of the state is not known.
+        self.is_fork |= self.state.spec.field(field).is_none();
         let mut around = Some(id);
         while let Some(id) = around {
             let parent = self.lanes.get(&id).and_then(|lane| lane.parent);
             let item = parent.and_then(|parent| self.lanes.get(&parent)?.at.each());
             let is_own = item.is_some_and(|each| each.item == field);
             let Some(lane) = self.lanes.get_mut(id) else { return };
-            lane.sources.ask(field);
+            lane.sources.ask(field, place);
             around = parent.filter(|_| !is_own && !lane.wrote.iter().any(|write| write.field == field));
         }
     }

@@ -121,19 +121,19 @@ impl Lane {
     }
 
     /// Returns the current value of a field, if a person has been asked about it.
-    pub(super) fn asked_value(&self, field: &str) -> Option<Value> {
-        let is_asked = self.sources.is_asked(field);
-        let json = is_asked.then(|| self.fields.read(field).ok().flatten()).flatten()?;
-        serde_json::from_str(json).ok()
+    pub(super) fn asked_value(&self, field: &str) -> Option<(Value, Place)> {
+        let place = self.sources.asked_at(field)?;
+        let json = self.fields.read(field).ok().flatten()?;
+        Some((serde_json::from_str(json).ok()?, place))
     }
 
     /// Notes after a write of a field that a person has been asked about its value, if that is the value from before: a
     /// node may write once more what a person has rejected.
-    pub(super) fn keep_asked(&mut self, field: &str, before: Option<Value>) {
-        let Some(before) = before else { return };
+    pub(super) fn keep_asked(&mut self, field: &str, before: Option<(Value, Place)>) {
+        let Some((before, place)) = before else { return };
         let now = self.fields.read(field).ok().flatten().and_then(|json| serde_json::from_str(json).ok());
         if now == Some(before) {
-            self.sources.ask(field);
+            self.sources.ask(field, place);
         }
     }
 

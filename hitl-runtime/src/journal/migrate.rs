@@ -153,12 +153,13 @@ impl Fold {
         Ok(same.or(new.first_key_value()).map_or(field, |(new, _)| new).to_owned())
     }
 
-    /// Returns the present name of a field of a lane that an entry names.
-    pub(super) fn current_name(&self, lane: LaneId, field: &str) -> Result<String, FoldError> {
+    /// Returns the present name of a field of a lane that an entry names; that in the entry if it cannot be determined.
+    pub(super) fn current_name(&self, lane: LaneId, field: &str) -> String {
         let before = self.lanes.get(&lane).and_then(|lane| lane.before.get(field));
-        match before.filter(|_| self.is_older()) {
-            Some(json) => self.new_name(field, Ok(json.clone())),
-            None => Ok(field.to_owned()),
+        match before.filter(|_| self.is_older() && !self.unwritten.is_lenient()) {
+            // The migration may need more fields than this one.
+            Some(json) => self.new_name(field, Ok(json.clone())).unwrap_or_else(|_| field.to_owned()),
+            None => field.to_owned(),
         }
     }
 

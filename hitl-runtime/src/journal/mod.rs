@@ -51,6 +51,7 @@ pub(crate) use review_digest::Subject;
 pub use runs::Runs;
 pub use signature::{Condition, Signature, Signer};
 pub(crate) use snapshot::graph_of;
+use snapshot::says_what_was_asked;
 pub use stop::{Stop, StopKind, StopScope};
 pub use transition::{Each, Transition};
 pub use transition_text::ParseTransitionError;

@@ -194,9 +194,9 @@ pub(crate) struct Sources {
     /// The fields whose current value a person has rejected.
     #[serde(default)]
     refused: BTreeSet<String>,
-    /// The fields about whose current value a person has been asked.
+    /// The fields about whose current value a person has been asked, each with the place of the first review of it.
     #[serde(default)]
-    asked: BTreeSet<String>,
+    asked: BTreeMap<String, Place>,
     /// The number of the event at which an effect last began, in this lane or in a branch that has been merged.
     #[serde(default)]
     acted: Option<u64>,
@@ -216,8 +216,8 @@ pub(super) struct SourcesRef<'a> {
     done: &'a BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     refused: &'a BTreeSet<String>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    asked: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    asked: &'a BTreeMap<String, Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acted: Option<u64>,
 }
@@ -312,9 +312,19 @@ impl Sources {
         self.refused.insert(field.to_owned());
     }
 
-    /// Records that a person is asked about the current value of a field.
-    pub(super) fn ask(&mut self, field: &str) {
-        self.asked.insert(field.to_owned());
+    /// Records that a person is asked about the current value of a field, by the review of this place.
+    pub(super) fn ask(&mut self, field: &str, place: Place) {
+        self.asked.entry(field.to_owned()).or_insert(place);
+    }
+
+    /// Forgets what persons were asked: a snapshot of an older version of hitl does not say it.
+    pub(super) fn forget_asked(&mut self) {
+        self.asked.clear();
+    }
+
+    /// Returns the fields about whose current values a person has been asked.
+    pub(super) fn asked_fields(&self) -> impl Iterator<Item = &str> {
+        self.asked.keys().map(String::as_str)
     }
 
     /// Records that a person has given a field a new value.
@@ -324,12 +334,12 @@ impl Sources {
 
     /// Drops what persons were asked about the other fields.
     pub(super) fn keep_asked(&mut self, is_kept: impl Fn(&str) -> bool) {
-        self.asked.retain(|field| is_kept(field));
+        self.asked.retain(|field, _| is_kept(field));
     }
 
     /// Adds what persons were asked in a merged branch.
     pub(super) fn ask_with(&mut self, branch: &Self) {
-        self.asked.extend(branch.asked.iter().cloned());
+        branch.asked.iter().for_each(|(field, place)| self.ask(field, *place));
     }
 
     /// Records that an effect has begun.
@@ -387,9 +397,10 @@ impl Sources {
         Some((by, self.acted.is_some_and(|acted| acted > at)))
     }
 
-    /// Returns whether a person has been asked about the current value of a field. Then only a person signs it.
-    pub(crate) fn is_asked(&self, field: &str) -> bool {
-        self.asked.contains(field)
+    /// Returns the place of the first review in which a person was asked about the current value of a field. From there
+    /// on, only a person signs it.
+    pub(crate) fn asked_at(&self, field: &str) -> Option<Place> {
+        self.asked.get(field).copied()
     }
 
     /// Returns whether a person has rejected the current value of a field.
@@ -445,9 +456,9 @@ impl Pending {
             && self.has_seen(open, fields)?)
     }
 
-    /// Returns whether the edit leads back to the review of this field before this node, in which it was made.
+    /// Returns whether the edit has just led back to the review of this field before this node, in which it was made.
     pub(crate) fn is_of_review(&self, field: &str, node: &str) -> bool {
-        self.field == field && self.before == [node]
+        self.signs && self.field == field && self.before == [node]
     }
 
     /// Returns whether all that the edit may sign is allowed by its entry, which decided a review before `node` and led
@@ -482,9 +493,11 @@ impl Fold {
             let by_field = std::mem::take(&mut sources.by_field).into_iter();
             let by_field = by_field.map(|(field, write)| Ok::<_, FoldError>((name(field)?, write)));
             sources.by_field = by_field.collect::<Result<_, _>>()?;
-            for fields in [&mut sources.refused, &mut sources.asked] {
-                *fields = std::mem::take(fields).into_iter().map(name).collect::<Result<_, _>>()?;
-            }
+            sources.refused =
+                std::mem::take(&mut sources.refused).into_iter().map(name).collect::<Result<_, _>>()?;
+            let asked = std::mem::take(&mut sources.asked).into_iter();
+            let asked = asked.map(|(field, place)| Ok::<_, FoldError>((name(field)?, place)));
+            sources.asked = asked.collect::<Result<_, _>>()?;
         }
         Ok(sources)
     }

@@ -166,8 +166,9 @@ impl Fold {
 
     /// Lets no rule sign in the thread: a snapshot of an older version of hitl does not say about which values a person has
     /// been asked.
-    pub(crate) fn let_no_rule_sign(&mut self) {
+    pub(super) fn let_no_rule_sign(&mut self) {
         self.is_fork = true;
+        self.lanes.values_mut().for_each(|lane| lane.sources.forget_asked());
     }
 
     /// Returns the `for` that the lane is an item of, if it is one.
@@ -233,9 +234,22 @@ impl Fold {
         if !frozen.asks {
             self.let_no_rule_sign();
         }
+        // A name in an older version of the state whose present one is not known.
+        let is_unknown = |field: &str| self.state.spec.field(field).is_none();
+        self.is_fork |= self.lanes.values().any(|lane| lane.sources.asked_fields().any(is_unknown));
         self.lanes.reindex();
         Ok(())
     }
+}
+
+/// Returns whether a snapshot says about which values a person has been asked.
+pub(super) fn says_what_was_asked(snapshot: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Marked {
+        #[serde(default)]
+        asks: bool,
+    }
+    serde_json::from_str(snapshot.get()).is_ok_and(|Marked { asks }| asks)
 }
 
 /// Returns the name of a thread's graph, read from the first entry of the thread's tail.

@@ -101,7 +101,7 @@ impl Engine {
             }
             EditRouteError::Lost(problem) => refused(problem),
         })?;
-        if to == Transition::Node(open.activation.node.clone()) && has_role {
+        if to == Transition::Node(open.activation.node.clone()) && (has_role || role.is_none()) {
             return Ok(EditResult::Signs);
         }
         Ok(self.proposes(open, from, to, operator))

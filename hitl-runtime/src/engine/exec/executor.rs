@@ -705,7 +705,8 @@ pub(super) fn pause(
         let mut rule = ReviewRule::new(entry, &lane.fields, now).map_err(|error| error.to_string())?;
         // An edit that leads back to its own review extends no deadline.
         let edit = lane.pending.as_deref().filter(|pending| pending.is_of_review(interrupt.field, &node));
-        rule.deadline = rule.deadline.into_iter().chain(edit.and_then(|edit| edit.until)).min();
+        let until = edit.and_then(|edit| edit.until).filter(|until| *until > now);
+        rule.deadline = rule.deadline.into_iter().chain(until).min();
         if let Some(Condition { expr, value: false, .. }) = &when
             && writer.fold.may_sign_by_rule(lane, interrupt.field)
         {

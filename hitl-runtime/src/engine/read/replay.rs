@@ -553,9 +553,8 @@ impl<'a> Replay<'a> {
             return self.note(FindingKind::Snapshot, "its snapshot cannot be computed");
         };
         if stored.get("asks").is_none() {
-            // One of an older version of hitl. A process that reads on from here knows as little as it says.
+            // One of an older version of hitl.
             without_asked(&mut computed);
-            self.fold.let_no_rule_sign();
         }
         if computed == stored {
             return;

@@ -308,7 +308,10 @@ impl Compatibility {
                     let may_run = approved.filter(move |read| {
                         valid(read.field).is_some_and(|signature| {
                             let rules = LaneRules::new(graph, fold, lane, read.field);
-                            check_signature(graph.spec, node, entered, read.field, signature, &rules).is_ok()
+                            // What has begun is settled, or is checked again before it begins once more.
+                            has_begun(graph.spec, node, entered, signature)
+                                || check_signature(graph.spec, node, entered, read.field, signature, &rules)
+                                    .is_ok()
                         })
                     });
                     may_run.map(move |read| (number, read.field))

@@ -147,8 +147,9 @@ impl<'a> LaneRules<'a> {
 impl CurrentRules for LaneRules<'_> {
     fn asks(&self, reviewed: &NodeSpec) -> bool {
         let Some((_, entry)) = self.graph.node(reviewed.name) else { return true };
-        !self.is_evaluated
-            && (!self.fold.may_sign_by_rule(self.lane, self.field) || asks(entry, &self.lane.fields))
+        let place = self.lane.signatures.get(self.field).map_or(self.fold.next, |signature| signature.place);
+        let may_sign = self.fold.may_have_signed_by_rule(self.lane, self.field, place);
+        !self.is_evaluated && (!may_sign || asks(entry, &self.lane.fields))
     }
 
     fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String> {
