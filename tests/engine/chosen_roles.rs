@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use hitl::{
-    Digest, ManualClock, MemoryStore, Scope, Store, ThreadStatus, Timestamp,
+    ManualClock, MemoryStore, Scope, Timestamp,
     journal::{Event, Proposal},
     prelude::*,
-    store::{Append, Record},
 };
 use serde_json::json;
 
@@ -16,7 +15,7 @@ use crate::{
         payment::Draft,
         world::{Behavior, World},
     },
-    new_code::{events, id, journal, names},
+    new_code::{altered, events, journal, names, stored},
 };
 
 const LONG: Duration = Duration::from_hours(24);
@@ -178,6 +177,7 @@ async fn the_journal_does_not_choose_who_signs() {
     let (store, world) = (MemoryStore::new(), World::default());
     let agent = Payer::new(world.clone(), store.clone());
     let _ = open(&agent, "t", 5_000).await;
+    assert!(events(&journal(&store).await).iter().any(|event| event.name() == "paused"));
     let forged = altered(&store, r#""role":"director""#, r#""role":"clerk""#).await;
     let agent = Payer::new(world.clone(), forged);
     assert!(agent.verify("t").await.is_err());
@@ -264,24 +264,4 @@ async fn new_code_chooses_again() {
     let stricter::PayerTurn::Pay(review) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(review.role(), Some("director"));
     agent.verify("t").await.unwrap();
-}
-
-async fn stored(records: Vec<Record>) -> MemoryStore {
-    let store = MemoryStore::new();
-    store.append(Append::new(id("t"), records, ThreadStatus::Running)).await.unwrap();
-    store
-}
-
-/// Returns the journal of `t` with a part of its text replaced, and the hashes that follow.
-async fn altered(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
-    let mut records = journal(store).await;
-    assert!(events(&records).iter().any(|event| event.name() == "paused"));
-    let mut before = Digest::of(b"hitl journal 1\0t");
-    for record in &mut records {
-        let text = String::from_utf8(record.body.clone()).unwrap().replace(from, to);
-        record.body = text.into_bytes();
-        record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
-        before = record.hash;
-    }
-    stored(records).await
 }

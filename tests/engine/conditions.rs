@@ -6,10 +6,9 @@ use std::{
 };
 
 use hitl::{
-    Digest, Error, ManualClock, MemoryStore, Scope, Store, ThreadStatus, Timestamp,
+    Error, ManualClock, MemoryStore, Scope, Timestamp,
     journal::{Condition, Decision, Event, Signer},
     prelude::*,
-    store::{Append, Record},
 };
 use serde_json::json;
 
@@ -18,7 +17,7 @@ use crate::{
         operators::{both, clerk, director},
         world::{Behavior, World},
     },
-    new_code::{events, id, journal, names},
+    new_code::{altered, events, id, journal, names, stored},
 };
 
 /// The limits above which a condition asks, by the tag of a draft, and how often they were read. Tests run concurrently,
@@ -109,25 +108,6 @@ async fn cut_before(store: &MemoryStore, event: &str) -> MemoryStore {
     let records = journal(store).await;
     let end = names(&records).iter().position(|name| *name == event).unwrap();
     stored(records[..end].to_vec()).await
-}
-
-async fn stored(records: Vec<Record>) -> MemoryStore {
-    let store = MemoryStore::new();
-    store.append(Append::new(id("t"), records, ThreadStatus::Running)).await.unwrap();
-    store
-}
-
-/// Returns the journal of `t` with a part of its text replaced, and the hashes that follow.
-async fn altered(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
-    let mut records = journal(store).await;
-    let mut before = Digest::of(b"hitl journal 1\0t");
-    for record in &mut records {
-        let text = String::from_utf8(record.body.clone()).unwrap().replace(from, to);
-        record.body = text.into_bytes();
-        record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
-        before = record.hash;
-    }
-    stored(records).await
 }
 
 /// A clock after the end of every lease so far.

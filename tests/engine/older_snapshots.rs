@@ -1,11 +1,7 @@
 //! Snapshots of an older version of hitl, which do not say about which values a person has been asked: such a journal is
 //! read, verified and continued, and no rule signs in it.
 
-use hitl::{
-    Digest, ManualClock, MemoryStore, Store, ThreadStatus, Timestamp,
-    prelude::*,
-    store::{Append, Record},
-};
+use hitl::{Digest, ManualClock, MemoryStore, Timestamp, prelude::*, store::Record};
 
 use crate::{
     kit::{
@@ -13,7 +9,7 @@ use crate::{
         payment::Draft,
         world::World,
     },
-    new_code::{id, journal},
+    new_code::{journal, stored},
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,9 +87,7 @@ async fn older() -> MemoryStore {
         record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
         before = record.hash;
     }
-    let store = MemoryStore::new();
-    store.append(Append::new(id("t"), records, ThreadStatus::Running)).await.unwrap();
-    store
+    stored(records).await
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hitl::{Error, ManualClock, Timestamp, prelude::*};
 
-use super::stricter_rules::as_of;
+use super::altered;
 use crate::kit::{
     operators::{clerk, director},
     payment::Draft,
@@ -158,7 +158,7 @@ async fn a_rejection_in_a_branch_voids_the_parent_signature() {
         let error = next.resume("t").await.unwrap_err();
         assert!(matches!(error, Error::GraphChanged { .. }), "{end:?}: {error}");
         // `wire` does not run after the join even if the journal states that the new code started the thread.
-        let store = as_of(&store, agent.fingerprint(), next.fingerprint()).await;
+        let store = altered(&store, agent.fingerprint(), next.fingerprint()).await;
         let next = new::Tiered::new(world.clone(), store).clock(clock);
         let turn = next.resume("t").await.unwrap();
         assert_eq!(world.calls(), 0, "{end:?}: `wire` ran after the director's verdict");

@@ -11,10 +11,10 @@ mod stricter_rules;
 mod versions;
 
 use hitl::{
-    CompatibilityReport, Error, Graph, Incompatibility, Store, ThreadId,
+    CompatibilityReport, Digest, Error, Graph, Incompatibility, MemoryStore, Store, ThreadId, ThreadStatus,
     journal::{Entry, Event},
     prelude::*,
-    store::Record,
+    store::{Append, Record},
 };
 
 /// The first version of the graph `Refunds`. The versions in the submodules have the same graph name.
@@ -33,6 +33,27 @@ pub async fn waiting(store: &(impl Store + Clone), world: &v1::World, thread: &s
 /// Returns all records of the thread `t`.
 pub async fn journal(store: &impl Store) -> Vec<Record> {
     store.entries(&id("t"), 0.into(), 10_000).await.unwrap()
+}
+
+/// Returns a store that holds these records as the journal of `t`.
+pub async fn stored(records: Vec<Record>) -> MemoryStore {
+    let store = MemoryStore::new();
+    store.append(Append::new(id("t"), records, ThreadStatus::Running)).await.unwrap();
+    store
+}
+
+/// Returns a store with the journal of `t` in which `to` takes the place of `from`, such as the fingerprint of another
+/// program, and the hashes follow.
+pub async fn altered(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
+    let mut records = journal(store).await;
+    let mut before = Digest::of(b"hitl journal 1\0t");
+    for record in &mut records {
+        let text = String::from_utf8(record.body.clone()).unwrap().replace(from, to);
+        record.body = text.into_bytes();
+        record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
+        before = record.hash;
+    }
+    stored(records).await
 }
 
 /// Returns the events of the records.

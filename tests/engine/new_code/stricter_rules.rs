@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use hitl::{
-    Clock as _, Digest, Error, ManualClock, ReviewChange, Store, SystemClock, ThreadStatus, Timestamp,
+    Clock as _, Digest, Error, ManualClock, ReviewChange, SystemClock, Timestamp,
     journal::{Event, Settlement},
     prelude::*,
-    store::{Append, Record},
+    store::Record,
 };
 
-use super::{codes, entries_after, events, id, journal};
+use super::{altered, codes, entries_after, events, id, journal, stored};
 use crate::kit::{
     operators::{clerk, director},
     payment::Draft,
@@ -117,29 +117,6 @@ async fn begun(store: &MemoryStore, world: &World) -> Digest {
     }
 }
 
-/// Returns a store that holds these records as the journal of `t`.
-async fn stored(records: Vec<Record>) -> MemoryStore {
-    let store = MemoryStore::new();
-    let (thread, standing) = (id("t"), ThreadStatus::Running);
-    let append = Append::new(thread, records, standing);
-    store.append(append).await.unwrap();
-    store
-}
-
-/// Returns a store with the journal of `t` as if another program had written it: the fingerprint `from` is replaced by
-/// `to`, and the hashes follow.
-pub async fn as_of(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
-    let mut records = journal(store).await;
-    let mut before = Digest::of(b"hitl journal 1\0t");
-    for record in &mut records {
-        let text = String::from_utf8(record.body.clone()).unwrap().replace(from, to);
-        record.body = text.into_bytes();
-        record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
-        before = record.hash;
-    }
-    stored(records).await
-}
-
 /// The rules that a journal records for an open review do not replace the program's, although the journal says that
 /// this program opened the review.
 #[tokio::test]
@@ -148,7 +125,7 @@ async fn a_forged_review_is_reopened_under_the_program_rules() {
     let seen = begun(&store, &world).await;
     let print = clerk::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
     let this = strict::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
-    let agent = strict::Orders::new(world.clone(), as_of(&store, &print, &this).await);
+    let agent = strict::Orders::new(world.clone(), altered(&store, &print, &this).await);
     assert!(!agent.check("t").await.unwrap().new_code, "the forged journal names this program");
 
     let review = &agent.view("t").await.unwrap().reviews[0];
@@ -183,7 +160,7 @@ async fn a_forged_deadline_permits_no_late_signature() {
     let print = clerk::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
     let this = strict::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
     let clock = ManualClock::at(SystemClock.now());
-    let store = as_of(&store, &print, &this).await;
+    let store = altered(&store, &print, &this).await;
     let agent = strict::Orders::new(world.clone(), store).clock(clock.clone());
     let strict::OrdersTurn::Hold(review) = agent.turn("t").await.unwrap() else { panic!() };
     clock.advance(Duration::from_secs(2 * 3600));
@@ -200,7 +177,7 @@ async fn a_forged_signature_covers_only_what_the_program_declares() {
     let turn = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert!(matches!(&turn, clerk::OrdersTurn::Failed(failed) if failed.node() == "wire"), "{turn}");
     let this = checked::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
-    let forged = as_of(&store, agent.fingerprint(), &this).await;
+    let forged = altered(&store, agent.fingerprint(), &this).await;
     // An effect that has begun would be finished, so the entries after the run of `hold` are dropped.
     let records = journal(&forged).await;
     let ran = |event: &Event| matches!(event, Event::Ran { node, .. } if node == "hold");

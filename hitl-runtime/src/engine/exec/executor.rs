@@ -556,7 +556,7 @@ fn advance_ready(
     } else if let First::Refused(error) = first {
         Some(error.to_string())
     } else {
-        signature_problem(writer, stands, entry, activation)
+        signature_problem(writer, stands, entry, activation, |_| true)
     };
     if let Some(error) = problem {
         let node = activation.node.clone();
@@ -588,7 +588,8 @@ fn take_over(
     let LaneState::Began { activation, key, .. } = &stands.at else { return Ok(None) };
     let (activation, key) = (activation.clone(), key.clone());
     let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
-    let refused = rule_problem(writer, stands, entry, &activation);
+    // The entry that began it does not vouch for a rule's signature.
+    let refused = signature_problem(writer, stands, entry, &activation, Signature::is_of_rule);
     let is_refused = refused.is_some();
     let error = refused.unwrap_or_else(|| UNRENEWED.to_owned());
     if !entry.spec.idempotent || writer.fold.is_closed() || is_refused {
@@ -611,30 +612,18 @@ fn find(graph: &'static GraphTable, fold: &Fold, name: &str) -> Result<(usize, &
     graph.node(name).ok_or_else(|| incompatible(&fold.thread, gone(graph, name)))
 }
 
-/// Returns why a node must not begin on the signatures that the lane has, if there is a reason. The signed values are
-/// compared later, when the node reads them.
+/// Returns why a node must not begin on those of the lane's signatures that are meant, if there is a reason. The signed
+/// values are compared later, when the node reads them.
 fn signature_problem(
     writer: &ThreadWriter,
     lane: &Lane,
     entry: &NodeTable,
     activation: &Activation,
+    is_meant: impl Fn(&Signature) -> bool,
 ) -> Option<String> {
     let refused = signatures_of(lane, entry)
+        .filter(|(_, signature)| is_meant(signature))
         .find_map(|(field, signature)| check(writer, lane, entry, activation, field, signature).err());
-    refused.map(|error| error.to_string())
-}
-
-/// Returns why an effect that another process began on a rule's signature must not begin again, if there is a reason.
-fn rule_problem(
-    writer: &ThreadWriter,
-    lane: &Lane,
-    entry: &NodeTable,
-    activation: &Activation,
-) -> Option<String> {
-    let by_rule = signatures_of(lane, entry).filter(|(_, signature)| signature.is_of_rule());
-    let refused = by_rule
-        .filter_map(|(field, signature)| check(writer, lane, entry, activation, field, signature).err())
-        .next();
     refused.map(|error| error.to_string())
 }
 
