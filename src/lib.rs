@@ -809,7 +809,7 @@ pub use hitl_runtime::agent::{
     Audit, CLOCK_SKEW, FailureView, Finding, FindingKind, Graph, HistoryEntry, InDoubtView, ItemView,
     JournalHead, ReviewChange, ReviewView, Subscription, SweepEvent, ThreadEvent, UncheckedRange,
 };
-pub use hitl_runtime::graph::MAX_ITEMS;
+pub use hitl_runtime::graph::{MAX_ITEMS, RiskLevel};
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, CanEdit, CancelReport, Clock, CompatibilityReport, Cx, Deps, Digest,
     Draft, Error, ErrorKind, Failed, Front, InDoubt, Incompatibility, IntoThreadId, InvalidThreadId,

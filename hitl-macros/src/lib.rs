@@ -73,6 +73,7 @@ pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `effect` | it changes the world, so a person signs before it runs, unless `risk = low` |
 /// | `idempotent` | an effect that may run twice with one idempotency key |
 /// | `risk = low` | an effect that needs no signature |
+/// | `risk = medium`, `risk = high` | the risk of an effect, for the review on whose signature it runs |
 /// | `retries = 3`, `backoff = "1s"`, `timeout = "30s"` | retries after a failure, the wait before the first one, and the limit for each attempt |
 ///
 /// The name and the type of a parameter determine its meaning:
@@ -104,6 +105,8 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | meaning |
 /// |---|---|
 /// | `when = draft.amount > 100.0` | the condition under which a person is asked. If it is false when the node is reached, the rule signs, and the node runs |
+/// | `risk = high` | the risk of the action, `low`, `medium` or `high`, or one that is chosen, `if draft.amount > 1000.0 { high } else { low }`. It is shown. Of high risk, a person always signs, even if `when` is false. The highest risk counts: a covered effect may declare its own, `#[node(…, effect, risk = high)]` |
+/// | `reversible = false` | the action cannot be undone, which is shown |
 /// | `role = "refund-approver"` | the role that an operator must hold: text, a constant, or one that is chosen, `if draft.amount > 1000.0 { "director" } else { "clerk" }` |
 /// | `expires = "24h"` | the time that the review stays open; then it counts as rejected, or follows the `expire -> …` edge. It can be a constant `Duration` or chosen, as the role |
 /// | `remind = "4h"` | the interval of reminders while the review is open |
@@ -115,7 +118,7 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Every field that the node or a covered one reads, except as `&Approved<…>`, must be in `show` or in `unsigned`.
 ///
-/// A condition, and the `if` or `match` that chooses a role or a deadline, is Rust in which the signed field and the shown
+/// A condition, and the `if` or `match` that chooses a role, a deadline or a risk, is Rust in which the signed field and the shown
 /// ones are values: `risk == Risk::High`, `is_large(&draft)`. It reads no other field, so that the signature covers what it
 /// depends on, and it must depend on nothing else: a rule's signature that another process finds, and each one that
 /// `verify` reads, is evaluated again. A rule signs nothing about whose current value a person has been asked, and nothing

@@ -33,6 +33,7 @@ mod older_snapshots;
 mod optional_fields;
 mod panics;
 mod reproposed;
+mod risks;
 mod routes;
 #[cfg(not(feature = "agentcore"))]
 mod serve_command;

@@ -180,7 +180,7 @@ fn describe(event: &Event) -> String {
             }
         }
         Event::Began { .. } => format!("{node} began"),
-        Event::Paused { role, covers, shows, proposed, when, .. } => {
+        Event::Paused { role, covers, shows, proposed, when, risk, irreversible, .. } => {
             let list = |word: &str, names: &[String]| {
                 let names = names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
                 if names.is_empty() { names } else { format!("; {word} {names}") }
@@ -190,7 +190,13 @@ fn describe(event: &Event) -> String {
             let by = by.unwrap_or_default();
             let when =
                 when.as_ref().map(|when| format!("; {}", escape(&when.to_string()))).unwrap_or_default();
-            format!("waits before {node}{role}{by}{}{}{when}", list("covers", covers), list("shows", shows))
+            let risk = risk.map(|risk| format!("; risk {risk}")).unwrap_or_default();
+            let undone = if *irreversible { "; cannot be undone" } else { "" };
+            format!(
+                "waits before {node}{role}{by}{}{}{when}{risk}{undone}",
+                list("covers", covers),
+                list("shows", shows)
+            )
         }
         Event::Signed { field, by, .. } => {
             format!("{} signed {field} before {node}", escape(&by.to_string()))

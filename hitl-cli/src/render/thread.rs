@@ -78,6 +78,12 @@ pub(crate) fn review(view: &ThreadView, review: &ReviewView, context: RenderCont
             false => format!("asked although {}", escape(&when.to_string())),
         });
     }
+    if let Some(risk) = review.risk {
+        notes.push(format!("{risk} risk"));
+    }
+    if review.irreversible {
+        notes.push("cannot be undone".to_owned());
+    }
     notes.push(format!("opened {}", ago(review.opened, context.now)));
     if let Some(at) = review.deadline {
         notes.push(deadline(at, context.now));

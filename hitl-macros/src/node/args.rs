@@ -23,6 +23,8 @@ pub(crate) struct Args {
     pub(crate) effect: Option<Span>,
     pub(crate) idempotent: Option<Span>,
     pub(crate) low_risk: Option<Span>,
+    /// The risk of an effect that a signature covers: `medium` or `high`.
+    pub(crate) risk: Option<Ident>,
     pub(crate) retries: Option<(Span, u32)>,
     pub(crate) backoff_ms: Option<u64>,
     pub(crate) timeout_ms: Option<u64>,
@@ -44,11 +46,26 @@ pub(crate) struct Interrupt {
     pub(crate) unsigned: Vec<Ident>,
     /// The condition under which a person is asked.
     pub(crate) when: Option<Expr>,
+    /// The risk of the action.
+    pub(crate) risk: Option<Expr>,
+    /// `reversible = …`, and its position.
+    pub(crate) reversible: Option<LitBool>,
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
-const INTERRUPT: [&str; 9] =
-    ["role", "expires", "remind", "review", "edit", "covers", "show", "unsigned", "when"];
+const INTERRUPT: [&str; 11] = [
+    "role",
+    "expires",
+    "remind",
+    "review",
+    "edit",
+    "covers",
+    "show",
+    "unsigned",
+    "when",
+    "risk",
+    "reversible",
+];
 
 /// Parses the arguments. An error in one of them does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
@@ -142,10 +159,13 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
             let level = input
                 .call(Ident::parse_any)
                 .map_err(|e| syn::Error::new(e.span(), "expected `risk = low`"))?;
+            if level == "medium" || level == "high" {
+                return set_once(word, &mut args.risk, level, errors);
+            }
             if level != "low" {
                 errors.at(
                     level.span(),
-                    format!("`risk = {level}` does not exist: write `risk = low` if the effect needs no signature, or take a signed field as `&Approved<…>`"),
+                    format!("`risk = {level}` does not exist: write `risk = low` if the effect needs no signature, or `risk = medium` or `risk = high` if it does"),
                 );
             }
             set_once(word, &mut args.low_risk, level.span(), errors)
@@ -196,6 +216,21 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
             parse_equals(word, "draft.amount > 100.0", input)?;
             let condition: Expr = input.parse()?;
             set_once(word, &mut args.when, condition, errors)
+        }
+        "risk" => {
+            parse_equals(word, "high", input)?;
+            let risk: Expr = input.parse()?;
+            set_once(word, &mut args.risk, risk, errors)
+        }
+        "reversible" => {
+            parse_equals(word, "false", input)?;
+            let reversible: LitBool = input.parse().map_err(|e| {
+                syn::Error::new(
+                    e.span(),
+                    "`reversible` must be a bool: write `reversible = false` if the action cannot be undone",
+                )
+            })?;
+            set_once(word, &mut args.reversible, reversible, errors)
         }
         "covers" => parse_names(word, "(hold, wire)", input, &mut args.covers, errors),
         "show" => parse_names(word, "(iban)", input, &mut args.show, errors),
@@ -356,7 +391,7 @@ mod tests {
     #[test]
     fn all_errors_are_reported() {
         let (args, errors) =
-            parsed(quote!(Ticket, write = plan, colour = red, efect, timeout = 30, risk = high));
+            parsed(quote!(Ticket, write = plan, colour = red, efect, timeout = 30, risk = hi));
         assert_eq!(
             errors,
             [
@@ -364,7 +399,7 @@ mod tests {
                 "`#[node]` has no argument `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`",
                 "`#[node]` has no argument `efect`; did you mean `effect`?",
                 "a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `timeout = \"30s\"`",
-                "`risk = high` does not exist: write `risk = low` if the effect needs no signature, or take a signed field as `&Approved<…>`",
+                "`risk = hi` does not exist: write `risk = low` if the effect needs no signature, or `risk = medium` or `risk = high` if it does",
             ]
         );
         assert_eq!(args.writes.len(), 1);

@@ -67,6 +67,32 @@ impl Choice {
         Self::new("deadline", expr, value, review, errors)
     }
 
+    /// Creates the risk of the action under review.
+    pub(crate) fn risk(expr: &Expr, review: &Review<'_>, errors: &mut Errors) -> Option<Self> {
+        let value = |expr: &mut Expr, errors: &mut Errors| {
+            let word = match &*expr {
+                Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+                _ => None,
+            };
+            let level = match word.as_deref() {
+                Some("low") => quote!(Low),
+                Some("medium") => quote!(Medium),
+                Some("high") => quote!(High),
+                _ => {
+                    errors.on(
+                        expr,
+                        "`risk` is `low`, `medium` or `high`: write `risk = high`, or choose one, `risk = if draft.amount > 1000.0 { high } else { low }`",
+                    );
+                    return None;
+                }
+            };
+            let risk = quote!(::hitl::__private::RiskLevel::#level);
+            *expr = Expr::Verbatim(risk.clone());
+            Some(risk)
+        };
+        Self::new("risk", expr, value, review, errors)
+    }
+
     fn new(
         what: &str,
         written: &Expr,
@@ -271,6 +297,9 @@ mod tests {
                 }),
                 "this branch has no value",
             ),
+            (Choice::risk as Make, quote!(draft.risk), "`low`, `medium` or `high`"),
+            (Choice::risk, quote!(if draft.large { severe } else { low }), "`low`, `medium` or `high`"),
+            (Choice::risk, quote!(Risk::High), "`low`, `medium` or `high`"),
             (Choice::expires, quote!(draft.window), "a duration is a number and a unit"),
             (Choice::expires, quote!(if draft.large { "1x" } else { "24h" }), "a duration is a number"),
         ] {

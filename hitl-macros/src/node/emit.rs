@@ -238,6 +238,14 @@ fn spec(node: &Node) -> TokenStream {
                 quote!(::hitl::__private::ExpirySpec::Chosen { by: #by, values: &[#(#values),*] })
             }
         }));
+        let risk = optional(node.risk.as_ref().map(|risk| match risk {
+            Choice::Fixed(risk) => quote!(::hitl::__private::RiskSpec::Fixed(#risk)),
+            Choice::Chosen { by, values } => {
+                let by = by.spec();
+                quote!(::hitl::__private::RiskSpec::Chosen { by: #by, values: &[#(#values),*] })
+            }
+        }));
+        let irreversible = rule.reversible.as_ref().is_some_and(|reversible| !reversible.value);
         let remind = optional(rule.remind_ms.map(duration));
         let edit = rule.edit.unwrap_or(true);
         let is_payload = |ident: &Ident| {
@@ -259,6 +267,8 @@ fn spec(node: &Node) -> TokenStream {
                     shows: &[#(#shows),*],
                     unsigned: &[#(#unsigned),*],
                     when: #when,
+                    risk: #risk,
+                    irreversible: #irreversible,
                 }
             )
         }
@@ -270,10 +280,15 @@ fn spec(node: &Node) -> TokenStream {
                 (duration(args.backoff_ms.unwrap_or(0)), optional(args.timeout_ms.map(duration)));
             quote!(::hitl::__private::RetrySpec { retries: #retries, backoff: #backoff, timeout: #timeout })
         });
+    let risk = args.risk.as_ref().map(|risk| {
+        let level = if risk == "high" { quote!(High) } else { quote!(Medium) };
+        quote!(::core::option::Option::Some(::hitl::__private::RiskLevel::#level))
+    });
     let fields = [
         ("effect", args.effect.map(|_| quote!(true))),
         ("idempotent", args.idempotent.map(|_| quote!(true))),
         ("low_risk", args.low_risk.map(|_| quote!(true))),
+        ("risk", risk),
         ("rejection", rejection),
         ("question", question),
         ("interrupt", interrupt),
@@ -303,16 +318,18 @@ fn expressions(node: &Node, state: &Path) -> Option<TokenStream> {
     let when = node.condition.as_ref().map(|condition| condition.function(state, &quote!(bool)));
     let role = chosen(&node.role, quote!(&'static str));
     let expires = chosen(&node.expires, quote!(::core::time::Duration));
-    if when.is_none() && role.is_none() && expires.is_none() {
+    let risk = chosen(&node.risk, quote!(::hitl::__private::RiskLevel));
+    if when.is_none() && role.is_none() && expires.is_none() && risk.is_none() {
         return None;
     }
-    let (when, role, expires) = (optional(when), optional(role), optional(expires));
+    let [when, role, expires, risk] = [when, role, expires, risk].map(optional);
     Some(quote! {
         #[allow(unused_parens, unused_variables, clippy::all, clippy::pedantic)]
         const EXPRESSIONS: ::hitl::__private::ReviewExpressions = ::hitl::__private::ReviewExpressions {
             when: #when,
             role: #role,
             expires: #expires,
+            risk: #risk,
         };
     })
 }

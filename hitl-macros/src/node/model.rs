@@ -1,7 +1,7 @@
 //! The model of a node: the role of each parameter, and the rules that its signature must keep.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type, parse_quote};
+use syn::{Expr, FnArg, GenericParam, Pat, ReturnType, Safety, Type, parse_quote};
 
 use super::{
     args::{Args, Interrupt},
@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) role: Option<Choice>,
     /// The time until the review expires.
     pub(crate) expires: Option<Choice>,
+    /// The risk of the action under review.
+    pub(crate) risk: Option<Choice>,
     /// The parameters that the review does not show, with the message that holds if they are fields.
     pub(crate) unshown: Vec<(Ident, String)>,
     /// `true` if an error is reported here of which the graph would report consequences: the fields that the node writes
@@ -112,6 +114,7 @@ impl Node {
             condition: None,
             role: None,
             expires: None,
+            risk: None,
             unshown: Vec::new(),
             is_incomplete,
         };
@@ -154,6 +157,7 @@ impl Node {
             condition: None,
             role: None,
             expires: None,
+            risk: None,
             unshown: Vec::new(),
             is_incomplete: false,
         }
@@ -212,7 +216,7 @@ impl Node {
 
     /// Determines the expressions of the review.
     fn find_expressions(&mut self, errors: &mut Errors) {
-        let Some(Interrupt { when, role, expires, show, .. }) = &self.args.interrupt else { return };
+        let Some(Interrupt { when, role, expires, risk, show, .. }) = &self.args.interrupt else { return };
         let signed = self.signed.as_ref().map_or("", |(field, _)| field);
         let review = Review { node: &self.name, signed, show };
         // Without a signed field, which is reported, no expression could read anything.
@@ -220,7 +224,19 @@ impl Node {
         let condition = when.and_then(|when| Expression::condition(when, &review, errors));
         let role = role.as_ref().and_then(|role| Choice::role(role, &review, errors));
         let expires = expires.as_ref().and_then(|expires| Choice::expires(expires, &review, errors));
-        (self.condition, self.role, self.expires) = (condition, role, expires);
+        if let (Some(_), Some(Expr::Path(risk))) = (&condition, risk)
+            && risk.path.is_ident("high")
+        {
+            errors.on(
+                risk,
+                format!(
+                    "the action before node `{}` is always of high risk, so a person always signs it and `when` has no effect: remove `when`, or choose the risk, `risk = if … {{ high }} else {{ low }}`",
+                    self.name
+                ),
+            );
+        }
+        let risk = risk.as_ref().and_then(|risk| Choice::risk(risk, &review, errors));
+        (self.condition, self.role, self.expires, self.risk) = (condition, role, expires, risk);
     }
 
     /// Reports a review of a field that the node does not take as signed.
@@ -374,6 +390,14 @@ impl Node {
         }
         if let (Some(span), true) = (args.low_risk, reviewed) {
             errors.at(span, format!("node `{name}` has `risk = low`, which means no review, and `#[interrupt_before]`: keep one of them"));
+        }
+        if let (None, Some(risk)) = (args.effect, &args.risk) {
+            errors.at(
+                risk.span(),
+                format!(
+                    "node `{name}` has `risk = {risk}`, but is not an effect: remove it, or add `effect`"
+                ),
+            );
         }
         if let (None, Some(span)) = (args.effect, args.idempotent) {
             errors.at(span, format!("node `{name}` has `idempotent`, but is not an effect, and other nodes may run twice anyway: remove `idempotent`, or add `effect`"));

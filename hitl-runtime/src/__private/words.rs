@@ -21,7 +21,7 @@ words! {
         effect;
         /// An effect that may run twice with one idempotency key.
         idempotent;
-        /// An effect that needs no signature: `risk = low`.
+        /// An effect that needs no signature, `risk = low`, or the risk of one that does: `risk = high`.
         risk;
         /// The number of retries after a failure: `retries = 3`.
         retries;
@@ -51,6 +51,10 @@ words! {
         show;
         /// Fields that are read although they are not signed: `unsigned(message)`.
         unsigned;
+        /// The risk of the action, which is shown: `risk = high`. A person always signs one of high risk.
+        risk;
+        /// `reversible = false`: the action cannot be undone.
+        reversible;
         /// The condition under which a person is asked: `when = draft.amount > 100.0`. If it is false, the rule signs.
         when;
     }

@@ -10,6 +10,7 @@ use super::{Agent, Asks, CanEdit, Edits, Graph, NoAsk};
 use crate::{
     Digest, Error, Incompatibility, Operator, Reason, ThreadId, Timestamp, Verdict, Violation,
     engine::{ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with},
+    graph::RiskLevel,
     journal::Condition,
     json::encode,
     review::{Draft, check_round_trip},
@@ -183,6 +184,16 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// was asked about this draft before, or the thread is a fork. `None` if the review has no condition, or new code opened it again.
     pub fn when(&self) -> Option<&Condition> {
         self.open.turn.found.open.when.as_ref()
+    }
+
+    /// Returns the risk of the action, the highest one of its effects. `None` if the program declares none.
+    pub fn risk(&self) -> Option<RiskLevel> {
+        self.open.turn.found.open.risk
+    }
+
+    /// Returns whether the action can be undone. `true` unless the program declares `reversible = false`.
+    pub fn is_reversible(&self) -> bool {
+        !self.open.turn.found.open.irreversible
     }
 
     /// Returns the deadline of the review.

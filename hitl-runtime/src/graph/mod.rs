@@ -17,6 +17,7 @@ mod forks;
 mod proof;
 mod query;
 mod resume_check;
+mod risk_level;
 mod spec;
 mod traversal;
 
@@ -24,6 +25,7 @@ pub use check::{check_edge, check_list, check_node, check_route};
 pub(crate) use edit_analysis::{EditOutcome, edit_outcome};
 pub use proof::{Proof, prove};
 pub(crate) use resume_check::{LaneFacts, LanePosition, UnmetRequirement, next_review, unmet_requirements};
+pub use risk_level::RiskLevel;
 pub use spec::*;
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::RiskLevel;
+
 /// A field of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldSpec {
@@ -90,6 +92,10 @@ pub struct InterruptSpec {
     pub unsigned: &'static [&'static str],
     /// The condition under which a person is asked. `None` if a person is always asked.
     pub when: Option<ExpressionSpec>,
+    /// The risk of the action. An effect that runs on the signature may declare a higher one.
+    pub risk: Option<RiskSpec>,
+    /// `true` if the action cannot be undone.
+    pub irreversible: bool,
 }
 
 /// A Rust expression of a review over the fields that are signed there.
@@ -140,9 +146,23 @@ pub enum ExpirySpec {
     },
 }
 
+/// The risk of an action under review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RiskSpec {
+    /// Always the same one.
+    Fixed(RiskLevel),
+    /// One that depends on the signed fields.
+    Chosen {
+        /// The expression that chooses.
+        by: ExpressionSpec,
+        /// Every risk that it can choose.
+        values: &'static [RiskLevel],
+    },
+}
+
 impl InterruptSpec {
     /// The expressions of the review.
-    pub(super) const fn expressions(&self) -> [Option<ExpressionSpec>; 3] {
+    pub(super) const fn expressions(&self) -> [Option<ExpressionSpec>; 4] {
         let role = match self.role {
             Some(RoleSpec::Chosen { by, .. }) => Some(by),
             _ => None,
@@ -151,7 +171,11 @@ impl InterruptSpec {
             Some(ExpirySpec::Chosen { by, .. }) => Some(by),
             _ => None,
         };
-        [self.when, role, expires]
+        let risk = match self.risk {
+            Some(RiskSpec::Chosen { by, .. }) => Some(by),
+            _ => None,
+        };
+        [self.when, role, expires, risk]
     }
 }
 
@@ -169,6 +193,8 @@ impl InterruptSpec {
             shows: &[],
             unsigned: &[],
             when: None,
+            risk: None,
+            irreversible: false,
         }
     }
 }
@@ -199,6 +225,9 @@ pub struct NodeSpec {
     pub idempotent: bool,
     /// `true` if `risk = low` declares that it needs no signature.
     pub low_risk: bool,
+    /// The risk that an effect declares, `medium` or `high`. Of the effects that run on one signature, the highest risk is
+    /// that of the review.
+    pub risk: Option<RiskLevel>,
     /// Its parameter for a `Rejection`.
     pub rejection: Payload,
     /// Its parameter for a `Question`.
@@ -224,6 +253,7 @@ impl NodeSpec {
         effect: false,
         idempotent: false,
         low_risk: false,
+        risk: None,
         rejection: Payload::No,
         question: Payload::No,
         interrupt: None,

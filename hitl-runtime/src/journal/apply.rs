@@ -75,6 +75,8 @@ impl Fold {
                 proposed,
                 edit,
                 when,
+                risk,
+                irreversible,
                 ..
             } => {
                 self.opened(*lane, field);
@@ -98,6 +100,8 @@ impl Fold {
                     shows: shows.clone(),
                     edit: *edit,
                     when: when.clone(),
+                    risk: *risk,
+                    irreversible: *irreversible,
                 }));
             }
             Event::Signed { node, lane, field, digest, by, role, covers, shows, .. } => {

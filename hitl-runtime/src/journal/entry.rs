@@ -6,6 +6,8 @@ use hitl_core::millis;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::graph::RiskLevel;
+
 use super::{
     Condition, Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Signer, StopKind,
     StopScope, Timestamp, Transition, Usage, Values,
@@ -181,6 +183,12 @@ pub enum Event {
         /// about this draft before, or the thread is a fork. `None` if the review has no condition, or new code opened it again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         when: Option<Condition>,
+        /// The risk of the action, if the program declares one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        risk: Option<RiskLevel>,
+        /// `true` if the program declares that the action cannot be undone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        irreversible: bool,
     },
     /// A draft was signed without a review, by a rule.
     #[non_exhaustive]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use hitl_core::millis;
 use serde::{Deserialize, Serialize};
 
+use crate::graph::RiskLevel;
+
 use super::{
     Condition, Digest, Each, FoldError, Place, Proposer, Question, Rejection, Timestamp, Transition, entry,
 };
@@ -126,6 +128,12 @@ pub(crate) struct OpenReviewState {
     /// The condition of the review, and its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) when: Option<Condition>,
+    /// The risk of the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) risk: Option<RiskLevel>,
+    /// `true` if the action cannot be undone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) irreversible: bool,
 }
 
 fn is_none_yet(n: &u64) -> bool {

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, time::Duration};
 
 use super::{ErasedArgs, Node, NodeFuture, NodeOf, Run, Writes};
 use crate::{
-    graph::{GraphSpec, NodeSpec},
+    graph::{GraphSpec, NodeSpec, RiskLevel},
     journal::{Runs, Values},
     review::DraftVtable,
     state::{FieldError, Slots, StateTable},
@@ -26,11 +26,13 @@ pub struct ReviewExpressions {
     pub role: Option<Evaluate<&'static str>>,
     /// The time until the review expires, if the review chooses it.
     pub expires: Option<Evaluate<Duration>>,
+    /// The risk, if the review chooses it.
+    pub risk: Option<Evaluate<RiskLevel>>,
 }
 
 impl ReviewExpressions {
     /// No expressions.
-    pub const NONE: Self = Self { when: None, role: None, expires: None };
+    pub const NONE: Self = Self { when: None, role: None, expires: None, risk: None };
 }
 
 /// A node of a graph: its description and its functions.

@@ -29,7 +29,7 @@ use crate::{
             covered_and_shown, gone, incompatible, take_draft,
         },
     },
-    graph::{Point, ReadKind},
+    graph::{Point, ReadKind, RiskLevel},
     journal::{
         Activation, CheckedDraft, Condition, Event, Fold, Lane, LaneId, LaneState, ROOT, Signature, Signer,
     },
@@ -691,12 +691,18 @@ pub(super) fn pause(
             Opening::RuleAsks => interrupt.when.map(|when| Condition::new(when.text, true)),
             Opening::OtherRole => None,
         };
-        let mut rule = ReviewRule::new(entry, &lane.fields, now).map_err(|error| error.to_string())?;
+        let mut rule = ReviewRule::new(writer.engine.graph, entry, &lane.fields, now)
+            .map_err(|error| error.to_string())?;
         // An edit that leads back to its own review extends no deadline.
         let edit = lane.pending.as_deref().filter(|pending| pending.is_of_review(interrupt.field, &node));
         let until = edit.and_then(|edit| edit.until).filter(|until| *until > now);
         rule.deadline = rule.deadline.into_iter().chain(until).min();
+        if opening == Opening::RuleAsks && rule.risk == Some(RiskLevel::High) {
+            // The condition may be false: what changed may be the risk.
+            return Ok((digest, DraftSigner::Person(rule, None)));
+        }
         if let Some(Condition { expr, value: false, .. }) = &when
+            && rule.risk != Some(RiskLevel::High)
             && writer.fold.may_sign_by_rule(lane, interrupt.field)
         {
             return Ok((digest, DraftSigner::Rule(expr.clone(), rule.role)));
@@ -736,6 +742,8 @@ pub(super) fn pause(
                 edit: interrupt.edit,
                 proposed: writer.fold.proposer(id, interrupt.field),
                 when,
+                risk: rule.risk,
+                irreversible: interrupt.irreversible,
             })?;
             let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
             match drafted

@@ -385,7 +385,7 @@ impl Engine {
             (Decision::Edit { after, .. }, None) => {
                 let fields =
                     edited(&lane.fields, &open.field, after).map_err(|error| bad(&error.to_string()))?;
-                let rule = ReviewRule::new(entry, &fields, open.opened);
+                let rule = ReviewRule::new(self.graph, entry, &fields, open.opened);
                 let rule = rule.map_err(|error| bad(&error.to_string()))?;
                 if rule.deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
                     return Err(bad("with this draft the review would have expired already; reject it"));

@@ -213,7 +213,7 @@ impl<'a> Replay<'a> {
         match &entry.event {
             Event::Began { key, .. } => self.began(id, known, key),
             Event::Signed { .. } => self.signed_by_rule(id, known, &entry.event),
-            Event::Paused { when, .. } => self.opens(id, known, when.as_ref()),
+            Event::Paused { when, risk, .. } => self.opens(id, known, when.as_ref(), *risk),
             Event::Ran { run, wrote, to, .. } => {
                 self.ran(id, known);
                 self.counted(id, known, *run);
@@ -536,7 +536,7 @@ impl<'a> Replay<'a> {
             return self.note(FindingKind::Digest, problem);
         }
         let fields = self.fold.lanes.get(&lane).map(|lane| &lane.fields);
-        if !fields.is_some_and(|fields| ReviewRule::is_as_asked(open, entry, fields)) {
+        if !fields.is_some_and(|fields| ReviewRule::is_as_asked(open, self.engine.graph, entry, fields)) {
             let problem = format!("the review before `{node}` has a weaker rule than this program's");
             return self.note(FindingKind::Unsigned, problem);
         }

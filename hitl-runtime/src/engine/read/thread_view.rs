@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::item::ItemView;
 use crate::{
     Digest, Incompatibility, Place, ThreadId, ThreadStatus, Timestamp,
+    graph::RiskLevel,
     journal::{Condition, Stop},
 };
 
@@ -114,6 +115,12 @@ pub struct ReviewView {
     /// draft before, or the thread is a fork. Left out if the review has no condition, or new code opened it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
+    /// The risk of the action, the highest one of its effects. Left out if the program declares none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskLevel>,
+    /// `true` if the program declares that the action cannot be undone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
     /// The verdicts that the graph offers: `approve`, `edit` unless the review takes none, `reject`, and `ask` if it is
     /// declared. Empty if the thread is incompatible with this program.
     pub verdicts: Vec<&'static str>,
@@ -162,6 +169,8 @@ impl ReviewView {
             role: None,
             proposed_by: None,
             when: None,
+            risk: None,
+            irreversible: false,
             verdicts: Vec::new(),
             opened: Timestamp::UNIX_EPOCH,
             deadline: None,

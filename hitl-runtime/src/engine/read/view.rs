@@ -199,6 +199,8 @@ fn review(fold: &Fold, lane: LaneId, open: &OpenReviewState) -> ReviewView {
         role: open.role.clone(),
         proposed_by: open.proposed.as_ref().map(|proposer| proposer.operator.clone()),
         when: open.when.clone(),
+        risk: open.risk,
+        irreversible: open.irreversible,
         verdicts: Vec::new(),
         opened: open.opened,
         deadline: open.deadline,

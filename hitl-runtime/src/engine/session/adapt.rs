@@ -73,7 +73,9 @@ impl ThreadWriter {
             return Ok(());
         };
         let Some(interrupt) = entry.spec.interrupt else { return Ok(()) };
-        let rule = self.rule(lane, |fields| ReviewRule::new(entry, fields, self.engine.clock.now()))?;
+        let rule = self.rule(lane, |fields| {
+            ReviewRule::new(self.engine.graph, entry, fields, self.engine.clock.now())
+        })?;
         let proposed = self.fold.proposer(lane, interrupt.field);
         self.open(lane, entry, rule, proposed)
     }
@@ -92,7 +94,8 @@ impl ThreadWriter {
                 return Ok(());
             }
         }
-        let rule = self.rule(lane, |fields| ReviewRule::in_program(open, entry, fields))?;
+        let rule =
+            self.rule(lane, |fields| ReviewRule::in_program(open, self.engine.graph, entry, fields))?;
         self.open(lane, entry, rule, open.proposed.clone())
     }
 
@@ -114,7 +117,9 @@ impl ThreadWriter {
         let entry = self.engine.graph.node(&open.activation.node);
         let lane = self.fold.lanes.get(&lane);
         let both = entry.zip(lane);
-        both.is_none_or(|((_, entry), lane)| ReviewRule::is_as_asked(open, entry, &lane.fields))
+        both.is_none_or(|((_, entry), lane)| {
+            ReviewRule::is_as_asked(open, self.engine.graph, entry, &lane.fields)
+        })
     }
 
     /// Opens a review with the draft and the terms of this program.
@@ -145,6 +150,8 @@ impl ThreadWriter {
             shows,
             edit: interrupt.edit,
             when: None,
+            risk: rule.risk,
+            irreversible: interrupt.irreversible,
         })
     }
 }

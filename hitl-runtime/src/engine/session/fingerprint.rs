@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Digest,
-    graph::{ExpirySpec, GraphSpec, Point, RoleSpec},
+    graph::{ExpirySpec, GraphSpec, Point, RiskSpec, RoleSpec},
     node::GraphTable,
 };
 
@@ -64,6 +64,14 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
             if let Some(condition) = interrupt.when {
                 writeln!(text, "  when {}", condition.text)?;
             }
+            match interrupt.risk {
+                Some(RiskSpec::Fixed(risk)) => writeln!(text, "  risk {risk}")?,
+                Some(RiskSpec::Chosen { by, values }) => writeln!(text, "  risk {} {values:?}", by.text)?,
+                None => {}
+            }
+            if interrupt.irreversible {
+                writeln!(text, "  cannot be undone")?;
+            }
             if !interrupt.edit {
                 writeln!(text, "  takes no edit")?;
             }
@@ -75,6 +83,9 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
                     writeln!(text, "  {word} {names:?}")?;
                 }
             }
+        }
+        if let Some(risk) = node.risk {
+            writeln!(text, "  risk {risk}")?;
         }
         if node.counted {
             writeln!(text, "  counted")?;

@@ -38,7 +38,7 @@ pub(super) use self::{
     permission::may_decide,
     projection::reviews,
     random_id::random_id,
-    review_expressions::{LaneRules, condition, edited, required_role},
+    review_expressions::{LaneRules, condition, edited, required_role, risk},
     review_rule::ReviewRule,
     review_terms::{ReviewTerms, covered_and_shown},
     stop::{has_been_cancelled, is_not_closed, is_not_stopped},

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use crate::{Timestamp, journal::OpenReviewState};
+use crate::{Timestamp, graph::RiskLevel, journal::OpenReviewState};
 
 /// A change that new code makes to an open review, which is then reopened.
 ///
@@ -58,6 +58,22 @@ pub enum ReviewChange {
         /// `true` if the review takes an edit now.
         to: bool,
     },
+    /// The action has another risk.
+    RiskLevel {
+        /// The node that waits.
+        node: String,
+        /// The old risk.
+        from: Option<RiskLevel>,
+        /// The new risk.
+        to: Option<RiskLevel>,
+    },
+    /// The action can be undone now and could not before, or the other way round.
+    Reversible {
+        /// The node that waits.
+        node: String,
+        /// `true` if it can be undone now.
+        to: bool,
+    },
     /// The signed content has changed: the draft, or the shown fields or covered effects.
     Signed {
         /// The node that waits.
@@ -94,6 +110,12 @@ impl ReviewChange {
         if before.edit != after.edit {
             changes.push(Self::Edits { node: node(), to: after.edit });
         }
+        if before.risk != after.risk {
+            changes.push(Self::RiskLevel { node: node(), from: before.risk, to: after.risk });
+        }
+        if before.irreversible != after.irreversible {
+            changes.push(Self::Reversible { node: node(), to: !after.irreversible });
+        }
         if changes.is_empty() {
             changes.push(Self::Signed { node: node() });
         }
@@ -107,6 +129,8 @@ impl ReviewChange {
             Self::Deadline { .. } => "deadline_changed",
             Self::Reminder { .. } => "reminder_changed",
             Self::Edits { .. } => "edit_changed",
+            Self::RiskLevel { .. } => "risk_changed",
+            Self::Reversible { .. } => "reversible_changed",
             Self::Signed { .. } => "signed_changed",
             Self::SignedAgain { .. } => "signed_again",
         }
@@ -119,6 +143,8 @@ impl ReviewChange {
             | Self::Deadline { node, .. }
             | Self::Reminder { node, .. }
             | Self::Edits { node, .. }
+            | Self::RiskLevel { node, .. }
+            | Self::Reversible { node, .. }
             | Self::Signed { node }
             | Self::SignedAgain { node, .. } => node,
         }
@@ -145,6 +171,17 @@ impl fmt::Display for ReviewChange {
             }
             Self::Edits { node, to: false } => {
                 write!(f, "the review before `{node}` no longer accepts an edit")
+            }
+            Self::RiskLevel { node, from, to } => {
+                let word = |risk: &Option<RiskLevel>| risk.map_or("none", RiskLevel::as_str);
+                let (from, to) = (word(from), word(to));
+                write!(f, "the risk of what is signed before `{node}` changes from {from} to {to}")
+            }
+            Self::Reversible { node, to: true } => {
+                write!(f, "what is signed before `{node}` can now be undone")
+            }
+            Self::Reversible { node, to: false } => {
+                write!(f, "what is signed before `{node}` can no longer be undone")
             }
             Self::Signed { node } => {
                 write!(f, "the signed content of the review before `{node}` has changed")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use crate::{
-    graph::{ExpirySpec, ExpressionSpec, NodeSpec, RoleSpec},
+    graph::{ExpirySpec, ExpressionSpec, NodeSpec, RiskLevel, RiskSpec, RoleSpec},
     journal::{Condition, Fold, Lane, Signature},
     node::{Evaluate, GraphTable, NodeTable},
     review::CurrentRules,
@@ -63,6 +63,30 @@ pub(super) fn expires(entry: &NodeTable, fields: &Slots) -> Result<Option<Durati
     }
 }
 
+/// Returns the risk of the action under review before a node: the highest one of its review and of the effects that run
+/// on the signature. `None` if none of them declares a risk.
+///
+/// # Errors
+/// As [`condition`].
+pub(in crate::engine) fn risk(
+    graph: &GraphTable,
+    entry: &NodeTable,
+    fields: &Slots,
+) -> Result<Option<RiskLevel>, UserCodeError> {
+    let Some(interrupt) = entry.spec.interrupt else { return Ok(None) };
+    let own = match (interrupt.risk, entry.expressions.risk) {
+        (None, _) => None,
+        (Some(RiskSpec::Fixed(risk)), _) => Some(risk),
+        (Some(RiskSpec::Chosen { by, values }), Some(risk)) => Some(
+            evaluate("risk", risk, by, entry, fields)
+                .and_then(|risk| one_of("risk", risk, values, by, entry))?,
+        ),
+        (Some(RiskSpec::Chosen { by, .. }), None) => return Err(missing("risk", by, entry)),
+    };
+    let covered = interrupt.covers.iter().filter_map(|name| graph.node(name)?.1.spec.risk);
+    Ok(own.into_iter().chain(entry.spec.risk).chain(covered).max())
+}
+
 fn evaluate<T>(
     what: &str,
     expression: Evaluate<T>,
@@ -111,9 +135,10 @@ pub(in crate::engine) fn edited(fields: &Slots, field: &str, after: &RawValue) -
 }
 
 /// Returns whether the review before a node requires that a person is asked about these fields. It does unless its
-/// condition is false.
-fn asks(entry: &NodeTable, fields: &Slots) -> bool {
+/// condition is false and the risk is not high.
+fn asks(graph: &GraphTable, entry: &NodeTable, fields: &Slots) -> bool {
     !matches!(condition(entry, fields), Ok(Some(Condition { value: false, .. })))
+        || !matches!(risk(graph, entry, fields), Ok(risk) if risk != Some(RiskLevel::High))
 }
 
 /// The rules of this program's reviews for the present values of a lane, by which one of its signatures is checked.
@@ -149,7 +174,7 @@ impl CurrentRules for LaneRules<'_> {
         let Some((_, entry)) = self.graph.node(reviewed.name) else { return true };
         let place = self.lane.signatures.get(self.field).map_or(self.fold.next, |signature| signature.place);
         let may_sign = self.fold.may_have_signed_by_rule(self.lane, self.field, place);
-        !self.is_evaluated && (!may_sign || asks(entry, &self.lane.fields))
+        !self.is_evaluated && (!may_sign || asks(self.graph, entry, &self.lane.fields))
     }
 
     fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String> {

@@ -5,7 +5,8 @@
 
 use super::{FindingKind, Replay};
 use crate::{
-    engine::session::{ReviewTerms, checked_draft, condition, covered_and_shown, required_role},
+    engine::session::{ReviewTerms, checked_draft, condition, covered_and_shown, required_role, risk},
+    graph::RiskLevel,
     journal::{Condition, Event, LaneId, LaneState, Signer},
     node::NodeTable,
 };
@@ -48,6 +49,11 @@ impl Replay<'_> {
                 wrong.push((FindingKind::Unsigned, format!("a rule signed before `{node}`, but {error}")));
             }
         }
+        if !matches!(risk(self.engine.graph, entry, &lane.fields), Ok(risk) if risk != Some(RiskLevel::High))
+        {
+            let problem = format!("a rule signed before `{node}`, but a person signs what is of high risk");
+            wrong.push((FindingKind::Unsigned, problem));
+        }
         if !self.fold.may_sign_by_rule(lane, interrupt.field) {
             let problem = format!("a rule signed before `{node}` what only a person may sign");
             wrong.push((FindingKind::Unsigned, problem));
@@ -73,12 +79,18 @@ impl Replay<'_> {
     }
 
     /// Checks the condition with which a review opens. If it is false, only a person may sign for another reason.
-    pub(super) fn opens(&mut self, id: LaneId, known: Known, when: Option<&Condition>) {
+    pub(super) fn opens(
+        &mut self,
+        id: LaneId,
+        known: Known,
+        when: Option<&Condition>,
+        said: Option<RiskLevel>,
+    ) {
         let Some(condition) = when else { return };
         self.has_condition(known, when, true);
         let (Some((_, entry)), Some(lane)) = (known, self.fold.lanes.get(&id)) else { return };
         let field = entry.spec.interrupt.map_or("", |interrupt| interrupt.field);
-        if !condition.value && self.fold.may_sign_by_rule(lane, field) {
+        if !condition.value && said != Some(RiskLevel::High) && self.fold.may_sign_by_rule(lane, field) {
             let problem = format!("the review before `{}` opened, although {condition}", entry.spec.name);
             self.note(FindingKind::Route, problem);
         }
