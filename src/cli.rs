@@ -6,7 +6,7 @@ pub use hitl_cli::{Cli, Exit, Io, Subcommand};
 
 use crate::{Agent, Graph, NodeError};
 
-/// Executes the program's arguments, and returns its exit code. With the feature `agentcore`, `serve` is one of the
+/// Executes the program's arguments, and returns its exit code. With the feature `http` or `agentcore`, `serve` is one of the
 /// commands.
 #[must_use = "the exit code is the result of the command: return it from `main`"]
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
@@ -25,7 +25,7 @@ where
 }
 
 /// Creates the command `serve`, which serves the agent over HTTP: see the module `agentcore`. [`run`] and
-/// [`entrypoint`](crate::entrypoint) add it themselves. Without the feature `agentcore`, the command says that it is
+/// [`entrypoint`](crate::entrypoint) add it themselves. Without the feature `http` or `agentcore`, the command says that it is
 /// missing.
 ///
 /// ```no_run
@@ -35,13 +35,13 @@ where
 ///     hitl::cli::Cli::open(agent).subcommand(hitl::cli::serve()).main()
 /// }
 /// ```
-#[cfg(feature = "agentcore")]
+#[cfg(feature = "http")]
 pub fn serve() -> Subcommand {
     use clap::{Args as _, FromArgMatches as _};
     use hitl_cli::SubcommandError;
-    use hitl_server::agentcore::{ServeError, serve};
+    use hitl_server::{ServeError, http::front_from_env, serve, serve_front};
 
-    /// Serve the agent over HTTP, for Amazon Bedrock AgentCore Runtime
+    /// Serve the agent over HTTP: the API under /v1, and the paths of Amazon Bedrock AgentCore Runtime
     ///
     /// HITL_JWKS_URL (or HITL_JWKS), HITL_JWT_ISSUER and HITL_JWT_AUDIENCE select the tokens that identify an operator;
     /// HITL_OPERATORS=claimed accepts the name in a request, and the journal records it as `unverified`. The README
@@ -55,23 +55,36 @@ pub fn serve() -> Subcommand {
         /// in any name (or HITL_LET_ANYONE_DECIDE=1)
         #[arg(long)]
         let_anyone_decide: bool,
+        /// Serve only the API, for people, and run no node: what they decide is recorded, and a runner on the same store
+        /// goes on. HITL_RUNNER_URL, such as http://127.0.0.1:8080, names one to wake at once
+        #[arg(long)]
+        front: bool,
     }
 
-    Subcommand::new(ServeArgs::augment_args(clap::Command::new("serve")), async |engine, args| {
+    let command = ServeArgs::augment_args(clap::Command::new("serve"));
+    let serve = Subcommand::new(command, async |engine, args| {
         let args =
             ServeArgs::from_arg_matches(&args).map_err(|error| SubcommandError::Usage(error.to_string()))?;
-        serve(engine, args.listen, args.let_anyone_decide).await.map_err(|error| match error {
+        let served = if args.front {
+            let engine =
+                front_from_env(&engine).map_err(|error| SubcommandError::Usage(error.to_string()))?;
+            serve_front(engine, args.listen, args.let_anyone_decide).await
+        } else {
+            serve(engine, args.listen, args.let_anyone_decide).await
+        };
+        served.map_err(|error| match error {
             ServeError::Setting(problem) => SubcommandError::Usage(problem),
             error => SubcommandError::Io(error.to_string()),
         })
-    })
+    });
+    serve.on_front_if(|args| args.get_flag("front"))
 }
 
 /// Creates the command `serve`, which says that the program is built without a server.
-#[cfg(not(feature = "agentcore"))]
+#[cfg(not(feature = "http"))]
 pub fn serve() -> Subcommand {
     Subcommand::missing(
         "serve",
-        "`serve` is not in this program, because it was built without the feature `agentcore` of hitl; enable it",
+        "`serve` is not in this program, because it was built without the feature `http` or `agentcore` of hitl; enable it",
     )
 }

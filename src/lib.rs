@@ -763,7 +763,7 @@ pub use hitl_macros::interrupt_after;
 /// ```
 pub use hitl_macros::graph;
 
-/// Makes a program of a graph: a `main` with its [command line](cli) and, with the feature `agentcore`, the server that
+/// Makes a program of a graph: a `main` with its [command line](cli) and, with the feature `http` or `agentcore`, the server that
 /// Amazon Bedrock AgentCore Runtime calls.
 ///
 /// The function that it is on creates the dependencies of the nodes. The environment names the store
@@ -830,6 +830,8 @@ pub mod cli;
 #[cfg(feature = "agentcore")]
 pub use hitl_server::agentcore;
 pub use hitl_server::api;
+#[cfg(feature = "http")]
+pub use hitl_server::http;
 
 /// The result of an operation on an agent or a thread.
 ///

@@ -15,7 +15,7 @@ mod rules;
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use hitl::{
-    Error, Store,
+    Error, Front, Store,
     cli::{self, Cli},
     journal::JournalKeys,
     model::{self, Request, Role},
@@ -124,21 +124,38 @@ const GREETING: &str =
     "A refund desk. Its model is no AI but a set of rules, which read order, amount and reason.";
 
 fn main() -> ExitCode {
-    let program = Cli::open(open()).subcommand(cli::serve());
+    let program = Cli::open(open()).front(front()).subcommand(cli::serve());
     match std::env::var_os("HITL_MODEL") {
         None => program.greeting(GREETING).main(),
         Some(_) => program.main(),
     }
 }
 
-async fn open() -> Result<Agent<RefundAgent>, Error> {
-    let file = PathBuf::from(std::env::var_os("REFUND_DB").unwrap_or_else(|| "refund.db".into()));
-    // The ledger has a file of its own: two writers of one SQLite file wait for each other.
-    let ledger = file.with_extension("ledger.db");
-    let store: Arc<dyn Store> = match store::from_env().await? {
+/// Returns the file of the threads, unless `HITL_STORE` selects another store.
+fn file() -> PathBuf {
+    PathBuf::from(std::env::var_os("REFUND_DB").unwrap_or_else(|| "refund.db".into()))
+}
+
+async fn open_store() -> Result<Arc<dyn Store>, Error> {
+    Ok(match store::from_env().await? {
         Some(store) => store,
-        None => Arc::new(SqliteStore::open(&file).await?),
-    };
+        None => Arc::new(SqliteStore::open(file()).await?),
+    })
+}
+
+/// Opens the agent for the people who decide, for `serve --front`: it has neither the model nor the payments.
+async fn front() -> Result<Front<RefundAgent>, Error> {
+    let front = Front::new(open_store().await?);
+    Ok(match JournalKeys::from_env()? {
+        Some(keys) => front.journal_keys(keys),
+        None => front,
+    })
+}
+
+async fn open() -> Result<Agent<RefundAgent>, Error> {
+    // The ledger has a file of its own: two writers of one SQLite file wait for each other.
+    let ledger = file().with_extension("ledger.db");
+    let store = open_store().await?;
     let model = model::from_env()?.unwrap_or_else(|| Arc::new(Rules));
     let desk = Desk { model, payments: Payments::new(ledger) };
     // After a crash, another process can take over the threads of this one once the lease has expired.

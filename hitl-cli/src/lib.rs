@@ -62,11 +62,11 @@ use std::{ffi::OsString, fmt, marker::PhantomData, process::ExitCode, sync::Arc}
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use futures_util::future::BoxFuture;
 use hitl_runtime::{
-    Agent, Error,
+    Agent, Error, Front,
     agent::Graph,
     graph::GraphSpec,
     journal::JournalKeys,
-    plumbing::{Engine, engine},
+    plumbing::{Engine, engine, front_engine},
 };
 
 pub use exit::Exit;
@@ -105,10 +105,17 @@ use self::{
 /// # }
 /// ```
 pub struct Cli<G: Graph> {
-    engine: BoxFuture<'static, Result<Arc<Engine>, Error>>,
+    opened: Opened,
     greeting: Option<String>,
     added: Vec<Subcommand>,
     graph: PhantomData<fn() -> G>,
+}
+
+/// The engine of the agent, and that of its front, which are created when they are needed.
+struct Opened {
+    engine: BoxFuture<'static, Result<Arc<Engine>, Error>>,
+    /// `None` if the front is that of the agent.
+    front: Option<BoxFuture<'static, Result<Arc<Engine>, Error>>>,
 }
 
 impl<G: Graph> Cli<G> {
@@ -132,7 +139,32 @@ impl<G: Graph> Cli<G> {
     /// ```
     pub fn open<E: Into<Error>>(agent: impl Future<Output = Result<Agent<G>, E>> + Send + 'static) -> Self {
         let opened = async { agent.await.map(|agent| Arc::clone(engine(&agent))).map_err(Into::into) };
-        Self { engine: Box::pin(opened), greeting: None, added: Vec::new(), graph: PhantomData }
+        let opened = Opened { engine: Box::pin(opened), front: None };
+        Self { opened, greeting: None, added: Vec::new(), graph: PhantomData }
+    }
+
+    /// Sets the front of the agent: the same graph and store, without the dependencies of the nodes. A command that runs no
+    /// node, `serve --front`, works on it, and its process needs no credentials of an effect. Without this, the agent is
+    /// opened, and its dependencies are dropped.
+    ///
+    /// ```no_run
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
+    /// use hitl::{Front, StoreError, cli::{Cli, serve}};
+    ///
+    /// # fn main() -> std::process::ExitCode {
+    /// let agent = async { Ok::<_, StoreError>(RefundAgent::new(SqliteStore::open("tickets.db").await?)) };
+    /// let front = async { Ok::<_, StoreError>(Front::<RefundAgent>::new(SqliteStore::open("tickets.db").await?)) };
+    /// Cli::open(agent).front(front).subcommand(serve()).main()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn front<E: Into<Error>>(
+        mut self,
+        front: impl Future<Output = Result<Front<G>, E>> + Send + 'static,
+    ) -> Self {
+        let opened = async { front.await.map(|front| Arc::clone(front_engine(&front))).map_err(Into::into) };
+        self.opened.front = Some(Box::pin(opened));
+        self
     }
 
     /// Sets the text with which the interactive mode and `--help` begin.
@@ -159,15 +191,15 @@ impl<G: Graph> Cli<G> {
     /// Executes the given arguments (the program's name first) on the given streams. `by_cargo` means that `cargo run`
     /// started the program; the commands that it prints then begin with `cargo run`.
     pub async fn run_on(self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
-        let Self { engine, greeting, added, .. } = self;
-        execute(G::SPEC, engine, greeting, added, args.into_iter().collect(), by_cargo, io).await
+        let Self { opened, greeting, added, .. } = self;
+        execute(G::SPEC, opened, greeting, added, args.into_iter().collect(), by_cargo, io).await
     }
 }
 
 /// Executes arguments: [`Cli::run_on`] without the graph's type.
 async fn execute(
     graph: &GraphSpec,
-    engine: BoxFuture<'static, Result<Arc<Engine>, Error>>,
+    opened: Opened,
     greeting: Option<String>,
     added: Vec<Subcommand>,
     args: Vec<OsString>,
@@ -184,9 +216,14 @@ async fn execute(
     let invocation = invocation.with_operator(args.global.operator_options());
     let json = args.global.json;
     let mut terminal = Terminal::new(io, args.global.color, json);
-    if let Some((Run::Missing(reason), _)) = added {
+    if let Some((Subcommand { run: Run::Missing(reason), .. }, _)) = added {
         return report(&mut terminal, &CliError::usage(reason), wants_json);
     }
+    let needs_front = added.as_ref().is_some_and(|(added, matches)| (added.needs_front)(matches));
+    let engine = match (needs_front, opened.front) {
+        (true, Some(front)) => front,
+        _ => opened.engine,
+    };
     let engine = match engine.await {
         Ok(engine) => engine,
         Err(error) => return report(&mut terminal, &CliError::from(error), json),
@@ -197,7 +234,7 @@ async fn execute(
         let error = Error::NotSetUp { problem: problem.to_owned() };
         return report(&mut terminal, &CliError::from(error), json);
     }
-    if let Some((Run::OnEngine(run), matches)) = added {
+    if let Some((Subcommand { run: Run::OnEngine(run), .. }, matches)) = added {
         return match run(Arc::clone(&engine), matches).await {
             Ok(()) => Exit::Done,
             Err(error) => report(&mut terminal, &error.into(), json),
@@ -218,7 +255,7 @@ fn parse(
     added: Vec<Subcommand>,
     args: &[OsString],
     invocation: &Invocation,
-) -> Result<(Args, Option<(Run, ArgMatches)>), clap::Error> {
+) -> Result<(Args, Option<(Subcommand, ArgMatches)>), clap::Error> {
     let about = greeting.unwrap_or(graph.docs.trim());
     let command = Args::command()
         .bin_name(invocation.as_str())
@@ -231,7 +268,7 @@ fn parse(
         && let Some((_, own)) = matches.remove_subcommand()
     {
         let args = Args { command: None, global: Global::from_arg_matches(&own)? };
-        return Ok((args, Some((added.run, own))));
+        return Ok((args, Some((added, own))));
     }
     Ok((Args::from_arg_matches(&matches)?, None))
 }

@@ -1,10 +1,10 @@
 //! The `main` of a program: an agent configured by the environment.
 
-use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
+use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use hitl_runtime::{
-    Agent, Error, NodeError, Store, agent::Graph, journal::JournalKeys, plumbing::panic_message,
+    Agent, Error, Front, NodeError, Store, agent::Graph, journal::JournalKeys, plumbing::panic_message,
     store::from_env,
 };
 
@@ -22,7 +22,7 @@ where
     D: Future<Output = Result<G::Deps, E>> + Send + 'static,
     E: Into<NodeError> + 'static,
 {
-    Cli::open(open::<G, D, E>(deps))
+    Cli::open(open::<G, D, E>(deps)).front(open_front::<G>())
 }
 
 impl<G: Graph> Cli<G> {
@@ -64,10 +64,7 @@ where
     D: Future<Output = Result<G::Deps, E>>,
     E: Into<NodeError> + 'static,
 {
-    let store = match from_env().await? {
-        Some(store) => store,
-        None => default_store(G::SPEC.name).await?,
-    };
+    let store = open_store(G::SPEC.name).await?;
     let deps = deps().await.map_err(|error| Error::NotSetUp { problem: error.into().to_string() })?;
     let agent = Agent::new(deps, store);
     Ok(match JournalKeys::from_env()? {
@@ -76,15 +73,31 @@ where
     })
 }
 
+/// Opens the front of the same agent, without its dependencies.
+async fn open_front<G: Graph>() -> Result<Front<G>, Error> {
+    let front = Front::new(open_store(G::SPEC.name).await?);
+    Ok(match JournalKeys::from_env()? {
+        Some(keys) => front.journal_keys(keys),
+        None => front,
+    })
+}
+
+async fn open_store(graph: &str) -> Result<Arc<dyn Store>, Error> {
+    match from_env().await? {
+        Some(store) => Ok(store),
+        None => default_store(graph).await,
+    }
+}
+
 /// Opens the default store: a SQLite file named after the graph.
 #[cfg(feature = "sqlite")]
-async fn default_store(graph: &str) -> Result<std::sync::Arc<dyn Store>, Error> {
+async fn default_store(graph: &str) -> Result<Arc<dyn Store>, Error> {
     let file = format!("{}.db", kebab(graph));
-    Ok(std::sync::Arc::new(hitl_runtime::SqliteStore::open(&file).await?))
+    Ok(Arc::new(hitl_runtime::SqliteStore::open(&file).await?))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn default_store(graph: &str) -> Result<std::sync::Arc<dyn Store>, Error> {
+async fn default_store(graph: &str) -> Result<Arc<dyn Store>, Error> {
     let name = kebab(graph);
     Err(Error::NotSetUp { problem: format!("no store is configured for {name}: set HITL_STORE") })
 }

@@ -23,6 +23,8 @@ pub(crate) enum Run {
 pub struct Subcommand {
     pub(crate) command: Command,
     pub(crate) run: Run,
+    /// Returns whether these arguments need only a front, which has no dependencies.
+    pub(crate) needs_front: fn(&ArgMatches) -> bool,
 }
 
 impl Subcommand {
@@ -32,7 +34,15 @@ impl Subcommand {
     where
         F: Future<Output = Result<(), SubcommandError>> + Send + 'static,
     {
-        Self { command, run: Run::OnEngine(Box::new(|engine, args| Box::pin(run(engine, args)))) }
+        let run = Run::OnEngine(Box::new(|engine, args| Box::pin(run(engine, args))));
+        Self { command, run, needs_front: |_| false }
+    }
+
+    /// Lets the command work on the engine of a front if its arguments need no more: see [`Cli::front`](crate::Cli::front).
+    #[doc(hidden)]
+    #[must_use]
+    pub fn on_front_if(self, needs_front: fn(&ArgMatches) -> bool) -> Self {
+        Self { needs_front, ..self }
     }
 
     /// Creates a command that only says why it is not in this program.
@@ -40,7 +50,7 @@ impl Subcommand {
     pub fn missing(name: &'static str, reason: &'static str) -> Self {
         let anything = Arg::new("options").num_args(..).trailing_var_arg(true).allow_hyphen_values(true);
         let command = Command::new(name).hide(true).disable_help_flag(true).arg(anything);
-        Self { command, run: Run::Missing(reason) }
+        Self { command, run: Run::Missing(reason), needs_front: |_| false }
     }
 }
 

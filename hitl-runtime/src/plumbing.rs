@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Agent, Cx, agent::Graph};
+use crate::{Agent, Cx, Front, agent::Graph};
 pub use crate::{
     engine::{Engine, GivenVerdict, Starter, VerdictInput, is_same_owner, may_settle},
     journal::Fold,
@@ -16,6 +16,11 @@ pub use crate::{
 /// Returns the engine of an agent.
 pub fn engine<G: Graph>(agent: &Agent<G>) -> &Arc<Engine> {
     &agent.engine
+}
+
+/// Returns the engine of a front.
+pub fn front_engine<G: Graph>(front: &Front<G>) -> &Arc<Engine> {
+    &front.agent.engine
 }
 
 /// Returns a header of the request that runs a node, in an effect too. The header must have a credential, and no parameter

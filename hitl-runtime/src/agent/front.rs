@@ -55,7 +55,31 @@ use crate::{
 /// ```
 pub struct Front<G: Graph> {
     // The reviews and the other handles of a turn keep a clone of it. Its engine has no dependencies, and runs nothing.
-    agent: Agent<G>,
+    pub(crate) agent: Agent<G>,
+}
+
+impl Engine {
+    /// Returns the engine of a front with this store, clock and keys. It runs nothing, and its dependencies are dropped.
+    pub fn into_front(mut self) -> Self {
+        self.deps = None;
+        self
+    }
+
+    /// Returns whether this is the engine of a front, which starts and runs no thread.
+    pub fn is_front(&self) -> bool {
+        self.deps.is_none()
+    }
+
+    /// Sets the call that wakes a runner.
+    pub fn wake_with<F, E>(mut self, call: impl Fn(ThreadId) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
+    {
+        let wake = move |thread| call(thread).map_err(Into::into).boxed();
+        self.wake = Some(Arc::new(wake));
+        self
+    }
 }
 
 impl<G: Graph> Front<G> {
@@ -128,8 +152,7 @@ impl<G: Graph> Front<G> {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
-        let wake = move |thread| call(thread).map_err(Into::into).boxed();
-        Self { agent: self.agent.with(|engine| engine.wake = Some(Arc::new(wake))) }
+        Self { agent: self.agent.with(|engine| *engine = engine.clone().wake_with(call)) }
     }
 
     /// Returns the current turn of a thread, as [`Agent::turn`] does. What a person does by its handles is recorded.

@@ -7,7 +7,8 @@ use hitl::prelude::*;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
-use super::{AgentCore, background::Background};
+use super::AgentCore;
+use crate::server::Background;
 
 #[state]
 struct Note {
@@ -31,7 +32,9 @@ graph! {
 #[tokio::test(start_paused = true)]
 async fn a_ping_reports_a_sweep_that_stopped() {
     let background = Background::default();
-    let router = AgentCore::new(Notes::new(MemoryStore::new())).background(background.clone()).router();
+    let mut served = AgentCore::new(Notes::new(MemoryStore::new()));
+    served.server.state.background = background.clone();
+    let router = served.router();
     let service = TowerToHyperService::new(router);
     let ping = async || {
         let request = Request::get("/ping").header("host", "localhost").body(Body::empty()).unwrap();

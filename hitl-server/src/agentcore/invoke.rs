@@ -1,24 +1,27 @@
 //! `POST /invocations`, and the path that the service's clients use for the same.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::Response,
+    response::{Response, sse::Event},
 };
 use tracing::Instrument;
 
 use super::{
-    AppState, authenticated::AuthenticatedRequest, connections::Connection, payload, refusal::Refusal,
-    request_guard, response, stream, workers::InFlight,
+    session::{session_of, thread_of},
+    stream,
 };
-use crate::api::ApiError;
-
-/// The connection of a request, if this server accepted it.
-pub(super) type ConnectionExtension = Option<Extension<Arc<Connection>>>;
+use crate::{
+    api::ApiError,
+    server::{
+        AppState, AuthenticatedRequest, Connection, ConnectionExtension, InFlight, Refusal, payload,
+        request_guard, response,
+    },
+};
 
 pub(super) async fn invoke(
     State(state): State<Arc<AppState>>,
@@ -26,7 +29,7 @@ pub(super) async fn invoke(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let span = span(&headers);
+    let span = response::span(&headers);
     let connection = connection.map(|Extension(connection)| connection);
     let in_flight = connection.as_ref().map(InFlight::begin);
     let as_events = wants_events(&headers);
@@ -34,7 +37,7 @@ pub(super) async fn invoke(
         let answered = try_invoke(&state, connection.as_ref(), headers, body, as_events).await;
         let answered = answered.unwrap_or_else(|refusal| {
             refusal.log();
-            refusal.respond(state.behind_service, as_events)
+            respond(refusal, state.behind_service, as_events)
         });
         tracing::info!(status = answered.status().as_u16(), "answered");
         answered
@@ -60,13 +63,6 @@ pub(super) async fn invoke_as_service(
         Some(error) => response::error(&error.clone().detail("message", error.message.clone())),
         None => answered,
     }
-}
-
-/// Returns a span that identifies the request in everything logged while it is served.
-pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
-    let request = response::id(headers, response::REQUEST).map_or_else(response::random_id, str::to_owned);
-    let session = response::id(headers, response::SESSION).unwrap_or_default();
-    tracing::info_span!("request", requestId = request, sessionId = session)
 }
 
 async fn try_invoke(
@@ -95,21 +91,21 @@ async fn try_invoke(
     let authorized = async move {
         let payload = payload::parse(&bytes, shared.max_bytes, connection.as_deref())?;
         drop(bytes);
-        let request = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;
+        let request = AuthenticatedRequest::parse(&shared, &caller, payload, thread_of(&caller), execution)?;
         let visibility = request.authorize(&shared, &caller).await?;
         // The caller may have omitted the session.
-        tracing::Span::current().record("sessionId", request.session.as_str());
-        Ok::<_, Refusal>((request, visibility))
+        let session = session_of(&caller, &request.request.thread);
+        tracing::Span::current().record("sessionId", session.as_str());
+        Ok::<_, Refusal>((session, request, visibility))
     };
     let (session, mut answered) = if as_events {
-        let (request, visibility) = state.work(authorized).await?;
-        (request.session.clone(), stream::respond(state, request, visibility).await?)
+        let (session, request, visibility) = state.work(authorized).await?;
+        (session, stream::respond(state, request, visibility).await?)
     } else {
         let shared = Arc::clone(state);
         // In one task, because each task costs two changes of the thread.
         let answering = async move {
-            let (request, _) = authorized.await?;
-            let session = request.session.clone();
+            let (session, request, _) = authorized.await?;
             Ok::<_, Refusal>((session, response::json(StatusCode::OK, &request.execute(&shared).await?)))
         };
         state.work(answering).await?
@@ -118,6 +114,23 @@ async fn try_invoke(
         answered.headers_mut().insert(response::SESSION, session);
     }
     Ok(answered)
+}
+
+/// Returns the response to a refused request. Behind the service a refusal has the status 200, with the same body, or is
+/// the only event of a stream.
+fn respond(refusal: Refusal, behind_service: bool, as_events: bool) -> Response {
+    if !behind_service || !refusal.is_for_the_caller() {
+        return response::error(&refusal.error);
+    }
+    let mut answered = if as_events {
+        // Serialization cannot fail: these are our own types, whose keys are strings.
+        let event = Event::default().data(serde_json::to_string(&refusal).unwrap_or_default());
+        response::sse(futures_util::stream::iter([Ok::<_, Infallible>(event)]))
+    } else {
+        response::json(StatusCode::OK, &refusal.error)
+    };
+    answered.extensions_mut().insert(refusal.error);
+    answered
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

@@ -98,66 +98,36 @@
 //! see [`AgentCore::behind_service`]. `agentcore invoke --dev` prints the status but not the body, so look into the log;
 //! and it generates a session unless it is given one, so omit `thread_id` or pass the thread's session.
 
-mod accept;
-mod authenticated;
-mod background;
-mod connection_handler;
-mod connection_permit;
-mod connections;
-mod environment;
-mod forwarded_headers;
-impl fmt::Debug for AgentCore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AgentCore").field("anyone_decides", &self.anyone_decides).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod health_tests;
 mod invoke;
-mod json_limits;
-mod limits;
-mod log;
-mod payload;
-mod ping;
-mod refusal;
-mod request_guard;
-mod request_head;
-mod response;
-mod serve;
 mod session;
 mod stream;
-mod sweep;
 mod websocket;
-mod workers;
-mod write_timeout;
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
     routing::{any, get, post},
 };
-use hitl_runtime::{
-    Agent, Timestamp,
-    agent::Graph,
-    plumbing::{Engine, engine},
-};
-use tokio::runtime::Handle;
+use hitl_runtime::{Agent, agent::Graph, plumbing::engine};
 
-#[doc(hidden)]
-pub use environment::{ServeError, serve};
-pub use forwarded_headers::workload_access_token;
-pub use limits::Limits;
-pub use log::log_as_json;
 pub use session::session_id;
 
-pub use crate::identity::{InvalidKeys, OperatorAuth, Right, TokenVerifier, UnknownRight};
+pub use crate::{
+    identity::{InvalidKeys, OperatorAuth, Right, TokenVerifier, UnknownRight},
+    server::{Limits, log_as_json, workload_access_token},
+};
 
-use crate::api::ApiError;
+use crate::{
+    api::ApiError,
+    http,
+    server::{Routes, Server, ping, response, shutdown_signal},
+};
 
 /// Returns the routes of an agent, for a program with its own server. Verdicts are rejected, because no source of
 /// operators is set: see [`AgentCore::operators`].
@@ -177,9 +147,7 @@ pub fn router<G: Graph>(agent: Agent<G>) -> Router {
 
 /// A builder for the server of an agent.
 pub struct AgentCore {
-    state: AppState,
-    /// `true` if everyone who can reach the server may decide.
-    anyone_decides: bool,
+    pub(crate) server: Server,
 }
 
 impl AgentCore {
@@ -189,31 +157,7 @@ impl AgentCore {
 
     /// Creates a server that accepts no verdicts until [`operators`](Self::operators) is set.
     pub fn new<G: Graph>(agent: Agent<G>) -> Self {
-        Self::with_engine(Arc::clone(engine(&agent)))
-    }
-
-    pub(crate) fn with_engine(engine: Arc<Engine>) -> Self {
-        let since = engine.now();
-        let operators = OperatorAuth::default();
-        let (guard, max_bytes) = (request_guard::RequestGuard::default(), payload::MAX_BYTES);
-        let background = background::Background::default();
-        let limits = Limits::default();
-        let connections = connections::Connections::new(&limits);
-        let state = AppState {
-            engine,
-            operators,
-            guard,
-            max_bytes,
-            limits,
-            connections,
-            workers: None,
-            since,
-            background,
-            behind_service: false,
-            own_threads: Arc::default(),
-            sweeping: tokio::sync::Mutex::default(),
-        };
-        Self { state, anyone_decides: false }
+        Self { server: Server::new(Arc::clone(engine(&agent))) }
     }
 
     /// Sets the source of the operators whose verdicts are accepted.
@@ -233,19 +177,8 @@ impl AgentCore {
     /// ```
     #[must_use]
     pub fn operators(mut self, operators: OperatorAuth) -> Self {
-        self.state.operators = operators;
+        self.server.state.operators = operators;
         self
-    }
-
-    /// Sets the background task whose health the ping reports.
-    pub(crate) fn background(mut self, background: background::Background) -> Self {
-        self.state.background = background;
-        self
-    }
-
-    /// Returns the threads that requests to this server are about.
-    fn own_threads(&self) -> Arc<sweep::OwnThreads> {
-        Arc::clone(&self.state.own_threads)
     }
 
     /// Lets everyone who can reach the server sign in any name, if operators are [`claimed`](OperatorAuth::claimed),
@@ -264,7 +197,7 @@ impl AgentCore {
     /// ```
     #[must_use]
     pub fn let_anyone_decide(mut self) -> Self {
-        self.anyone_decides = true;
+        self.server.anyone_decides = true;
         self
     }
 
@@ -293,7 +226,7 @@ impl AgentCore {
     /// ```
     #[must_use]
     pub fn behind_service(mut self) -> Self {
-        self.state.behind_service = true;
+        self.server.state.behind_service = true;
         self
     }
 
@@ -312,7 +245,7 @@ impl AgentCore {
     /// ```
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.state.guard.origins.insert(origin.into());
+        self.server.allow_origin(origin.into());
         self
     }
 
@@ -330,7 +263,7 @@ impl AgentCore {
     /// ```
     #[must_use]
     pub fn max_request_bytes(mut self, bytes: usize) -> Self {
-        self.state.max_bytes = bytes;
+        self.server.state.max_bytes = bytes;
         self
     }
 
@@ -349,8 +282,7 @@ impl AgentCore {
     /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.state.connections = connections::Connections::new(&limits);
-        self.state.limits = limits;
+        self.server.set_limits(limits);
         self
     }
 
@@ -384,64 +316,77 @@ impl AgentCore {
     /// # let _ = service;
     /// # }
     /// ```
-    pub fn router(mut self) -> Router {
-        self.state.guard.local_callers_only =
-            self.state.operators.lets_anyone_decide() && !self.anyone_decides;
-        self.routes()
+    pub fn router(self) -> Router {
+        self.server.router(routes())
     }
 
-    fn routes(self) -> Router {
-        let state = Arc::new(self.state);
-        Router::new()
-            .route("/invocations", post(invoke::invoke))
-            .route("/runtimes/{arn}/invocations", post(invoke::invoke_as_service))
-            .route("/ping", get(ping::ping))
-            .route("/ws", any(websocket::connect))
-            .fallback(async || {
-                response::error(&ApiError::new(
-                    404,
-                    "no_such_path",
-                    "no such path; the paths are /invocations, /ping and /ws",
-                ))
-            })
-            .method_not_allowed_fallback(async || {
-                response::error(&ApiError::new(
-                    405,
-                    "no_such_method",
-                    "method not allowed; use POST /invocations, GET /ping or GET /ws",
-                ))
-            })
-            .layer(axum::extract::DefaultBodyLimit::disable())
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), request_guard::enforce))
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), connection_permit::acquire))
-            .with_state(state)
+    /// Serves on an address until SIGTERM or Ctrl-C, then waits at most 20 s for the requests and threads that are
+    /// running. Nodes run on the current runtime, and requests are answered on a dedicated thread, so that a node that
+    /// blocks its runtime does not delay pings.
+    ///
+    /// # Errors
+    /// If it cannot listen on the address, or if other machines reach the address and everyone could decide: see
+    /// [`let_anyone_decide`](AgentCore::let_anyone_decide).
+    pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
+        let listener = std::net::TcpListener::bind(address)?;
+        self.serve_until(listener, shutdown_signal()).await
+    }
+
+    /// Serves as [`serve`](Self::serve) does, on an open listener and until `stop` resolves.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// println!("on {}", listener.local_addr()?);
+    /// AgentCore::new(agent).serve_until(listener, async { /* a test is over */ }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`AgentCore::serve`].
+    pub async fn serve_until(
+        self,
+        listener: std::net::TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.server.serve_until(routes(), listener, stop).await
     }
 }
 
-/// The state shared by all requests.
-struct AppState {
-    engine: Arc<Engine>,
-    operators: OperatorAuth,
-    guard: request_guard::RequestGuard,
-    /// The maximum size of a request in bytes.
-    max_bytes: usize,
-    limits: Limits,
-    connections: Arc<connections::Connections>,
-    /// The runtime that executes nodes; if `None`, the one that answers requests.
-    workers: Option<Handle>,
-    since: Timestamp,
-    /// The state of the sweep, if one runs in the background.
-    background: background::Background,
-    /// `true` if refusals are answered with 200.
-    behind_service: bool,
-    /// The threads that requests were about.
-    own_threads: Arc<sweep::OwnThreads>,
-    /// Held during a requested sweep.
-    sweeping: tokio::sync::Mutex<()>,
+impl fmt::Debug for AgentCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentCore")
+            .field("anyone_decides", &self.server.anyone_decides)
+            .finish_non_exhaustive()
+    }
 }
 
-impl AppState {
-    fn workers(&self) -> Handle {
-        self.workers.clone().unwrap_or_else(Handle::current)
-    }
+/// Returns the paths of the service, and those of the HTTP API.
+pub(crate) fn routes() -> Routes {
+    Router::new()
+        .route("/invocations", post(invoke::invoke))
+        .route("/runtimes/{arn}/invocations", post(invoke::invoke_as_service))
+        .route("/ping", get(ping::ping))
+        .route("/ws", any(websocket::connect))
+        .fallback(async || {
+            response::error(&ApiError::new(
+                404,
+                "no_such_path",
+                "no such path; the paths are /invocations, /ping, /ws and those under /v1",
+            ))
+        })
+        .method_not_allowed_fallback(async || {
+            response::error(&ApiError::new(
+                405,
+                "no_such_method",
+                "method not allowed; use POST /invocations, GET /ping or GET /ws",
+            ))
+        })
+        .merge(http::routes())
 }

@@ -3,6 +3,8 @@
 use hitl_runtime::ThreadId;
 use sha2::{Digest as _, Sha256};
 
+use crate::{identity::Caller, server::response::is_id};
+
 /// The prefix of a derived session ID.
 const PREFIX: &str = "hitl-";
 
@@ -36,9 +38,21 @@ pub fn session_id(thread: &ThreadId) -> String {
     format!("{PREFIX}{letters}{between}{hash}")
 }
 
+/// Returns the thread of a caller's session, for a request that names none.
+pub(super) fn thread_of(caller: &Caller) -> Option<ThreadId> {
+    caller.session.as_deref().and_then(thread_for)
+}
+
 /// Returns the thread that a session belongs to if the request names none: the thread whose name is its own session ID.
-pub(super) fn thread_for(session: &str) -> Option<ThreadId> {
+fn thread_for(session: &str) -> Option<ThreadId> {
     ThreadId::existing(session).ok().filter(|thread| session_id(thread) == session)
+}
+
+/// Returns the session of a request about a thread: the one in which it was sent, or else that of the thread. Any session
+/// will do: the order of a thread's entries is the journal's, not the session's.
+pub(super) fn session_of(caller: &Caller, thread: &ThreadId) -> String {
+    let sent = caller.session.as_deref().filter(|session| is_id(session));
+    sent.map_or_else(|| session_id(thread), str::to_owned)
 }
 
 fn is_plain(name: &str) -> bool {

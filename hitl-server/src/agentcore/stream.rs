@@ -1,12 +1,9 @@
 //! Responses as server-sent events: the thread's events as they happen, and finally the thread.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
-use axum::response::{
-    IntoResponse, Response,
-    sse::{Event, KeepAlive, Sse},
-};
-use futures_util::{Stream, stream};
+use axum::response::{Response, sse::Event};
+use futures_util::stream;
 use hitl_runtime::{
     agent::{Subscription, ThreadEvent},
     journal::Event as Entry,
@@ -16,10 +13,10 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use super::{AppState, authenticated::AuthenticatedRequest, refusal::Refusal};
 use crate::{
     api::{ApiError, Reply},
     identity::Visibility,
+    server::{AppState, AuthenticatedRequest, Refusal, response},
 };
 
 type Execution = JoinHandle<Result<Reply, Refusal>>;
@@ -27,7 +24,7 @@ type Execution = JoinHandle<Result<Reply, Refusal>>;
 /// Answers a request with events. Each is one JSON object: an `entry`, text that was `said`, the number of events that
 /// were `missed`, and finally the `thread` or an `error`. A request that is refused before its first event gets an
 /// ordinary error response.
-pub(super) async fn respond(
+pub(crate) async fn respond(
     state: &Arc<AppState>,
     request: AuthenticatedRequest,
     visibility: Visibility,
@@ -46,12 +43,7 @@ pub(super) async fn respond(
         span.in_scope(|| event.log_refusal());
         Some((Ok::<_, Infallible>(to_sse(&event)), (None, events, span)))
     });
-    Ok(sse(events))
-}
-
-/// Returns a stream of server-sent events as a response.
-pub(super) fn sse(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
-    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
+    Ok(response::sse(events))
 }
 
 fn to_sse(event: &StreamEvent) -> Event {
@@ -60,7 +52,7 @@ fn to_sse(event: &StreamEvent) -> Event {
 }
 
 /// Subscribes to the thread and starts the request.
-pub(super) fn start(
+pub(crate) fn start(
     state: &Arc<AppState>,
     request: AuthenticatedRequest,
     visibility: Visibility,
@@ -72,7 +64,7 @@ pub(super) fn start(
 }
 
 /// A request in flight, with the events of its thread.
-pub(super) struct EventStream {
+pub(crate) struct EventStream {
     subscription: Subscription,
     visibility: Visibility,
     execution: Option<Execution>,
@@ -82,7 +74,7 @@ pub(super) struct EventStream {
 /// An event sent to the caller.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", untagged)]
-pub(super) enum StreamEvent {
+pub(crate) enum StreamEvent {
     Thread(ThreadEvent),
     Completed { thread: Box<Reply> },
     Failed(Refusal),
@@ -90,7 +82,7 @@ pub(super) enum StreamEvent {
 
 impl StreamEvent {
     /// Logs the event if it is a refusal.
-    pub(super) fn log_refusal(&self) {
+    pub(crate) fn log_refusal(&self) {
         if let Self::Failed(refusal) = self {
             refusal.log();
         }
@@ -99,7 +91,7 @@ impl StreamEvent {
 
 impl EventStream {
     /// Returns the next event; `None` after the last one.
-    pub(super) async fn next(&mut self) -> Option<StreamEvent> {
+    pub(crate) async fn next(&mut self) -> Option<StreamEvent> {
         while let Some(execution) = &mut self.execution {
             tokio::select! {
                 biased;

@@ -16,18 +16,13 @@ use tokio::time::{Instant, Interval, interval_at};
 use tracing::Instrument;
 
 use super::{
-    AppState,
-    authenticated::AuthenticatedRequest,
-    connections::Connection,
-    invoke::{self, ConnectionExtension},
-    payload,
-    refusal::Refusal,
-    response,
+    session::thread_of,
     stream::{self, EventStream, StreamEvent},
 };
 use crate::{
     api::ApiError,
     identity::{Caller, Visibility},
+    server::{AppState, AuthenticatedRequest, Connection, ConnectionExtension, Refusal, payload, response},
 };
 
 /// The number of pings sent within the silence timeout. Many proxies close connections that are idle for a minute.
@@ -47,7 +42,7 @@ pub(super) async fn connect(
         Ok(upgrade) => upgrade,
         Err(rejection) => return response::error(&upgrade_error(&rejection)),
     };
-    let span = invoke::span(&headers);
+    let span = response::span(&headers);
     let caller = match state.caller(headers, "ws").await {
         Ok(caller) => Arc::new(caller),
         Err(error) => {
@@ -126,7 +121,8 @@ async fn authorize(
         caller.check_expiry(shared.engine.now())?;
         let payload = payload::parse(&request, shared.max_bytes, connection.as_deref())?;
         drop(request);
-        let authorized = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;
+        let authorized =
+            AuthenticatedRequest::parse(&shared, &caller, payload, thread_of(&caller), execution)?;
         let visibility = authorized.authorize(&shared, &caller).await?;
         Ok::<_, Refusal>((authorized, visibility))
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hitl_runtime::{
     Agent, Digest, Error, NotedVerdict, OpenReview, Operator, Place, Preview, Reproposal, Scope, ThreadId,
-    ThreadView,
+    ThreadStatus, ThreadView,
     agent::{Graph, HistoryEntry},
     journal::{Stop, StopKind},
     plumbing::{Engine, Fold, GivenVerdict, Starter, VerdictInput, engine},
@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Action, ApiError, Request, SweepCounts,
+    Action, ApiError, BatchReply, Request, SweepCounts,
+    batch::batch,
     inbox::{AllReviews, inbox},
     sweep::sweep,
 };
@@ -62,6 +63,15 @@ pub enum Reply {
         /// The `after` of the next page; `None` after the last page.
         next: Option<String>,
     },
+    /// A page of the threads of the store.
+    Threads {
+        /// The threads, in the byte order of their names.
+        threads: Vec<ThreadRow>,
+        /// The `after` of the next page; `None` after the last page.
+        next: Option<String>,
+    },
+    /// The results of a batch.
+    Batch(Box<BatchReply>),
     /// The events of one sweep.
     Sweep {
         /// Their numbers.
@@ -78,7 +88,17 @@ pub enum Reply {
     },
 }
 
-/// Executes a request on behalf of an operator. A verdict and an inbox without an operator are refused. A thread that an operator
+/// A thread in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ThreadRow {
+    /// The thread.
+    pub thread: ThreadId,
+    /// Its status.
+    pub standing: ThreadStatus,
+}
+
+/// Executes a request on behalf of an operator. A verdict, an inbox and a list of threads without an operator are refused. A thread that an operator
 /// starts belongs to them if their name is verified. If the returned future is dropped, work that has begun continues in
 /// the background. For an example, see [the module](super).
 ///
@@ -99,6 +119,9 @@ pub(crate) async fn dispatch_on(
     operator: Option<&Operator>,
 ) -> Result<Reply, ApiError> {
     let Request { thread, action, .. } = request;
+    if engine.is_front() && matches!(action, Action::Start { .. } | Action::Continue | Action::Sweep) {
+        return Err(not_a_runner(&thread));
+    }
     let by = || operator.ok_or_else(|| operator_missing(&thread));
     let verdicts = match action {
         Action::Get => return Ok(Reply::Thread(Box::new(engine.view(&thread).await?))),
@@ -108,6 +131,7 @@ pub(crate) async fn dispatch_on(
             return seen(engine, fold).await;
         }
         Action::Resume => return seen(engine, engine.resume(thread, operator).await?).await,
+        Action::Continue => return seen(engine, engine.continue_thread(thread).await?).await,
         Action::Settle { digest, how } => {
             let operator = by()?;
             return seen(engine, engine.settle(thread.clone(), digest, operator, *how).await?).await;
@@ -117,9 +141,16 @@ pub(crate) async fn dispatch_on(
             let stops = engine.stops().await?;
             return Ok(Reply::Stops { stops, cancelled: None, was_lifted: false, failed: Vec::new() });
         }
-        Action::Inbox { after, limit } => {
-            let (reviews, next) = inbox(engine, by()?, after, limit, &AllReviews).await?;
+        Action::Inbox { filter, after, limit } => {
+            let (reviews, next) = inbox(engine, by()?, &filter, after, limit, &AllReviews).await?;
             return Ok(Reply::Inbox { reviews, next });
+        }
+        Action::Threads { status, after, limit } => {
+            by()?;
+            return threads(engine, status, after, limit).await;
+        }
+        Action::Batch(given) => {
+            return Ok(Reply::Batch(Box::new(batch(engine, by()?, given, &AllReviews).await?)));
         }
         Action::Sweep => {
             let mut counts = SweepCounts::default();
@@ -195,6 +226,18 @@ async fn preview(
     Ok(Reply::Preview { thread: thread.clone(), digest, signs, proposes, again: again.map(Box::new) })
 }
 
+async fn threads(
+    engine: &Engine,
+    status: Option<ThreadStatus>,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Reply, ApiError> {
+    let page = engine.store.threads(status, after.as_deref(), limit).await.map_err(Error::from)?;
+    let threads = page.items.into_iter().filter(|(thread, _)| !thread.is_reserved());
+    let threads = threads.map(|(thread, standing)| ThreadRow { thread, standing }).collect();
+    Ok(Reply::Threads { threads, next: page.next })
+}
+
 async fn history_page(
     engine: &Engine,
     thread: ThreadId,
@@ -205,6 +248,15 @@ async fn history_page(
     let next = entries.get(limit).map(|entry| entry.place);
     entries.truncate(limit);
     Ok(Reply::History { thread, entries, next })
+}
+
+fn not_a_runner(thread: &ThreadId) -> ApiError {
+    let error = ApiError::new(
+        409,
+        "not_a_runner",
+        "this process is a front, which starts and runs no thread: send the request to a runner of the same store",
+    );
+    if thread.is_reserved() { error } else { error.detail("thread", thread.as_str()) }
 }
 
 fn operator_missing(thread: &ThreadId) -> ApiError {

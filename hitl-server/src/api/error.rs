@@ -61,7 +61,7 @@ impl ApiError {
     }
 
     /// Replaces the message of a 503: a store's errors may name accounts, roles and files, so they go to the log only.
-    #[cfg(feature = "agentcore")]
+    #[cfg(feature = "http")]
     pub(crate) fn redacted(self) -> Self {
         if self.status != 503 {
             return self;

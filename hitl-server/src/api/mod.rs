@@ -48,22 +48,27 @@
 //! | `preview` | `digest`, `verdict`: the name of one of these four, with its members next to it, or an object with its `action` | [`Agent::preview`] |
 //! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
 //! | `resume` | | [`Agent::resume`] |
+//! | `continue` | | [`Agent::continue_thread`]: what a verdict of a front leads to, without a retry of failed nodes |
 //! | `pause`, `unpause`, `cancel` | `reason`; `scope`: `graph` or `store`, without a `thread_id` | [`Front::pause`], `unpause`, `cancel` |
 //! | `stops` | | returns the stops of graphs and of the store, without a `thread_id` |
 //! | `history` | `from`, `limit` | returns a page of the journal |
-//! | `inbox` | `after`, `limit` (50), without a `thread_id` | returns a page of the open reviews of this graph that the operator may decide, oldest first, as `reviews`; its `next` is the `after` of the next page, or null |
+//! | `inbox` | `node`, `role`, `thread_prefix`, `after`, `limit` (50), without a `thread_id` | returns a page of the open reviews of this graph that the operator may decide, oldest first, as `reviews`; its `next` is the `after` of the next page, or null |
+//! | `threads` | `status`, `after`, `limit` (100), without a `thread_id` | returns a page of the threads of the store, in the order of their names |
+//! | `batch` | `reviews`: a list of `thread_id` and `digest`, `verdict` as in `preview`, `confirm`; without a `thread_id` | previews one verdict on reviews of many threads, which have the same node and rule; with the `confirm` of the preview, gives it |
 //! | `sweep` | without a `thread_id` | [`Agent::sweep`]; returns how many threads have `moved` or `failed`, were `reminded` of or `refused`; with `more` if a server did not wait for the end |
 //!
-//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `inbox`, `sweep`, `stops`,
+//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `inbox`, `threads`, `batch`, `sweep`, `stops`,
 //! and the stops of a graph or a store. A request may claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.
 //!
 //! [`Agent::start`]: hitl_runtime::Agent::start
 //! [`Agent::preview`]: hitl_runtime::Agent::preview
 //! [`Agent::settle`]: hitl_runtime::Agent::settle
 //! [`Agent::resume`]: hitl_runtime::Agent::resume
+//! [`Agent::continue_thread`]: hitl_runtime::Agent::continue_thread
 //! [`Agent::sweep`]: hitl_runtime::Agent::sweep
 //! [`Front::pause`]: hitl_runtime::Front::pause
 
+mod batch;
 mod dispatch;
 mod error;
 mod inbox;
@@ -72,15 +77,19 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "agentcore")]
+#[cfg(feature = "http")]
+pub(crate) use batch::batch;
+pub use batch::{Batch, BatchReply, BatchResult, BatchReview};
+#[cfg(feature = "http")]
 pub(crate) use dispatch::dispatch_on;
-pub use dispatch::{Reply, dispatch};
+pub use dispatch::{Reply, ThreadRow, dispatch};
 pub use error::ApiError;
-#[cfg(feature = "agentcore")]
+pub use inbox::InboxFilter;
+#[cfg(feature = "http")]
 pub(crate) use inbox::{ReviewFilter, inbox};
-#[cfg(feature = "agentcore")]
-pub(crate) use request::action_name;
 pub use request::{Action, Request};
+#[cfg(feature = "http")]
+pub(crate) use request::{VERDICTS, action_name, excerpt, invalid};
 pub use sweep::SweepCounts;
-#[cfg(feature = "agentcore")]
+#[cfg(feature = "http")]
 pub(crate) use sweep::sweep;

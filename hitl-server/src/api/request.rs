@@ -2,7 +2,7 @@
 
 use hitl_core::text::nearest;
 use hitl_runtime::{
-    Digest, NotedVerdict, Operator, Place, Reason, Scope, ThreadId, Verdict,
+    Digest, NotedVerdict, Operator, Place, Reason, Scope, ThreadId, ThreadStatus, Verdict,
     agent::Graph,
     journal::{Settlement, StopKind, Values},
     state::StateTable,
@@ -10,7 +10,7 @@ use hitl_runtime::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::ApiError;
+use super::{ApiError, Batch, InboxFilter};
 
 /// A parsed request with all its parameters.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub enum Action {
     },
     /// Resumes the thread.
     Resume,
+    /// Continues the thread after a verdict, and retries no failed node.
+    Continue,
     /// Pauses or cancels the thread, the graph or the store, or lifts a pause.
     Stop {
         /// The part of the store.
@@ -76,11 +78,24 @@ pub enum Action {
     Stops,
     /// Returns a page of the open reviews that the operator may decide.
     Inbox {
+        /// The reviews that are wanted.
+        filter: InboxFilter,
         /// The `next` of the page before; `None` for the first page.
         after: Option<String>,
         /// The maximum number of reviews.
         limit: usize,
     },
+    /// Returns a page of the threads of the store.
+    Threads {
+        /// The status of the threads; `None` for all.
+        status: Option<ThreadStatus>,
+        /// The `next` of the page before; `None` for the first page.
+        after: Option<String>,
+        /// The maximum number of threads.
+        limit: usize,
+    },
+    /// Previews or gives one verdict on reviews of many threads.
+    Batch(Batch),
     /// Sweeps the store once.
     Sweep,
     /// Returns a page of the journal.
@@ -92,19 +107,19 @@ pub enum Action {
     },
 }
 
-const ACTIONS: [&str; 17] = [
-    "start", "get", "approve", "edit", "reject", "ask", "decide", "preview", "settle", "resume", "pause",
-    "unpause", "cancel", "stops", "history", "inbox", "sweep",
+const ACTIONS: [&str; 20] = [
+    "start", "get", "approve", "edit", "reject", "ask", "decide", "preview", "settle", "resume", "continue",
+    "pause", "unpause", "cancel", "stops", "history", "inbox", "sweep", "threads", "batch",
 ];
 
 /// The actions that decide a review, and that can be previewed: the names of [`Verdict`].
-const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
+pub(crate) const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
 
 /// The actions that stop a thread, a graph or a store, or lift a stop.
 const STOPS: [&str; 3] = ["pause", "unpause", "cancel"];
 
 /// The actions that are about no thread.
-const WITHOUT_THREAD: [&str; 3] = ["stops", "inbox", "sweep"];
+const WITHOUT_THREAD: [&str; 5] = ["stops", "inbox", "sweep", "threads", "batch"];
 
 /// The maximum number of entries in a page of a history, or of reviews in a page of an inbox.
 const MAX_PAGE: usize = 1000;
@@ -170,12 +185,14 @@ impl Request {
     }
 
     /// Returns whether the request is about a graph or a store, and not about a thread.
-    #[cfg(feature = "agentcore")]
+    #[cfg(feature = "http")]
     pub(crate) fn is_about_all(&self) -> bool {
         matches!(
             self.action,
             Action::Stops
                 | Action::Inbox { .. }
+                | Action::Threads { .. }
+                | Action::Batch(_)
                 | Action::Sweep
                 | Action::Stop { scope: Scope::Graph | Scope::Store, .. }
         )
@@ -221,7 +238,7 @@ impl Request {
 }
 
 /// Returns the name of the action that a payload requests, if there is such an action.
-#[cfg(feature = "agentcore")]
+#[cfg(feature = "http")]
 pub(crate) fn action_name(payload: &Value) -> Option<&'static str> {
     let name = match payload.as_object()?.get("action") {
         None => "start",
@@ -240,9 +257,13 @@ fn only_input(state: &StateTable) -> Option<&'static str> {
 struct NoMembers {}
 
 #[derive(Deserialize)]
+struct DigestMember {
+    digest: Digest,
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Approve {
-    digest: Digest,
     #[serde(default)]
     note: String,
 }
@@ -250,7 +271,6 @@ struct Approve {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edit {
-    digest: Digest,
     patch: Map<String, Value>,
     #[serde(default)]
     note: String,
@@ -259,7 +279,6 @@ struct Edit {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Reject {
-    digest: Digest,
     reason: Reason,
     #[serde(default)]
     note: String,
@@ -268,7 +287,6 @@ struct Reject {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ask {
-    digest: Digest,
     question: String,
     #[serde(default)]
     note: String,
@@ -336,8 +354,20 @@ fn default_limit() -> usize {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InboxMembers {
+    node: Option<String>,
+    role: Option<String>,
+    thread_prefix: Option<String>,
     after: Option<String>,
     #[serde(default = "default_inbox_limit")]
+    limit: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThreadsMembers {
+    status: Option<ThreadStatus>,
+    after: Option<String>,
+    #[serde(default = "default_limit")]
     limit: usize,
 }
 
@@ -382,6 +412,10 @@ fn parse_action(action: &str, thread: &ThreadId, rest: Map<String, Value>) -> Re
             let NoMembers {} = parse_members(rest)?;
             Action::Resume
         }
+        "continue" => {
+            let NoMembers {} = parse_members(rest)?;
+            Action::Continue
+        }
         name if STOPS.contains(&name) => {
             let StopMembers { scope, reason } = parse_members(rest)?;
             let scope = match scope.unwrap_or(ScopeName::Thread) {
@@ -406,10 +440,19 @@ fn parse_action(action: &str, thread: &ThreadId, rest: Map<String, Value>) -> Re
             Action::History { from, limit }
         }
         "inbox" => {
-            let InboxMembers { after, limit } = parse_members(rest)?;
+            let InboxMembers { node, role, thread_prefix, after, limit } = parse_members(rest)?;
             check_limit(limit)?;
-            Action::Inbox { after, limit }
+            Action::Inbox { filter: InboxFilter { node, role, thread_prefix }, after, limit }
         }
+        "threads" => {
+            let ThreadsMembers { status, after, limit } = parse_members(rest)?;
+            check_limit(limit)?;
+            Action::Threads { status, after, limit }
+        }
+        "batch" => Action::Batch(Batch::parse(rest, |rest| {
+            let (name, rest) = named_verdict(rest)?;
+            verdict_of(&name, rest)
+        })?),
         "sweep" => {
             let NoMembers {} = parse_members(rest)?;
             Action::Sweep
@@ -418,37 +461,57 @@ fn parse_action(action: &str, thread: &ThreadId, rest: Map<String, Value>) -> Re
     })
 }
 
-/// Parses a verdict from its name and the other members. All names but those in [`VERDICTS`] are refused.
-fn parse_verdict(name: &str, rest: Map<String, Value>) -> Result<(Digest, NotedVerdict), ApiError> {
+/// Parses a verdict on one review from its name and the other members.
+fn parse_verdict(name: &str, mut rest: Map<String, Value>) -> Result<(Digest, NotedVerdict), ApiError> {
+    is_verdict(name)?;
+    let DigestMember { digest } = parse_members(rest.remove_entry("digest").into_iter().collect())?;
+    Ok((digest, verdict_of(name, rest)?))
+}
+
+fn is_verdict(name: &str) -> Result<(), ApiError> {
+    if VERDICTS.contains(&name) {
+        return Ok(());
+    }
+    let verdicts = hitl_core::text::or_list(VERDICTS);
+    Err(invalid(format!("`{}` is not a verdict; use {verdicts}", excerpt(name))))
+}
+
+/// Parses a verdict from its name and the other members, without the digest. All names but those in [`VERDICTS`] are
+/// refused.
+fn verdict_of(name: &str, rest: Map<String, Value>) -> Result<NotedVerdict, ApiError> {
+    is_verdict(name)?;
     Ok(match name {
         "approve" => {
-            let Approve { digest, note } = parse_members(rest)?;
-            (digest, Verdict::Approve.with_note(note))
+            let Approve { note } = parse_members(rest)?;
+            Verdict::Approve.with_note(note)
         }
         "edit" => {
-            let Edit { digest, patch, note } = parse_members(rest)?;
-            (digest, Verdict::Edit { patch: Value::Object(patch) }.with_note(note))
+            let Edit { patch, note } = parse_members(rest)?;
+            Verdict::Edit { patch: Value::Object(patch) }.with_note(note)
         }
         "reject" => {
-            let Reject { digest, reason, note } = parse_members(rest)?;
-            (digest, Verdict::Reject { reason, note }.into())
+            let Reject { reason, note } = parse_members(rest)?;
+            Verdict::Reject { reason, note }.into()
         }
-        "ask" => {
-            let Ask { digest, question, note } = parse_members(rest)?;
-            (digest, Verdict::Ask { question }.with_note(note))
-        }
-        other => {
-            let verdicts = hitl_core::text::or_list(VERDICTS);
-            return Err(invalid(format!("`{}` is not a verdict; use {verdicts}", excerpt(other))));
+        _ => {
+            let Ask { question, note } = parse_members(rest)?;
+            Verdict::Ask { question }.with_note(note)
         }
     })
 }
 
-/// Parses a preview. Its `verdict` is a name, with the parameters beside it; an object with an `action`; or an object
+/// Parses a preview.
+fn preview(rest: Map<String, Value>) -> Result<Action, ApiError> {
+    let (name, rest) = named_verdict(rest)?;
+    let (digest, verdict) = parse_verdict(&name, rest)?;
+    Ok(Action::Preview { digest, verdict })
+}
+
+/// Returns the name of the `verdict` of a request, and its members. A `verdict` is a name, with the parameters beside it; an object with an `action`; or an object
 /// with the parameters under the verdict's name.
-fn preview(mut rest: Map<String, Value>) -> Result<Action, ApiError> {
-    let (name, rest) = match rest.remove("verdict") {
-        None => return Err(invalid("`verdict` is missing: name the verdict to preview")),
+fn named_verdict(mut rest: Map<String, Value>) -> Result<(String, Map<String, Value>), ApiError> {
+    Ok(match rest.remove("verdict") {
+        None => return Err(invalid("`verdict` is missing: name the verdict")),
         Some(Value::String(name)) => (name, rest),
         Some(Value::Object(mut verdict)) => {
             let name = match take_text(&mut verdict, "action")? {
@@ -475,9 +538,7 @@ fn preview(mut rest: Map<String, Value>) -> Result<Action, ApiError> {
             (name, verdict)
         }
         Some(_) => return Err(invalid("`verdict` must be a string or an object")),
-    };
-    let (digest, verdict) = parse_verdict(&name, rest)?;
-    Ok(Action::Preview { digest, verdict })
+    })
 }
 
 fn settlement(how: How, wrote: Option<Values>, note: String) -> Result<Settlement, ApiError> {
@@ -532,7 +593,7 @@ fn take_text(rest: &mut Map<String, Value>, key: &str) -> Result<Option<String>,
     }
 }
 
-fn parse_members<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T, ApiError> {
+pub(super) fn parse_members<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(Value::Object(rest)).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
@@ -552,12 +613,12 @@ fn unknown_action(action: &str) -> ApiError {
     ApiError::malformed("unknown_action", format!("there is no action `{}`; {hint}", excerpt(action)))
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
+pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::malformed("invalid_request", message)
 }
 
 /// Shortens text from a request so that an error can quote it.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let mut short: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -202,7 +202,7 @@ fn a_claimed_operator_is_unverified() {
     assert!(claimed.is_unverified() && claimed.has_role("clerk") && claimed.name() == "mara");
 }
 
-#[cfg(feature = "agentcore")]
+#[cfg(feature = "http")]
 #[test]
 fn the_error_of_a_store_goes_to_the_log_only() {
     use super::ApiError;
@@ -237,9 +237,9 @@ fn a_stop_of_all_threads_names_none() {
     let parsed = |payload| Request::parse(payload, None).unwrap().action;
     assert!(matches!(parsed(json!({ "action": "stops" })), Action::Stops));
     assert!(matches!(parsed(json!({ "action": "sweep" })), Action::Sweep));
-    assert!(matches!(parsed(json!({ "action": "inbox" })), Action::Inbox { after: None, limit: 50 }));
+    assert!(matches!(parsed(json!({ "action": "inbox" })), Action::Inbox { after: None, limit: 50, .. }));
     let page = json!({ "action": "inbox", "after": "token", "limit": 7 });
-    assert!(matches!(parsed(page), Action::Inbox { after: Some(after), limit: 7 } if after == "token"));
+    assert!(matches!(parsed(page), Action::Inbox { after: Some(after), limit: 7, .. } if after == "token"));
     for action in ["stops", "inbox", "sweep"] {
         let (_, message) = error_of(json!({ "action": action, "thread_id": "t" }));
         assert!(message.ends_with("is about all threads here: remove `thread_id`"), "{message}");

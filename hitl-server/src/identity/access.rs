@@ -130,6 +130,15 @@ impl ReviewFilter for DecidableReviews<'_> {
             false
         })
     }
+
+    async fn sees(&self, thread: &ThreadId) -> Result<bool, Error> {
+        let Some(rules) = self.operators.rules() else { return Ok(true) };
+        if thread.is_reserved() {
+            return Ok(false);
+        }
+        let holds_all = rules.read.roles.iter().any(|role| self.operator.has_role(role));
+        Ok(holds_all || is_involved(self.engine, thread, self.operator).await?)
+    }
 }
 
 /// Checks whether a caller may make a request, and returns the events that it may see during the request.
@@ -148,10 +157,10 @@ pub(crate) async fn authorize(
     let is_about_all = request.is_about_all() || request.thread.is_reserved();
     let rule = match request.action {
         Action::Start { .. } => &rules.start,
-        Action::Resume => &rules.resume,
+        Action::Resume | Action::Continue => &rules.resume,
         // A sweep runs the threads of all callers, so it is open to no caller without a role.
         Action::Sweep => &Rule { open: false, roles: rules.resume.roles.clone() },
-        Action::Inbox { .. } => &Rule::default(),
+        Action::Inbox { .. } | Action::Batch(_) => &Rule::default(),
         // The journal of stops, and what is about all threads, are open to no caller without a token.
         _ if is_about_all => &Rule { open: false, roles: rules.read.roles.clone() },
         Action::Get | Action::History { .. } => &rules.read,
@@ -177,10 +186,20 @@ pub(crate) async fn authorize(
         });
     }
     match request.action {
-        // The list has only what the operator may decide: see `DecidableReviews`.
-        Action::Inbox { .. } => return Ok(Visibility::Nothing),
+        // The list has only what the operator may decide, and a batch is checked thread by thread: see `DecidableReviews`.
+        Action::Inbox { .. } | Action::Batch(_) => return Ok(Visibility::Nothing),
         // A sweep moves the threads of all callers, so no stake in one of them is enough.
         Action::Sweep if rule.is_held_by(operator) => return Ok(Visibility::Nothing),
+        // A page token has the name of a thread in it, so a list of all threads takes the right to all of them.
+        Action::Threads { .. } if rule.is_held_by(operator) => return Ok(Visibility::Nothing),
+        Action::Threads { .. } => {
+            return Err(ApiError::new(
+                403,
+                "role_missing",
+                "the token has no role that may list all threads; the roles that may are in HITL_READ_ROLES, or set by \
+                 `OperatorAuth::role_for`",
+            ));
+        }
         Action::Sweep => {
             return Err(ApiError::new(
                 403,

@@ -130,6 +130,8 @@ impl OperatorAuth {
 
 /// The caller of a request.
 pub(crate) struct Caller {
+    /// The session of AgentCore.
+    #[cfg_attr(not(feature = "agentcore"), expect(dead_code))]
     pub(crate) session: Option<String>,
     /// The journal's name for the channel that the request came through.
     channel: &'static str,

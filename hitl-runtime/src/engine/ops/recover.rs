@@ -32,7 +32,7 @@ impl Engine {
     }
 
     /// Continues a thread that needs a runner, and repeats no failed node.
-    pub(crate) async fn continue_thread(self: &Arc<Self>, thread: ThreadId) -> Result<Fold, Error> {
+    pub async fn continue_thread(self: &Arc<Self>, thread: ThreadId) -> Result<Fold, Error> {
         let (engine, name) = (Arc::clone(self), thread.clone());
         let span = self.thread_span("continue", &thread);
         let continued = async move { engine.take_up(&thread, RetryScope::Orphans).await };

@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 
 /// The threads that a server sweeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum SweepScope {
+pub(crate) enum SweepScope {
     /// All threads of the store.
     #[default]
     All,
@@ -32,7 +32,7 @@ pub(super) enum SweepScope {
 
 /// The threads that requests to this process were about and succeeded. The least recently used ones are forgotten first.
 #[derive(Debug, Default)]
-pub(super) struct OwnThreads(Mutex<RecentThreads>);
+pub(crate) struct OwnThreads(Mutex<RecentThreads>);
 
 /// The threads, each with the number of its last use, and the same by that number.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl OwnThreads {
     const MAX: usize = 10_000;
 
     /// Records a use of a thread, and forgets the least recently used one if there are too many.
-    pub(super) fn add(&self, thread: &ThreadId) {
+    pub(crate) fn add(&self, thread: &ThreadId) {
         if thread.is_reserved() {
             return;
         }
@@ -65,13 +65,13 @@ impl OwnThreads {
         }
     }
 
-    pub(super) fn contains(&self, thread: &ThreadId) -> bool {
+    pub(crate) fn contains(&self, thread: &ThreadId) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last_use.contains_key(thread)
     }
 }
 
 /// Sweeps immediately and then once a minute, for as long as the future is polled.
-pub(super) async fn watch(
+pub(crate) async fn watch(
     engine: Arc<Engine>,
     background: Background,
     scope: SweepScope,
@@ -96,7 +96,7 @@ pub(super) async fn watch(
 
 /// Sweeps for a request, and returns what happened within [`Limits::sweep`](super::Limits::sweep). One such sweep runs at
 /// a time, so that several requests do not multiply the threads that are moved at a time, nor wait for each other.
-pub(super) async fn requested(state: &AppState) -> Result<SweepCounts, ApiError> {
+pub(crate) async fn requested(state: &AppState) -> Result<SweepCounts, ApiError> {
     let Ok(_turn) = state.sweeping.try_lock() else {
         return Err(ApiError::new(
             409,
@@ -119,7 +119,7 @@ pub(super) async fn requested(state: &AppState) -> Result<SweepCounts, ApiError>
 }
 
 /// Logs an event of a sweep: names and codes, and not the text of an error, which may quote a value of the thread.
-pub(super) fn log(event: Result<SweepEvent, Error>) {
+pub(crate) fn log(event: Result<SweepEvent, Error>) {
     match event {
         Ok(SweepEvent::Moved {
             thread,
@@ -146,14 +146,15 @@ pub(super) fn log(event: Result<SweepEvent, Error>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "agentcore"))]
 mod tests {
     use axum::{body::Body, http::Request};
     use hitl::{Agent, ManualClock, Timestamp};
     use hyper::service::Service as _;
     use hyper_util::service::TowerToHyperService;
 
-    use super::{super::AgentCore, *};
+    use super::*;
+    use crate::agentcore::AgentCore;
 
     mod refunds {
         #![allow(dead_code)]
@@ -173,7 +174,7 @@ mod tests {
             }
         }
         let served = AgentCore::new(agent.clone());
-        let own = served.own_threads();
+        let own = Arc::clone(&served.server.state.own_threads);
         let service = TowerToHyperService::new(served.router());
         let status_of = async |payload: &'static str| {
             let request = Request::post("/invocations").header("host", "localhost");

@@ -1,30 +1,20 @@
-//! Refused requests: the line in the log, and the response.
-//!
-//! AgentCore's service replaces every response of the container with a status of 4xx or 5xx by a 424 without a body. A
-//! container behind the service therefore answers a refusal with 200, see [`AgentCore::behind_service`].
-//!
-//! [`AgentCore::behind_service`]: super::AgentCore::behind_service
+//! Refused requests, and their line in the log.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
-use axum::{
-    http::StatusCode,
-    response::{Response, sse::Event},
-};
-use futures_util::stream;
 use hitl_runtime::{ThreadId, plumbing::plain};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{response, stream::sse};
 use crate::api::{ApiError, action_name};
 
 /// The codes of failed authentication.
+#[cfg(feature = "agentcore")]
 const UNAUTHENTICATED: [&str; 4] = ["operator_missing", "token_expired", "token_invalid", "token_missing"];
 
 /// The parts of a request that a log line may have: names, and no values.
 #[derive(Debug, Default)]
-pub(super) struct RequestInfo {
+pub(crate) struct RequestInfo {
     action: Option<&'static str>,
     thread: Option<ThreadId>,
     operator: Option<String>,
@@ -33,7 +23,7 @@ pub(super) struct RequestInfo {
 impl RequestInfo {
     /// Reads the names from a payload that may be invalid. `session` is the thread of the session, and `operator` the
     /// name in the token.
-    pub(super) fn read(payload: &Value, session: Option<&ThreadId>, operator: Option<&str>) -> Self {
+    pub(crate) fn read(payload: &Value, session: Option<&ThreadId>, operator: Option<&str>) -> Self {
         let named = payload.get("thread_id").and_then(Value::as_str);
         let thread = match named {
             Some(name) => ThreadId::existing(name).ok(),
@@ -43,7 +33,7 @@ impl RequestInfo {
     }
 
     /// Sets the thread and the operator of a request that has been parsed.
-    pub(super) fn parsed(self, thread: &ThreadId, operator: Option<&str>) -> Self {
+    pub(crate) fn parsed(self, thread: &ThreadId, operator: Option<&str>) -> Self {
         let thread = Some(thread.clone()).filter(|thread| !thread.is_reserved());
         Self { thread, operator: operator.map(str::to_owned), ..self }
     }
@@ -51,8 +41,8 @@ impl RequestInfo {
 
 /// The error of a request, with what is known about the request.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    error: ApiError,
+pub(crate) struct Refusal {
+    pub(crate) error: ApiError,
     info: Option<Arc<RequestInfo>>,
 }
 
@@ -69,13 +59,13 @@ impl Serialize for Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(error: ApiError, info: &Arc<RequestInfo>) -> Self {
+    pub(crate) fn new(error: ApiError, info: &Arc<RequestInfo>) -> Self {
         Self { error, info: Some(Arc::clone(info)) }
     }
 
     /// Logs the refusal at `WARN`. The message of a client error may quote anything that was sent, so it goes to the
     /// caller only; the log has the names in the request, and the names and digests that would have been accepted.
-    pub(super) fn log(&self) {
+    pub(crate) fn log(&self) {
         let (error, nothing) = (&self.error, RequestInfo::default());
         let info = self.info.as_deref().unwrap_or(&nothing);
         let thread = info.thread.as_ref().map(|thread| plain(thread.as_str()));
@@ -113,28 +103,12 @@ impl Refusal {
     /// that is missing, invalid or expired is not meant: AgentCore's authorizer answers for it itself. If the container
     /// refuses one, the runtime is not set up for tokens, and no caller should take that for an answer of the agent. A
     /// refused sweep is not meant either: a schedule reads the status and not the body.
-    fn is_for_the_caller(&self) -> bool {
+    #[cfg(feature = "agentcore")]
+    pub(crate) fn is_for_the_caller(&self) -> bool {
         let action = self.info.as_ref().and_then(|info| info.action);
         (400..500).contains(&self.error.status)
             && !UNAUTHENTICATED.contains(&self.error.code)
             && action != Some("sweep")
-    }
-
-    /// Returns the response. Behind the service a refusal has the status 200, with the same body, or is the only event
-    /// of a stream.
-    pub(super) fn respond(self, behind_service: bool, as_events: bool) -> Response {
-        if !behind_service || !self.is_for_the_caller() {
-            return response::error(&self.error);
-        }
-        let mut answered = if as_events {
-            // Serialization cannot fail: these are our own types, whose keys are strings.
-            let event = Event::default().data(serde_json::to_string(&self).unwrap_or_default());
-            sse(stream::iter([Ok::<_, Infallible>(event)]))
-        } else {
-            response::json(StatusCode::OK, &self.error)
-        };
-        answered.extensions_mut().insert(self.error);
-        answered
     }
 }
 

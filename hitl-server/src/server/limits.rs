@@ -24,14 +24,14 @@ const MEMORY: usize = 256 * 1024 * 1024;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    pub(super) headers: Duration,
-    pub(super) body: Duration,
-    pub(super) response: Duration,
-    pub(super) silence: Duration,
-    pub(super) sweep: Duration,
-    pub(super) connections: usize,
-    pub(super) sockets: Option<usize>,
-    pub(super) memory: usize,
+    pub(crate) headers: Duration,
+    pub(crate) body: Duration,
+    pub(crate) response: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) sweep: Duration,
+    pub(crate) connections: usize,
+    pub(crate) sockets: Option<usize>,
+    pub(crate) memory: usize,
 }
 
 impl Default for Limits {
@@ -99,7 +99,7 @@ impl Limits {
     }
 
     /// Returns the maximum of connections, as far as the system allows.
-    pub(super) fn max_connections(&self) -> usize {
+    pub(crate) fn max_connections(&self) -> usize {
         #[cfg(unix)]
         if let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
             let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
@@ -108,7 +108,7 @@ impl Limits {
         self.connections
     }
 
-    pub(super) fn max_websockets(&self) -> usize {
+    pub(crate) fn max_websockets(&self) -> usize {
         self.sockets.unwrap_or_else(|| (self.max_connections() / 8).max(1))
     }
 }

@@ -9,11 +9,15 @@ use hitl_core::{
 use hitl_runtime::plumbing::Engine;
 
 use super::{
-    AgentCore, OperatorAuth, Right, TokenVerifier,
+    Routes, Server,
     background::Background,
     log_as_json,
     serve::shutdown_signal,
     sweep::{self, SweepScope},
+};
+use crate::{
+    http,
+    identity::{OperatorAuth, Right, TokenVerifier},
 };
 
 /// The reason why a server did not start, or ended.
@@ -54,42 +58,77 @@ pub async fn serve(
     let_anyone_decide: bool,
 ) -> Result<(), ServeError> {
     log_as_json();
-    let served = AgentCore::with_engine(Arc::clone(&engine));
-    let served = configure(served, let_anyone_decide, &|name| Ok(optional_var(name)?))?;
-    served.check_address(address).map_err(setting)?;
+    let mut served = configured(&engine, address, let_anyone_decide)?;
     let scope = sweep_scope(&|name| Ok(optional_var(name)?))?;
-    let listener = std::net::TcpListener::bind(address);
-    let failed = |source| ServeError::Listen { address, source };
+    let listener = listen(address)?;
     let background = Background::default();
-    let watch = tokio::spawn(sweep::watch(engine, background.clone(), scope, served.own_threads()));
+    let own_threads = Arc::clone(&served.state.own_threads);
+    let watch = tokio::spawn(sweep::watch(engine, background.clone(), scope, own_threads));
     let stop = async move {
         shutdown_signal().await;
         // The sweep resumes no further threads.
         watch.abort();
     };
-    let served = served.background(background);
-    served.serve_until(listener.map_err(failed)?, stop).await.map_err(failed)
+    served.state.background = background;
+    let served = served.serve_until(agent_routes(), listener, stop).await;
+    served.map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Serves the HTTP API of a front on an address until SIGTERM or Ctrl-C, as the environment configures it. It runs no
+/// node, and sweeps nothing.
+///
+/// # Errors
+/// [`ServeError`] if a setting is invalid, or the address cannot be listened on.
+pub async fn serve_front(
+    engine: Arc<Engine>,
+    address: SocketAddr,
+    let_anyone_decide: bool,
+) -> Result<(), ServeError> {
+    log_as_json();
+    let served = configured(&engine, address, let_anyone_decide)?;
+    let listener = listen(address)?;
+    let served = served.serve_until(http::with_ping(), listener, shutdown_signal()).await;
+    served.map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Returns the routes of a process that runs the agent.
+fn agent_routes() -> Routes {
+    #[cfg(feature = "agentcore")]
+    return crate::agentcore::routes();
+    #[cfg(not(feature = "agentcore"))]
+    http::with_ping()
+}
+
+/// Creates a server as the environment configures it.
+fn configured(
+    engine: &Arc<Engine>,
+    address: SocketAddr,
+    let_anyone_decide: bool,
+) -> Result<Server, ServeError> {
+    let served =
+        configure(Server::new(Arc::clone(engine)), let_anyone_decide, &|name| Ok(optional_var(name)?))?;
+    served.check_address(address).map_err(setting)?;
+    Ok(served)
+}
+
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
+    std::net::TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })
 }
 
 type Variables<'a> = &'a dyn Fn(&'static str) -> Result<Option<String>, ServeError>;
 
 /// Applies the environment's configuration to a server.
-fn configure(
-    served: AgentCore,
-    let_anyone_decide: bool,
-    var: Variables<'_>,
-) -> Result<AgentCore, ServeError> {
-    let mut served = served.operators(operators(var)?);
-    if let_anyone_decide || flag(var, "HITL_LET_ANYONE_DECIDE")? {
-        served = served.let_anyone_decide();
-    }
-    if behind_agentcore(var)? {
-        served = served.behind_service();
-    }
+fn configure(mut served: Server, let_anyone_decide: bool, var: Variables<'_>) -> Result<Server, ServeError> {
+    served.state.operators = operators(var)?;
+    served.anyone_decides = let_anyone_decide || flag(var, "HITL_LET_ANYONE_DECIDE")?;
+    served.state.behind_service = behind_agentcore(var)?;
     if let Some(bytes) = max_request_bytes(var)? {
-        served = served.max_request_bytes(bytes);
+        served.state.max_bytes = bytes;
     }
-    Ok(origins(var)?.into_iter().fold(served, AgentCore::allow_origin))
+    for origin in origins(var)? {
+        served.allow_origin(origin);
+    }
+    Ok(served)
 }
 
 fn flag(var: Variables<'_>, name: &'static str) -> Result<bool, ServeError> {

@@ -125,7 +125,7 @@ mod tests {
             (&"WARN".into(), &"r-1".into(), &"s-2".into())
         );
         assert_eq!(line["status"], 409);
-        assert!(line["logger"].as_str().unwrap().contains("agentcore::log"), "{line}");
+        assert!(line["logger"].as_str().unwrap().contains("server::log"), "{line}");
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
     }
 

@@ -38,7 +38,7 @@ const ACCEPTS_PER_YIELD: u32 = 16;
 const RETRY_DELAY: Duration = Duration::from_millis(5);
 
 /// Serves until `stop` resolves, then completes the requests in flight.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: std::net::TcpListener,
     router: Router,
     connections: Arc<Connections>,
@@ -52,7 +52,7 @@ pub(super) async fn serve(
     let (end, ended) = oneshot::channel();
     let (ending, mut accepting) = oneshot::channel();
     let acceptor = Acceptor { connections, head_timeout: limits.headers, hand_on };
-    std::thread::Builder::new().name("agentcore-accept".to_owned()).spawn(move || {
+    std::thread::Builder::new().name("hitl-accept".to_owned()).spawn(move || {
         let _ = ending.send(acceptor.run(listener, ended));
     })?;
     let (stopping, stopped) = watch::channel(false);

@@ -11,13 +11,13 @@ use super::{connections::Connection, json_limits};
 use crate::api::ApiError;
 
 /// The default maximum size of a request in bytes. A thread's state is far smaller.
-pub(super) const MAX_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 /// The number of bytes read and discarded from a body that is too large, so that its sender gets to read the error.
 const MAX_DRAINED: usize = 128 * 1024 * 1024;
 
 /// Reads a body to its end within `timeout`, and returns it if it has at most `max_bytes` bytes.
-pub(super) async fn read(
+pub(crate) async fn read(
     body: Body,
     max_bytes: usize,
     timeout: Duration,
@@ -53,12 +53,12 @@ pub(super) async fn read(
 
 /// Reads a body to its end and discards it: a client that is still sending would get a broken pipe instead of the
 /// response.
-pub(super) async fn drain(body: Body, timeout: Duration) {
+pub(crate) async fn drain(body: Body, timeout: Duration) {
     let _ = read(body, 0, timeout, None).await;
 }
 
 /// Parses the JSON of a body.
-pub(super) fn parse(
+pub(crate) fn parse(
     bytes: &[u8],
     max_bytes: usize,
     connection: Option<&Connection>,
@@ -86,6 +86,6 @@ fn too_large(max_bytes: usize) -> ApiError {
         .detail("limit", max_bytes)
 }
 
-pub(super) fn invalid_json(problem: &str) -> ApiError {
+pub(crate) fn invalid_json(problem: &str) -> ApiError {
     ApiError::new(400, "invalid_json", format!("the request is not valid JSON: {problem}"))
 }

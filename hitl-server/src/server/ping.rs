@@ -20,7 +20,7 @@ struct Status {
 /// Reports `HealthyBusy` while a thread runs in this process. The time is that of the last change, not of the ping: if
 /// it changed with each ping, the session would never count as idle, and without a time it would count as idle during
 /// its work.
-pub(super) async fn ping(State(state): State<Arc<AppState>>) -> Response {
+pub(crate) async fn ping(State(state): State<Arc<AppState>>) -> Response {
     let activity = state.engine.activity();
     let status = if activity.running > 0 { "HealthyBusy" } else { "Healthy" };
     let time_of_last_update = activity.since.max(state.since).as_millis() / 1000;

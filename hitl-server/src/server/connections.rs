@@ -15,7 +15,7 @@ use crate::api::ApiError;
 
 /// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ConnectionState {
+pub(crate) enum ConnectionState {
     /// Idle: the head of its first request is incomplete, and no parser or router exists for it yet.
     ReadingHead,
     /// Idle: the head of its next request is incomplete.
@@ -24,14 +24,14 @@ pub(super) enum ConnectionState {
     ReadingBody,
     /// A request is being executed, or its response is being sent.
     Executing,
-    /// A WebSocket with no request in flight.
+    /// A WebSocket with no request in flight, or a stream of events.
     WebSocketIdle,
     /// A WebSocket with a request in flight.
     WebSocketExecuting,
 }
 
 /// All connections of a server.
-pub(super) struct Connections {
+pub(crate) struct Connections {
     max_connections: usize,
     max_websockets: usize,
     max_memory: usize,
@@ -67,7 +67,7 @@ struct OpenConnection {
 }
 
 impl Connections {
-    pub(super) fn new(limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         let (max_connections, max_websockets) = (limits.max_connections(), limits.max_websockets());
         Arc::new(Self { max_connections, max_websockets, max_memory: limits.memory, table: Mutex::default() })
     }
@@ -77,7 +77,7 @@ impl Connections {
     }
 
     /// Registers a new connection. If the limit is reached, closes the connection that has been idle the longest.
-    pub(super) fn register(self: &Arc<Self>) -> Arc<Connection> {
+    pub(crate) fn register(self: &Arc<Self>) -> Arc<Connection> {
         let mut table = self.table();
         while table.open.len() >= self.max_connections && table.evict(self.max_connections) {}
         let (number, close_signal) = (table.tick(), Arc::new(Notify::new()));
@@ -92,7 +92,7 @@ impl Connections {
     }
 
     /// Closes the most expendable connection, if there is one.
-    pub(super) fn evict_one(&self) {
+    pub(crate) fn evict_one(&self) {
         self.table().evict(self.max_connections);
     }
 
@@ -103,7 +103,7 @@ impl Connections {
 
     /// Returns the number of connections in a state.
     #[cfg(test)]
-    pub(super) fn count_in(&self, state: ConnectionState) -> usize {
+    pub(crate) fn count_in(&self, state: ConnectionState) -> usize {
         self.table().count(&[state])
     }
 }
@@ -176,7 +176,7 @@ impl Table {
 }
 
 /// A registered connection. It is removed from the table when its last `Arc` is dropped.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     number: u64,
     close_signal: Arc<Notify>,
     all: Arc<Connections>,
@@ -184,26 +184,26 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Waits until this connection must close.
-    pub(super) async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.close_signal.notified().await;
     }
 
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.all.table().open.get(&self.number).is_none_or(|open| open.state == ConnectionState::Idle)
     }
 
     /// Records that the head of the first request is complete.
-    pub(super) fn head_received(&self) {
+    pub(crate) fn head_received(&self) {
         self.all.table().set_state(self.number, ConnectionState::Idle);
     }
 
     /// Records that a request has begun.
-    pub(super) fn begin_body(&self) {
+    pub(crate) fn begin_body(&self) {
         self.all.table().set_state(self.number, ConnectionState::ReadingBody);
     }
 
     /// Records that a request has ended, and releases its memory.
-    pub(super) fn end_request(&self) {
+    pub(crate) fn end_request(&self) {
         self.release(ConnectionState::Idle);
     }
 
@@ -211,7 +211,7 @@ impl Connection {
     ///
     /// # Errors
     /// If the maximum number of requests is in flight.
-    pub(super) fn begin_execution(&self) -> Result<Execution, ApiError> {
+    pub(crate) fn begin_execution(&self) -> Result<Execution, ApiError> {
         self.begin_in(ConnectionState::Executing)
     }
 
@@ -232,7 +232,7 @@ impl Connection {
     ///
     /// # Errors
     /// If all of them have a request in flight.
-    pub(super) fn begin_websocket(&self) -> Result<(), ApiError> {
+    pub(crate) fn begin_websocket(&self) -> Result<(), ApiError> {
         let mut table = self.all.table();
         while table.count(&[ConnectionState::WebSocketIdle, ConnectionState::WebSocketExecuting])
             >= self.all.max_websockets
@@ -249,12 +249,14 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::begin_execution`].
-    pub(super) fn begin_message(&self) -> Result<Execution, ApiError> {
+    #[cfg(feature = "agentcore")]
+    pub(crate) fn begin_message(&self) -> Result<Execution, ApiError> {
         self.begin_in(ConnectionState::WebSocketExecuting)
     }
 
     /// Records that a request on a WebSocket has ended.
-    pub(super) fn end_message(&self) {
+    #[cfg(feature = "agentcore")]
+    pub(crate) fn end_message(&self) {
         self.release(ConnectionState::WebSocketIdle);
     }
 
@@ -263,7 +265,7 @@ impl Connection {
     ///
     /// # Errors
     /// If no other connection can be closed to free enough.
-    pub(super) fn reserve_memory(&self, bytes: usize) -> Result<(), ApiError> {
+    pub(crate) fn reserve_memory(&self, bytes: usize) -> Result<(), ApiError> {
         let mut table = self.all.table();
         loop {
             // This connection has been closed already, so its request cannot complete.
@@ -302,7 +304,7 @@ impl Drop for Connection {
 
 /// A request that is being executed. It counts until it is dropped: a client that sends a request and closes its
 /// connection does not make room for another one.
-pub(super) struct Execution(Arc<Connections>);
+pub(crate) struct Execution(Arc<Connections>);
 
 impl Drop for Execution {
     fn drop(&mut self) {
@@ -310,7 +312,7 @@ impl Drop for Execution {
     }
 }
 
-pub(super) fn busy(what: &str) -> ApiError {
+pub(crate) fn busy(what: &str) -> ApiError {
     ApiError::new(503, "busy", format!("the limit of concurrent {what} is reached: retry later"))
 }
 

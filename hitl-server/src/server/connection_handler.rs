@@ -26,24 +26,24 @@ use super::{
 const SHUTDOWN_POLL: Duration = Duration::from_secs(1);
 
 /// A connection whose first request has begun.
-pub(super) struct PendingConnection {
-    pub(super) stream: std::net::TcpStream,
-    pub(super) connection: Arc<Connection>,
+pub(crate) struct PendingConnection {
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) connection: Arc<Connection>,
     /// The bytes read so far: the head of the first request, and possibly more.
-    pub(super) head: Vec<u8>,
+    pub(crate) head: Vec<u8>,
 }
 
 /// The shared context for serving a connection.
-pub(super) struct ConnectionHandler {
-    pub(super) router: Router,
-    pub(super) limits: Limits,
-    pub(super) stopped: watch::Receiver<bool>,
+pub(crate) struct ConnectionHandler {
+    pub(crate) router: Router,
+    pub(crate) limits: Limits,
+    pub(crate) stopped: watch::Receiver<bool>,
 }
 
 impl ConnectionHandler {
     /// Serves the requests of a connection until either side closes it. Its I/O errors are caused by the client and are
     /// not reported.
-    pub(super) async fn serve(self, pending: PendingConnection) {
+    pub(crate) async fn serve(self, pending: PendingConnection) {
         let PendingConnection { stream, connection, head } = pending;
         let Self { router, limits, mut stopped } = self;
         let Ok(stream) = TcpStream::from_std(stream) else { return };

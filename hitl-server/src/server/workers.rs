@@ -19,7 +19,7 @@ use crate::{api::ApiError, identity::Caller};
 
 impl AppState {
     /// Runs a future on the runtime that executes nodes, so that it does not delay pings.
-    pub(super) async fn work<T: Send + 'static, E: From<ApiError> + Send + 'static>(
+    pub(crate) async fn work<T: Send + 'static, E: From<ApiError> + Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Result<T, E> {
@@ -31,7 +31,7 @@ impl AppState {
 
 impl AppState {
     /// Identifies the caller. Tokens are verified on the runtime that executes nodes.
-    pub(super) async fn caller(
+    pub(crate) async fn caller(
         self: &Arc<Self>,
         headers: HeaderMap,
         channel: &'static str,
@@ -48,16 +48,16 @@ impl AppState {
 }
 
 /// A guard of a request in flight on a connection: dropping it ends the request.
-pub(super) struct InFlight(Arc<Connection>);
+pub(crate) struct InFlight(Arc<Connection>);
 
 impl InFlight {
-    pub(super) fn begin(connection: &Arc<Connection>) -> Self {
+    pub(crate) fn begin(connection: &Arc<Connection>) -> Self {
         connection.begin_body();
         Self(Arc::clone(connection))
     }
 
     /// Returns the response, whose body ends the request when it is dropped.
-    pub(super) fn until_sent(self, response: Response) -> Response {
+    pub(crate) fn until_sent(self, response: Response) -> Response {
         response.map(|body| Body::new(InFlightBody { body, _in_flight: self }))
     }
 }

@@ -12,14 +12,14 @@ use std::{
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 /// The maximum size of a head in bytes. A longer one is handed on as it is, and the HTTP parser rejects it.
-pub(super) const MAX_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
 /// Reads until the head of a request is complete, or until the bytes cannot become one. Returns all bytes read,
 /// including those in `read`; empty if the peer closed the connection.
 ///
 /// # Errors
 /// Those of the stream.
-pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S, mut read: Vec<u8>) -> io::Result<Vec<u8>> {
+pub(crate) async fn read<S: AsyncRead + Unpin>(stream: &mut S, mut read: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut scanned = 0;
     while !is_enough(&read, scanned) {
         // The last read may have ended within a line ending.
@@ -32,7 +32,7 @@ pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S, mut read: Vec<u8>
 }
 
 /// Returns whether the head of a request is complete.
-pub(super) fn is_complete(read: &[u8]) -> bool {
+pub(crate) fn is_complete(read: &[u8]) -> bool {
     ends(read, 0)
 }
 
@@ -60,13 +60,13 @@ fn may_be_http(read: &[u8]) -> bool {
 }
 
 /// A stream whose beginning has already been read.
-pub(super) struct PrefixedStream<S> {
+pub(crate) struct PrefixedStream<S> {
     read: io::Cursor<Vec<u8>>,
     inner: S,
 }
 
 impl<S> PrefixedStream<S> {
-    pub(super) fn new(read: Vec<u8>, inner: S) -> Self {
+    pub(crate) fn new(read: Vec<u8>, inner: S) -> Self {
         Self { read: io::Cursor::new(read), inner }
     }
 }

@@ -12,10 +12,10 @@ use super::payload::invalid_json;
 use crate::api::ApiError;
 
 /// The maximum nesting depth of arrays and objects.
-pub(super) const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// The maximum number of values in a request, nested ones included.
-pub(super) const MAX_VALUES: usize = 50_000;
+pub(crate) const MAX_VALUES: usize = 50_000;
 
 /// The estimated memory in bytes of a value, and of an object's first member, without their text.
 const VALUE_BYTES: usize = 40;
@@ -28,7 +28,7 @@ const RAW_VALUE: &str = "$serde_json::private::RawValue";
 ///
 /// # Errors
 /// If the text is not JSON, exceeds [`MAX_DEPTH`] or [`MAX_VALUES`], or has an object with a duplicate name.
-pub(super) fn estimate_memory(text: &str) -> Result<usize, ApiError> {
+pub(crate) fn estimate_memory(text: &str) -> Result<usize, ApiError> {
     let mut totals = Totals { values: 0, bytes: text.len(), rejected: None };
     let mut json = serde_json::Deserializer::from_str(text);
     let walked =

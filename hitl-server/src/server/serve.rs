@@ -5,45 +5,21 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use futures_util::FutureExt as _;
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{AgentCore, accept};
+use super::{Routes, Server, accept, with_checks};
 
 /// The time to wait for running threads when the server stops. A thread that is cut off is continued by another
 /// container from its journal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-impl AgentCore {
-    /// Serves on an address until SIGTERM or Ctrl-C, then waits at most 20 s for the requests and threads that are
-    /// running. Nodes run on the current runtime, and requests are answered on a dedicated thread, so that a node that
-    /// blocks its runtime does not delay pings.
+impl Server {
+    /// Serves routes on an open listener until `stop` resolves, then waits at most 20 s for the requests and threads that
+    /// are running. Nodes run on the current runtime, and requests are answered on a dedicated thread.
     ///
     /// # Errors
-    /// If it cannot listen on the address, or if other machines reach the address and everyone could decide: see
-    /// [`let_anyone_decide`](AgentCore::let_anyone_decide).
-    pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
-        let listener = std::net::TcpListener::bind(address)?;
-        self.serve_until(listener, shutdown_signal()).await
-    }
-
-    /// Serves as [`serve`](Self::serve) does, on an open listener and until `stop` resolves.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl::agentcore::AgentCore;
-    ///
-    /// let agent = RefundAgent::new(MemoryStore::new());
-    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    /// println!("on {}", listener.local_addr()?);
-    /// AgentCore::new(agent).serve_until(listener, async { /* a test is over */ }).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`AgentCore::serve`].
-    pub async fn serve_until(
+    /// If the listener fails, or if other machines reach its address and everyone could decide.
+    pub(crate) async fn serve_until(
         mut self,
+        routes: Routes,
         listener: std::net::TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
@@ -56,8 +32,8 @@ impl AgentCore {
         tracing::info!(%address, "serving {}", engine.graph.spec.name);
         let (stopping, stopped) = oneshot::channel::<()>();
         let (ending, ended) = oneshot::channel();
-        std::thread::Builder::new().name("agentcore".to_owned()).spawn(move || {
-            let _ = ending.send(self.answer_requests(listener, stopped));
+        std::thread::Builder::new().name("hitl-http".to_owned()).spawn(move || {
+            let _ = ending.send(self.answer_requests(routes, listener, stopped));
         })?;
         let mut ended = ended
             .map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked"))));
@@ -87,24 +63,28 @@ impl AgentCore {
     /// Answers requests on the current thread until `stopped` resolves, then completes the requests in flight.
     fn answer_requests(
         self,
+        routes: Routes,
         listener: std::net::TcpListener,
         stopped: oneshot::Receiver<()>,
     ) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (connections, limits) = (Arc::clone(&self.state.connections), self.state.limits.clone());
+        let state = Arc::new(self.state);
+        let (connections, limits) = (Arc::clone(&state.connections), state.limits.clone());
         runtime.block_on(async {
+            let router = with_checks(routes, Arc::clone(&state));
             let stop = async {
                 let _ = stopped.await;
+                state.stopping.send_replace(true);
             };
-            accept::serve(listener, self.routes(), connections, &limits, stop).await
+            accept::serve(listener, router, connections, &limits, stop).await
         })
     }
 
     /// Rejects an address on which everyone could decide, unless that is allowed.
     ///
     /// # Errors
-    /// If operators are claimed, other machines reach the address, and [`let_anyone_decide`](Self::let_anyone_decide)
-    /// was not called.
+    /// If operators are claimed, other machines reach the address, and `let_anyone_decide` is not
+    /// set.
     pub(crate) fn check_address(&self, address: SocketAddr) -> io::Result<()> {
         if !self.state.operators.lets_anyone_decide() || self.anyone_decides || is_loopback(address) {
             return Ok(());

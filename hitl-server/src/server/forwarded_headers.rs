@@ -1,10 +1,9 @@
 //! The headers of a request that nodes may read.
 
 use axum::http::HeaderMap;
-use hitl_runtime::{
-    Cx,
-    plumbing::{RequestHeaders, request_credential},
-};
+use hitl_runtime::plumbing::RequestHeaders;
+#[cfg(feature = "agentcore")]
+use hitl_runtime::{Cx, plumbing::request_credential};
 
 /// The header with the token of the workload identity, and the newer one, which takes precedence.
 const TOKEN: &str = "workloadaccesstoken";
@@ -14,7 +13,7 @@ const NEW_TOKEN: &str = "x-amz-bedrock-agentcore-identity-wat";
 const CUSTOM: &str = "x-amzn-bedrock-agentcore-runtime-custom-";
 
 /// Returns the headers that nodes may read. `Authorization` is not one of them: the operator's token is for this server.
-pub(super) fn forwarded(headers: &HeaderMap) -> RequestHeaders {
+pub(crate) fn forwarded(headers: &HeaderMap) -> RequestHeaders {
     let is_forwarded = |name: &str| name == TOKEN || name == NEW_TOKEN || name.starts_with(CUSTOM);
     let forwarded = headers.iter().filter(|(name, _)| is_forwarded(name.as_str()));
     let text =
@@ -59,6 +58,7 @@ pub(super) fn forwarded(headers: &HeaderMap) -> RequestHeaders {
 /// # graph! { Fetcher<Job> { start -> fetch -> end; } }
 /// # fn main() {}
 /// ```
+#[cfg(feature = "agentcore")]
 pub fn workload_access_token(cx: &Cx) -> Option<&str> {
     request_credential(cx, NEW_TOKEN).or_else(|| request_credential(cx, TOKEN))
 }

@@ -27,17 +27,17 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The rules for admitting requests.
 #[derive(Clone, Default)]
-pub(super) struct RequestGuard {
+pub(crate) struct RequestGuard {
     /// `true` if the server listens on a loopback address only.
-    pub(super) loopback_only: bool,
+    pub(crate) loopback_only: bool,
     /// `true` if only callers on this machine are served, regardless of the listening address.
-    pub(super) local_callers_only: bool,
+    pub(crate) local_callers_only: bool,
     /// The allowed origins of pages, such as `https://desk.example`.
-    pub(super) origins: BTreeSet<String>,
+    pub(crate) origins: BTreeSet<String>,
 }
 
 /// Rejects inadmissible requests before any other handler runs.
-pub(super) async fn enforce(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+pub(crate) async fn enforce(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     match state.guard.check(&request) {
         Ok(()) => next.run(request).await,
         Err(mut error) => {
@@ -175,7 +175,7 @@ fn is_own(origin: &str, host: &Authority) -> bool {
 ///
 /// # Errors
 /// 415 if the content type is not JSON.
-pub(super) fn is_json(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let json = match (types.next(), types.next()) {
         (Some(one), None) => one.to_str().is_ok_and(|one| {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Counts a request as a connection, unless it came on a connection that is already counted. A ping is not counted.
-pub(super) async fn acquire(
+pub(crate) async fn acquire(
     State(state): State<Arc<AppState>>,
     mut request: Request,
     next: Next,

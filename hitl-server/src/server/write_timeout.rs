@@ -13,7 +13,7 @@ use tokio::{
 };
 
 /// A stream that fails if the peer reads nothing of the pending output for a while.
-pub(super) struct WriteTimeout<S> {
+pub(crate) struct WriteTimeout<S> {
     inner: S,
     timeout: Duration,
     /// The timeout of the pending write; `None` while none is pending.
@@ -21,7 +21,7 @@ pub(super) struct WriteTimeout<S> {
 }
 
 impl<S> WriteTimeout<S> {
-    pub(super) fn new(inner: S, timeout: Duration) -> Self {
+    pub(crate) fn new(inner: S, timeout: Duration) -> Self {
         Self { inner, timeout, deadline: None }
     }
 

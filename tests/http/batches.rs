@@ -1,0 +1,140 @@
+//! Tests of batches: a preview, its `confirm`, and a result for each review.
+
+use hitl::{MemoryStore, agentcore::OperatorAuth};
+use serde_json::{Value, json};
+
+use crate::served::Served;
+
+async fn waiting(served: &Served, count: usize) -> Vec<Value> {
+    let mut reviews = Vec::new();
+    for number in 0..count {
+        let thread = format!("t-{number}");
+        let digest = served.waiting(&thread).await;
+        reviews.push(json!({ "thread_id": thread, "digest": digest }));
+    }
+    reviews
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_is_previewed_and_confirmed() {
+    let served = Served::start();
+    let reviews = waiting(&served, 12).await;
+    let request = json!({ "reviews": reviews, "verdict": "approve", "note": "same supplier" });
+    let (status, preview) = served.post("/v1/batches", request.clone()).await;
+    assert_eq!(
+        (status, &preview["count"], &preview["decided"]),
+        (200, &json!(12), &json!(false)),
+        "{preview}"
+    );
+    assert_eq!((&preview["node"], &preview["role"]), (&json!("pay"), &json!("clerk")));
+    assert_eq!(preview["results"][7]["draft"], json!({ "order": "A-9133", "dollars": 149 }));
+    assert!(served.desk.paid().is_empty());
+
+    // The order of the set does not matter; everything else does.
+    let mut reversed = reviews.clone();
+    reversed.reverse();
+    let confirmed = json!({ "reviews": reversed, "verdict": "approve", "note": "same supplier", "confirm": preview["confirm"] });
+    let mut other = confirmed.clone();
+    other["reviews"].as_array_mut().unwrap().pop();
+    let mut noted = confirmed.clone();
+    noted["note"] = json!("another note");
+    let mut rejected = confirmed.clone();
+    (rejected["verdict"], rejected["reason"]) = (json!("reject"), json!("other"));
+    for changed in [other, noted, rejected] {
+        let (status, problem) = served.post("/v1/batches", changed).await;
+        assert_eq!((status, &problem["code"]), (409, &json!("confirm_mismatch")), "{problem}");
+    }
+    assert!(served.desk.paid().is_empty());
+
+    let (status, decided) = served.post("/v1/batches", confirmed.clone()).await;
+    assert_eq!(
+        (status, &decided["count"], &decided["decided"]),
+        (200, &json!(12), &json!(true)),
+        "{decided}"
+    );
+    assert_eq!(decided["results"][0]["standing"], "ended");
+    assert_eq!(served.desk.paid().len(), 12);
+    // A replay decides nothing again, and says so for each review.
+    let (status, again) = served.post("/v1/batches", confirmed).await;
+    assert_eq!((status, &again["count"]), (200, &json!(0)), "{again}");
+    assert!(
+        again["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|result| result["refused"]["code"] == "already_decided")
+    );
+    assert_eq!(served.desk.paid().len(), 12);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_loser_of_a_batch_is_told_and_the_others_are_decided() {
+    let served = Served::start();
+    let reviews = waiting(&served, 3).await;
+    let mut request = json!({ "reviews": reviews, "verdict": "approve" });
+    let (_, preview) = served.post("/v1/batches", request.clone()).await;
+    let verdict = format!("/v1/threads/t-1/reviews/{}/verdict", reviews[1]["digest"].as_str().unwrap());
+    let reject = json!({ "verdict": "reject", "reason": "other", "note": "no" });
+    assert_eq!(served.post_by("noor", &verdict, reject).await.0, 200);
+
+    request["confirm"] = preview["confirm"].clone();
+    let (status, decided) = served.post("/v1/batches", request.clone()).await;
+    assert_eq!((status, &decided["count"]), (200, &json!(2)), "{decided}");
+    let refused = &decided["results"][1]["refused"];
+    assert_eq!((&refused["code"], &refused["by"]), (&json!("already_decided"), &json!("noor")));
+    assert_eq!(served.desk.paid().len(), 2);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_batches_at_once_pay_each_thread_once() {
+    let store = MemoryStore::new();
+    let one = Served::with_store(store.clone(), OperatorAuth::claimed());
+    let two = Served::with_store(store, OperatorAuth::claimed());
+    let reviews = waiting(&one, 8).await;
+    let mut request = json!({ "reviews": reviews, "verdict": "approve" });
+    request["confirm"] = one.post("/v1/batches", request.clone()).await.1["confirm"].clone();
+    let (a, b) = tokio::join!(
+        one.post_by("mara", "/v1/batches", request.clone()),
+        two.post_by("noor", "/v1/batches", request.clone())
+    );
+    let count = |reply: &Value| reply["count"].as_u64().unwrap();
+    assert_eq!(count(&a.1) + count(&b.1), 8, "{a:?} {b:?}");
+    assert_eq!(one.desk.paid().len() + two.desk.paid().len(), 8);
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalid_batch_decides_nothing() {
+    let served = Served::start();
+    let reviews = waiting(&served, 2).await;
+    let missing = json!({ "thread_id": "nobody", "digest": reviews[0]["digest"] });
+    let stale = json!({ "thread_id": "t-0", "digest": reviews[1]["digest"] });
+    let (status, preview) =
+        served.post("/v1/batches", json!({ "reviews": [missing, stale], "verdict": "approve" })).await;
+    assert_eq!((status, &preview["count"], &preview["node"]), (200, &json!(0), &Value::Null), "{preview}");
+    assert_eq!(preview["results"][0]["refused"]["code"], "unknown_thread");
+    assert_eq!(preview["results"][1]["refused"]["code"], "stale");
+
+    let many: Vec<Value> = (0..101)
+        .map(|number| json!({ "thread_id": format!("u-{number}"), "digest": reviews[0]["digest"] }))
+        .collect();
+    for (body, problem) in [
+        (json!({ "reviews": [], "verdict": "approve" }), "give 1 to 100"),
+        (json!({ "reviews": many, "verdict": "approve" }), "give 1 to 100"),
+        (json!({ "reviews": [reviews[0], reviews[0]], "verdict": "approve" }), "twice"),
+        (json!({ "reviews": reviews, "verdict": "start" }), "`start` is not a verdict"),
+        (json!({ "reviews": reviews }), "`verdict` is missing"),
+        (json!({ "reviews": reviews, "verdict": "approve", "confirm": "ab" }), "`confirm`"),
+        (json!({ "reviews": [{ "thread_id": "t-0" }], "verdict": "approve" }), "`reviews[0]`"),
+        (json!({ "thread_id": "t-0", "reviews": reviews, "verdict": "approve" }), "`thread_id` is given"),
+    ] {
+        let (status, found) = served.post("/v1/batches", body.clone()).await;
+        assert_eq!((status, &found["code"]), (400, &json!("invalid_request")), "{body}: {found}");
+        assert!(found["detail"].as_str().unwrap().contains(problem), "{body}: {found}");
+    }
+    assert!(served.desk.paid().is_empty());
+    served.stop().await;
+}

@@ -1,0 +1,111 @@
+//! Tests of a front that serves the API: it records verdicts, runs nothing, and wakes a runner.
+
+use hitl::{Front, MemoryStore};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    program::Program,
+    refund_agent::{Desk, Refunds, TicketInput},
+    served::{Served, read},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_front_wakes_the_agent_of_its_process() {
+    let desk = Desk::new();
+    let agent = Refunds::new(desk.clone(), MemoryStore::new());
+    let served = Served::front(agent.front(), agent.clone(), desk.clone());
+    // A front starts nothing, and fails nothing.
+    let start = json!({ "thread_id": "t", "input": { "message": "A-9133 arrived broken" } });
+    let started = served.request(Method::POST, "/v1/threads").json(&start).send().await.unwrap();
+    let (status, problem) = read(started).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("not_a_runner")), "{problem}");
+    assert_eq!(served.get("/v1/threads/t").await.0, 404);
+    let input = TicketInput { message: "A-9133 arrived broken".into() };
+    let _ = agent.start("t", input).await.unwrap();
+    let digest = agent.view("t").await.unwrap().reviews[0].digest;
+    let mut heard = agent.listen("t").unwrap();
+    let verdict = format!("/v1/threads/t/reviews/{digest}/verdict");
+    let (status, view) = served.post(&verdict, json!({ "verdict": "approve" })).await;
+    assert_eq!(status, 200, "{view}");
+    while !matches!(heard.next().await, hitl::ThreadEvent::Entry(entry) if entry.event.name() == "ended") {}
+    assert_eq!(desk.paid().len(), 1);
+    // The paths of AgentCore are not there.
+    let invoked = served.request(Method::POST, "/invocations").json(&start).send().await.unwrap();
+    assert_eq!(invoked.status(), 404);
+    assert_eq!(served.request(Method::GET, "/ping").send().await.unwrap().status(), 200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_front_without_a_runner_only_records() {
+    let store = MemoryStore::new();
+    let desk = Desk::new();
+    let agent = Refunds::new(desk.clone(), store.clone());
+    let _ = agent.start("t", TicketInput { message: "A-9133".into() }).await.unwrap();
+    let digest = agent.view("t").await.unwrap().reviews[0].digest;
+    let served = Served::front(Front::new(store), agent.clone(), desk.clone());
+    let verdict = format!("/v1/threads/t/reviews/{digest}/verdict");
+    let (status, view) = served.post(&verdict, json!({ "verdict": "approve" })).await;
+    assert_eq!(
+        (status, &view["standing"], &view["nodes"]),
+        (200, &json!("running"), &json!(["pay"])),
+        "{view}"
+    );
+    assert!(desk.paid().is_empty());
+    agent.sweep().await.unwrap();
+    assert_eq!(desk.paid().len(), 1);
+    served.stop().await;
+}
+
+/// Two processes of the example: one runs the agent, the other one serves people, and wakes it.
+#[tokio::test]
+async fn a_front_in_a_process_of_its_own_wakes_the_runner() {
+    let folder = tempfile::tempdir().unwrap();
+    let runner = Program::start(folder.path(), &["serve"], &[("HITL_SWEEP", "none")]);
+    let front = Program::start(folder.path(), &["serve", "--front"], &[("HITL_RUNNER_URL", &runner.url(""))]);
+    let client = reqwest::Client::new();
+    let post = async |url: String, body: serde_json::Value| {
+        read(client.post(url).json(&body).send().await.unwrap()).await
+    };
+    let message = "Please refund order A-9133, it arrived broken. I paid $149.";
+    let start = json!({ "thread_id": "t", "input": { "message": message } });
+    let (status, view) = post(runner.url("/v1/threads"), start).await;
+    assert_eq!(status, 200, "{view}");
+    let digest = view["reviews"][0]["digest"].as_str().unwrap();
+    let events = client.get(front.url("/v1/threads/t/events?after=3")).send().await.unwrap();
+    let approve = json!({ "verdict": "approve", "operator": "mara", "roles": ["refund-approver"] });
+    let (status, view) = post(front.url(&format!("/v1/threads/t/reviews/{digest}/verdict")), approve).await;
+    assert_eq!(status, 200, "{view}");
+    // The stream ends after the thread: without a sweep, only the wake has run it.
+    let text = tokio::time::timeout(std::time::Duration::from_secs(60), events.text()).await;
+    let text = text.expect("the runner was not woken").unwrap();
+    assert!(text.contains(r#""ended""#), "{text}");
+
+    // A runner that is away does not fail a verdict.
+    let start = json!({ "thread_id": "u", "input": { "message": message } });
+    let (_, view) = post(runner.url("/v1/threads"), start).await;
+    let digest = view["reviews"][0]["digest"].as_str().unwrap();
+    drop(runner);
+    let reject =
+        json!({ "verdict": "reject", "reason": "other", "operator": "mara", "roles": ["refund-approver"] });
+    let (status, view) = post(front.url(&format!("/v1/threads/u/reviews/{digest}/verdict")), reject).await;
+    assert_eq!(
+        (status, &view["standing"], &view["nodes"]),
+        (200, &json!("running"), &json!(["cancel"])),
+        "{view}"
+    );
+}
+
+#[test]
+fn an_invalid_runner_is_an_error_of_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in ["runner:8080", "not a url", "ftp://runner/", "http://runner/?token=s3cret"] {
+        let output = Program::command(folder.path(), &["serve", "--front"], &[("HITL_RUNNER_URL", url)])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{url}: {said}");
+        assert!(said.contains("HITL_RUNNER_URL") && !said.contains("s3cret"), "{url}: {said}");
+    }
+}
