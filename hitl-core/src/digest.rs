@@ -22,7 +22,11 @@ use sha2::{Digest as _, Sha256};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest([u8; 32]);
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(transparent))]
+pub struct Digest(
+    #[cfg_attr(feature = "schemars", schemars(with = "String", regex(pattern = "^[0-9a-f]{64}$")))] [u8; 32],
+);
 
 impl Digest {
     /// Returns the SHA-256 of `bytes`.

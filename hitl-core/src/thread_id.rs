@@ -21,7 +21,9 @@ const STOPS: &str = "hitl:stops";
 /// assert!(ThreadId::new("ticket-A\u{200b}-9133").is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ThreadId(Arc<str>);
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(transparent))]
+pub struct ThreadId(#[cfg_attr(feature = "schemars", schemars(with = "String", length(min = 1)))] Arc<str>);
 
 impl ThreadId {
     /// The maximum length of a name in bytes.

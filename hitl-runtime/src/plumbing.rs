@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{Agent, Cx, Front, agent::Graph};
 pub use crate::{
-    engine::{Engine, GivenVerdict, Starter, VerdictInput, is_same_owner, may_settle},
+    engine::{Engine, GivenVerdict, ReviewSchema, Starter, VerdictInput, is_same_owner, may_settle},
     journal::Fold,
     json::exact,
     node::RequestHeaders,

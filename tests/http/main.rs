@@ -7,6 +7,7 @@ mod events;
 mod fronts;
 #[path = "../agentcore/issuer.rs"]
 mod issuer;
+mod openapi;
 mod program;
 // The tests of AgentCore use more of it.
 #[allow(dead_code)]

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A server that verifies tokens, and its issuer.
-fn verified() -> (Served, Issuer) {
+pub fn verified() -> (Served, Issuer) {
     let issuer = Issuer::new("k1");
     let tokens =
         TokenVerifier::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");

@@ -16,6 +16,7 @@ use crate::{Digest, Place, ThreadId, Timestamp};
 // Exhaustive, because a store has to keep each of them, and a new one would change the format of every store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum ThreadStatus {
     /// A process runs the thread, or ran it when the process crashed.
     Running,
@@ -59,6 +60,7 @@ impl ThreadStatus {
 /// # Ok::<(), hitl::InvalidThreadId>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct OpenReview {
     /// The thread that waits for the review.

@@ -24,7 +24,7 @@ pub use self::{
     ops::{CancelReport, GivenVerdict, Scope, Starter, SweepEvent, VerdictInput, is_same_owner},
     read::{
         Audit, CLOCK_SKEW, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
-        JournalHead, ReviewView, ThreadView, UncheckedRange, may_settle,
+        JournalHead, ReviewSchema, ReviewView, ThreadView, UncheckedRange, may_settle,
     },
     session::{HistoryEntry, ReviewChange, Subscription, ThreadEvent},
 };

@@ -41,15 +41,14 @@ pub struct Batch {
 #[non_exhaustive]
 pub struct BatchReview {
     /// The thread.
-    #[cfg_attr(feature = "http", schemars(with = "String"))]
     pub thread_id: ThreadId,
     /// The digest of the draft that the operator saw.
-    #[cfg_attr(feature = "http", schemars(with = "String"))]
     pub digest: Digest,
 }
 
 /// The result of a batch for one review.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "http", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BatchResult {
     /// The review.
@@ -63,11 +62,13 @@ pub struct BatchResult {
     pub standing: Option<ThreadStatus>,
     /// The error for this review, which is then unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "http", schemars(with = "Option<Map<String, Value>>"))]
     pub refused: Option<ApiError>,
 }
 
 /// The reply to a batch.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "http", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BatchReply {
     /// `true` if the verdicts were given; `false` for a preview.

@@ -90,6 +90,7 @@ pub enum Reply {
 
 /// A thread in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ThreadRow {
     /// The thread.

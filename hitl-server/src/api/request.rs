@@ -10,6 +10,9 @@ use hitl_runtime::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+#[cfg(feature = "http")]
+use schemars::JsonSchema;
+
 use super::{ApiError, Batch, InboxFilter};
 
 /// A parsed request with all its parameters.
@@ -253,60 +256,94 @@ fn only_input(state: &StateTable) -> Option<&'static str> {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "http", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct NoMembers {}
+pub(crate) struct NoMembers {}
+
+/// Returns the schema of the reasons that an operator may give.
+#[cfg(feature = "http")]
+fn reasons(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "string", "enum": Reason::GIVEN })
+}
 
 #[derive(Deserialize)]
 struct DigestMember {
     digest: Digest,
 }
 
+/// Signs the draft as it is.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "http", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Approve {
+pub(crate) struct Approve {
+    /// A note in the operator's words, which the journal keeps.
     #[serde(default)]
     note: String,
 }
 
+/// Signs a changed draft instead.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "http", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Edit {
+pub(crate) struct Edit {
+    /// A JSON merge patch (RFC 7396) whose only member is the field under review.
     patch: Map<String, Value>,
+    /// A note in the operator's words, which the journal keeps.
     #[serde(default)]
     note: String,
 }
 
+/// Rejects the draft.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "http", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Reject {
+pub(crate) struct Reject {
+    /// The reason.
+    #[cfg_attr(feature = "http", schemars(schema_with = "reasons"))]
     reason: Reason,
+    /// A note in the operator's words, which the journal keeps.
     #[serde(default)]
     note: String,
 }
 
+/// Has the draft made again, with a question.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "http", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Ask {
+pub(crate) struct Ask {
+    /// The question.
     question: String,
+    /// A note in the operator's words, which the journal keeps.
     #[serde(default)]
     note: String,
 }
 
+/// Records how an effect in doubt ended.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "http", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Settle {
+pub(crate) struct Settle {
+    /// The digest of the effect in doubt.
     digest: Digest,
+    /// The outcome.
     how: How,
+    /// With `happened`, the values that the effect would have written, by field.
+    #[cfg_attr(feature = "http", schemars(with = "Option<Map<String, Value>>"))]
     wrote: Option<Values>,
+    /// A note in the operator's words, which the journal keeps.
     #[serde(default)]
     note: String,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "http", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum How {
+    /// It happened.
     Happened,
+    /// It did not happen, and is to run again.
     RunAgain,
+    /// The thread stops.
     Stop,
 }
 

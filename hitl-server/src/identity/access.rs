@@ -227,6 +227,14 @@ pub(crate) async fn authorize(
     Err(Error::UnknownThread { thread: request.thread.clone() }.into())
 }
 
+/// Checks that a caller has a token, if tokens are verified.
+///
+/// # Errors
+/// 401 without one.
+pub(crate) fn is_known(operators: &OperatorAuth, caller: &Caller) -> Result<(), ApiError> {
+    if operators.verifies() && caller.subject().is_none() { Err(token_missing()) } else { Ok(()) }
+}
+
 fn may_not_stop() -> ApiError {
     ApiError::new(403, "role_missing", "the token has no role that may stop threads")
 }

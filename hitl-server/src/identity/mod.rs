@@ -5,7 +5,7 @@ mod jwks;
 mod operator_auth;
 mod token;
 
-pub(crate) use access::{DecidableReviews, Visibility, authorize};
+pub(crate) use access::{DecidableReviews, Visibility, authorize, is_known};
 pub use access::{Right, UnknownRight};
 pub use jwks::InvalidKeys;
 pub(crate) use operator_auth::Caller;

@@ -98,6 +98,11 @@ impl OperatorAuth {
         self.claimed
     }
 
+    /// Returns whether callers are identified by tokens.
+    pub(crate) fn verifies(&self) -> bool {
+        self.tokens.is_some()
+    }
+
     /// Returns the access rules; `None` if tokens are not verified.
     pub(super) fn rules(&self) -> Option<&Rules> {
         self.tokens.as_ref().map(|_| &self.rules)

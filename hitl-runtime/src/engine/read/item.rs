@@ -19,7 +19,7 @@ use crate::journal::{Fold, LaneId, OpenReviewState};
 /// }
 /// # let _ = titles;
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct ItemView {
     /// The field that holds the item.

@@ -6,6 +6,7 @@ mod history;
 mod item;
 mod replay;
 mod required_roles;
+mod review_schemas;
 mod thread_view;
 mod turn;
 mod verify;
@@ -17,6 +18,7 @@ pub use self::{
     check::CompatibilityReport,
     finding::{CLOCK_SKEW, Finding, FindingKind, UncheckedRange},
     item::ItemView,
+    review_schemas::ReviewSchema,
     thread_view::{FailureView, InDoubtView, ReviewView, ThreadView},
     verify::{Audit, JournalHead},
 };

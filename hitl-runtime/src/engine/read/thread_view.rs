@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -28,7 +29,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ThreadView {
     /// The thread's name.
@@ -52,6 +53,7 @@ pub struct ThreadView {
     /// The incompatibilities between the thread and this program. If there are any, the view shows the thread as far as
     /// this program can read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Map<String, Value>>")]
     pub differences: Vec<Incompatibility>,
     /// The open reviews.
     pub reviews: Vec<ReviewView>,
@@ -60,6 +62,7 @@ pub struct ThreadView {
     pub failure: Option<FailureView>,
     /// The stop of the thread, its graph or its store.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Map<String, Value>>")]
     pub stop: Option<Stop>,
     /// The effect that is in doubt.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +95,7 @@ pub struct ThreadView {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ReviewView {
     /// The node that will run once the draft is signed.
@@ -114,6 +117,7 @@ pub struct ReviewView {
     /// The condition of the review, and its value: why a person is asked. If it is false, one was asked about this
     /// draft before, or the thread is a fork. Left out if the review has no condition, or new code opened it again.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Map<String, Value>>")]
     pub when: Option<Condition>,
     /// The risk of the action, the highest one of its effects. Left out if the program declares none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,7 +200,7 @@ impl ReviewView {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct FailureView {
     /// The node.
@@ -223,7 +227,7 @@ pub struct FailureView {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct InDoubtView {
     /// The effect.
