@@ -1,6 +1,6 @@
 //! Tests of batches: a preview, its `confirm`, and a result for each review.
 
-use hitl::{MemoryStore, agentcore::OperatorAuth};
+use hitl::{MemoryStore, Subscription, ThreadEvent, agentcore::OperatorAuth};
 use serde_json::{Value, json};
 
 use crate::served::Served;
@@ -13,6 +13,18 @@ async fn waiting(served: &Served, count: usize) -> Vec<Value> {
         reviews.push(json!({ "thread_id": thread, "digest": digest }));
     }
     reviews
+}
+
+/// Listens to the threads of these reviews.
+fn listen(served: &Served, reviews: &[Value]) -> Vec<Subscription> {
+    reviews.iter().map(|review| served.agent.listen(review["thread_id"].as_str().unwrap()).unwrap()).collect()
+}
+
+/// Waits until all threads have ended: a batch runs them in the background.
+async fn ended(heard: Vec<Subscription>) {
+    for mut thread in heard {
+        while !matches!(thread.next().await, ThreadEvent::Entry(entry) if entry.event.name() == "ended") {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,13 +58,14 @@ async fn a_batch_is_previewed_and_confirmed() {
     }
     assert!(served.desk.paid().is_empty());
 
+    let heard = listen(&served, &reviews);
     let (status, decided) = served.post("/v1/batches", confirmed.clone()).await;
     assert_eq!(
         (status, &decided["count"], &decided["decided"]),
         (200, &json!(12), &json!(true)),
         "{decided}"
     );
-    assert_eq!(decided["results"][0]["standing"], "ended");
+    ended(heard).await;
     assert_eq!(served.desk.paid().len(), 12);
     // A replay decides nothing again, and says so for each review.
     let (status, again) = served.post("/v1/batches", confirmed).await;
@@ -79,10 +92,12 @@ async fn the_loser_of_a_batch_is_told_and_the_others_are_decided() {
     assert_eq!(served.post_by("noor", &verdict, reject).await.0, 200);
 
     request["confirm"] = preview["confirm"].clone();
+    let heard = listen(&served, &[reviews[0].clone(), reviews[2].clone()]);
     let (status, decided) = served.post("/v1/batches", request.clone()).await;
     assert_eq!((status, &decided["count"]), (200, &json!(2)), "{decided}");
     let refused = &decided["results"][1]["refused"];
     assert_eq!((&refused["code"], &refused["by"]), (&json!("already_decided"), &json!("noor")));
+    ended(heard).await;
     assert_eq!(served.desk.paid().len(), 2);
     served.stop().await;
 }
@@ -95,12 +110,21 @@ async fn two_batches_at_once_pay_each_thread_once() {
     let reviews = waiting(&one, 8).await;
     let mut request = json!({ "reviews": reviews, "verdict": "approve" });
     request["confirm"] = one.post("/v1/batches", request.clone()).await.1["confirm"].clone();
+    let (of_one, of_two) = (listen(&one, &reviews), listen(&two, &reviews));
     let (a, b) = tokio::join!(
         one.post_by("mara", "/v1/batches", request.clone()),
         two.post_by("noor", "/v1/batches", request.clone())
     );
     let count = |reply: &Value| reply["count"].as_u64().unwrap();
     assert_eq!(count(&a.1) + count(&b.1), 8, "{a:?} {b:?}");
+    // Each thread is run by the process that decided it.
+    let won = |reply: &Value, heard: Vec<Subscription>| {
+        let results = reply["results"].as_array().unwrap().iter();
+        let won = results.map(|result| result.get("refused").is_none()).collect::<Vec<_>>();
+        heard.into_iter().zip(won).filter_map(|(thread, won)| won.then_some(thread)).collect::<Vec<_>>()
+    };
+    ended(won(&a.1, of_one)).await;
+    ended(won(&b.1, of_two)).await;
     assert_eq!(one.desk.paid().len() + two.desk.paid().len(), 8);
     one.stop().await;
     two.stop().await;

@@ -1,7 +1,7 @@
 //! The refund agent as a process.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     sync::LazyLock,
@@ -13,14 +13,17 @@ use serde_json::Value;
 pub struct Program {
     child: Child,
     address: String,
-    _log: BufReader<ChildStdout>,
+    log: BufReader<ChildStdout>,
 }
 
 impl Program {
     /// Returns the command of a process whose store is in this folder.
     pub fn command(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(&*PROGRAM);
-        command.args(arguments).args(["--listen", "127.0.0.1:0"]).env_clear();
+        command.args(arguments).env_clear();
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let kept =
             ["PATH", "HOME", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.envs(kept).env("REFUND_DB", folder.join("refund.db")).env("HITL_OPERATORS", "claimed");
@@ -36,7 +39,13 @@ impl Program {
         // The first line of its log has its address.
         let first: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
         let address = first["address"].as_str().unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, address, _log: log }
+        Self { child, address, log }
+    }
+
+    /// Reads the log up to a line with this text, and returns the line.
+    pub fn line_with(&mut self, text: &str) -> String {
+        let mut lines = self.log.by_ref().lines().map(Result::unwrap);
+        lines.find(|line| line.contains(text)).expect("the log has ended")
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -54,9 +54,18 @@ impl Served {
 
     /// Serves the front of an agent, and nothing else.
     pub fn front(front: Front<Refunds>, agent: Agent<Refunds>, desk: Desk) -> Self {
+        Self::front_with(front, agent, desk, |served| served)
+    }
+
+    pub fn front_with(
+        front: Front<Refunds>,
+        agent: Agent<Refunds>,
+        desk: Desk,
+        settings: impl FnOnce(HttpApi) -> HttpApi,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, (stop, stopped)) = (listener.local_addr().unwrap(), oneshot::channel());
-        let served = HttpApi::new(front).operators(OperatorAuth::claimed());
+        let served = settings(HttpApi::new(front).operators(OperatorAuth::claimed()));
         let serving = tokio::spawn(served.serve_until(listener, async { drop(stopped.await) }));
         Self { address, agent, desk, client: reqwest::Client::new(), stop, serving }
     }

@@ -19,7 +19,7 @@ use super::{ApiError, inbox::ReviewFilter, request::parse_members};
 /// The maximum number of reviews in a batch.
 const MAX_REVIEWS: usize = 100;
 
-/// The number of threads of a batch that are read, or decided and run, at a time.
+/// The number of threads of a batch that are read, decided or run at a time.
 const AT_ONCE: usize = 8;
 
 /// One verdict on reviews of many threads, which have the same node and the same rule.
@@ -40,7 +40,8 @@ pub struct Batch {
 #[cfg_attr(feature = "http", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BatchReview {
-    /// The thread.
+    /// The thread. `thread`, its name in a list of reviews, is accepted too.
+    #[serde(alias = "thread")]
     pub thread_id: ThreadId,
     /// The digest of the draft that the operator saw.
     pub digest: Digest,
@@ -57,10 +58,11 @@ pub struct BatchResult {
     /// In a preview, the draft that the verdict would sign or propose; null if it signs nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draft: Option<Value>,
-    /// After the verdict, the status of the thread.
+    /// After the verdict, the status of the thread, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standing: Option<ThreadStatus>,
-    /// The error for this review, which is then unchanged.
+    /// The error for this review, which is then unchanged; only if the store failed, code `store`, the verdict may have been
+    /// recorded, and the thread must be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "http", schemars(with = "Option<Map<String, Value>>"))]
     pub refused: Option<ApiError>,
@@ -140,7 +142,8 @@ impl Batch {
     }
 }
 
-/// Previews a batch, or gives its verdicts if it has its `confirm`.
+/// Previews a batch, or records its verdicts if it has its `confirm`. The threads are then run in the background, or by the
+/// runner that a front wakes.
 ///
 /// # Errors
 /// `confirm_mismatch` if `confirm` is that of another set or verdict; `mixed_batch` if the open reviews differ in node or
@@ -194,7 +197,7 @@ pub(crate) async fn batch(
                 (Ok(None), Some(Ok(_))) => Err(stale(&review)),
                 (Ok(_), Some(preview)) => preview.map(|found| draft = Some(found)),
                 (Ok(_), None) => {
-                    decide(engine, &review, operator, verdict).await.map(|found| standing = Some(found))
+                    record(engine, &review, operator, verdict).await.map(|found| standing = found)
                 }
             };
             BatchResult { review, draft, standing, refused: result.err() }
@@ -202,7 +205,12 @@ pub(crate) async fn batch(
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let count = results.iter().filter(|result| result.refused.is_none()).count();
+    let is_done = |result: &&BatchResult| result.refused.is_none();
+    let count = results.iter().filter(is_done).count();
+    if decided && !engine.is_front() {
+        let threads = results.iter().filter(is_done).map(|result| result.review.thread_id.clone()).collect();
+        engine.continue_in_background(threads, AT_ONCE);
+    }
     Ok(BatchReply { decided, count, node, role: role.flatten(), confirm, results })
 }
 
@@ -238,17 +246,18 @@ async fn preview(
     Ok(preview.draft.unwrap_or_default())
 }
 
-async fn decide(
+/// Records a verdict, and returns the status of its thread, if that can be read: the verdict is recorded then.
+async fn record(
     engine: &Arc<Engine>,
     review: &BatchReview,
     operator: &Operator,
     verdict: &NotedVerdict,
-) -> Result<ThreadStatus, ApiError> {
+) -> Result<Option<ThreadStatus>, ApiError> {
     let BatchReview { thread_id: thread, digest } = review.clone();
     let operator = engine.previewed(&thread, digest, operator, verdict.verdict());
     let given = GivenVerdict { digest, operator, verdict: VerdictInput::by_field(verdict.clone()) };
-    engine.answer_all(thread.clone(), vec![given]).await.map_err(redacted)?;
-    Ok(engine.view(&thread).await.map_err(redacted)?.standing)
+    engine.record_all(thread.clone(), vec![given]).await.map_err(redacted)?;
+    Ok(engine.view(&thread).await.ok().map(|view| view.standing))
 }
 
 /// Converts the error of one review. The reply has it beside the results of the others, so it is redacted here.

@@ -32,7 +32,9 @@ pub struct HttpApi {
 impl HttpApi {
     /// Creates a server that accepts no verdicts until [`operators`](Self::operators) is set.
     pub fn new<G: Graph>(front: Front<G>) -> Self {
-        Self { server: Server::new(Arc::clone(front_engine(&front))) }
+        let mut server = Server::new(Arc::clone(front_engine(&front)));
+        server.stands_alone = true;
+        Self { server }
     }
 
     /// Sets the source of the operators whose verdicts are accepted.
@@ -42,8 +44,9 @@ impl HttpApi {
         self
     }
 
-    /// Lets everyone who can reach the server sign in any name, if operators are [`claimed`](OperatorAuth::claimed),
-    /// even on an address that other machines reach.
+    /// Lets everyone who can reach the server read every thread, and sign in any name if operators are
+    /// [`claimed`](OperatorAuth::claimed), even on an address that other machines reach. For a server behind one that
+    /// authenticates its callers.
     #[must_use]
     pub fn let_anyone_decide(mut self) -> Self {
         self.server.anyone_decides = true;
@@ -72,7 +75,8 @@ impl HttpApi {
         self
     }
 
-    /// Returns the routes, for a program with its own server, which must do what `AgentCore::router` lists.
+    /// Returns the routes, for a program with its own server, which must do what `AgentCore::router` lists. Unless tokens are
+    /// verified, or [`let_anyone_decide`](Self::let_anyone_decide) is set, they serve only callers on this machine.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));
@@ -93,7 +97,7 @@ impl HttpApi {
     /// Serves on an address until SIGTERM or Ctrl-C, then waits at most 20 s for the requests that are in flight.
     ///
     /// # Errors
-    /// If it cannot listen on the address, or if other machines reach the address and everyone could decide: see
+    /// If it cannot listen on the address, or if other machines reach the address and no tokens are verified: see
     /// [`let_anyone_decide`](Self::let_anyone_decide).
     pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
         let listener = std::net::TcpListener::bind(address)?;

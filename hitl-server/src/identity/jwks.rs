@@ -61,14 +61,7 @@ impl Keys {
     pub(super) fn from_url(url: &str) -> Result<Self, InvalidKeys> {
         let url: reqwest::Url =
             url.parse().map_err(|error| InvalidKeys(format!("`{url}` is not a URL: {error}")))?;
-        let local = match url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']')) {
-            Some(host) => {
-                host.eq_ignore_ascii_case("localhost")
-                    || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-            }
-            None => false,
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+        if !is_private(&url) {
             let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
             return Err(InvalidKeys(format!(
                 "`{scheme}://{host}` is neither https nor on this machine, so the keys could be replaced in transit: use https"
@@ -85,6 +78,17 @@ impl Keys {
             Self::Remote(remote) => remote.key(kid, now).await,
         }
     }
+}
+
+/// Returns whether nobody between this process and the server of a URL can read or change what they exchange: it is
+/// `https`, or `http` on this machine.
+pub(crate) fn is_private(url: &reqwest::Url) -> bool {
+    let host = url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+    let is_local = host.is_some_and(|host| {
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    });
+    url.scheme() == "https" || url.scheme() == "http" && is_local
 }
 
 /// Keys at a URL, fetched when the first token arrives.

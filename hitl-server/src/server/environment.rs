@@ -58,7 +58,7 @@ pub async fn serve(
     let_anyone_decide: bool,
 ) -> Result<(), ServeError> {
     log_as_json();
-    let mut served = configured(&engine, address, let_anyone_decide)?;
+    let mut served = configured(&engine, address, let_anyone_decide, false)?;
     let scope = sweep_scope(&|name| Ok(optional_var(name)?))?;
     let listener = listen(address)?;
     let background = Background::default();
@@ -85,7 +85,7 @@ pub async fn serve_front(
     let_anyone_decide: bool,
 ) -> Result<(), ServeError> {
     log_as_json();
-    let served = configured(&engine, address, let_anyone_decide)?;
+    let served = configured(&engine, address, let_anyone_decide, true)?;
     let listener = listen(address)?;
     let served = served.serve_until(http::with_ping(), listener, shutdown_signal()).await;
     served.map_err(|source| ServeError::Listen { address, source })
@@ -104,9 +104,11 @@ fn configured(
     engine: &Arc<Engine>,
     address: SocketAddr,
     let_anyone_decide: bool,
+    stands_alone: bool,
 ) -> Result<Server, ServeError> {
-    let served =
-        configure(Server::new(Arc::clone(engine)), let_anyone_decide, &|name| Ok(optional_var(name)?))?;
+    let mut served = Server::new(Arc::clone(engine));
+    served.stands_alone = stands_alone;
+    let served = configure(served, let_anyone_decide, &|name| Ok(optional_var(name)?))?;
     served.check_address(address).map_err(setting)?;
     Ok(served)
 }

@@ -53,6 +53,8 @@ pub(crate) struct Server {
     pub(crate) state: AppState,
     /// `true` if everyone who can reach the server may decide.
     pub(crate) anyone_decides: bool,
+    /// `true` if no service in front of it authenticates its callers, as AgentCore does.
+    pub(crate) stands_alone: bool,
 }
 
 impl Server {
@@ -76,7 +78,7 @@ impl Server {
             sweeping: tokio::sync::Mutex::default(),
             stopping: watch::Sender::new(false),
         };
-        Self { state, anyone_decides: false }
+        Self { state, anyone_decides: false, stands_alone: false }
     }
 
     /// Sets the limits, and forgets the connections.
@@ -90,22 +92,33 @@ impl Server {
         self.state.guard.origins.insert(origin);
     }
 
+    /// Returns whether callers whom nothing identifies could decide or read, although that is not allowed.
+    fn serves_unknown_callers(&self) -> bool {
+        let operators = &self.state.operators;
+        let is_unknown = operators.lets_anyone_decide() || self.stands_alone && !operators.verifies();
+        is_unknown && !self.anyone_decides
+    }
+
     /// Returns the routes for a program with its own server.
     pub(crate) fn router(mut self, routes: Routes) -> Router {
-        self.state.guard.local_callers_only =
-            self.state.operators.lets_anyone_decide() && !self.anyone_decides;
+        self.state.guard.local_callers_only = self.serves_unknown_callers();
         with_checks(routes, Arc::new(self.state))
     }
 }
 
 /// Puts the checks of each request in front of routes.
 fn with_checks(routes: Routes, state: Arc<AppState>) -> Router {
-    routes
+    let cross_origin = state.guard.cross_origin();
+    let routes = routes
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), request_guard::enforce))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), connection_permit::acquire))
         .layer(axum::middleware::from_fn(crate::http::as_problem))
-        .with_state(state)
+        .with_state(state);
+    match cross_origin {
+        Some(layer) => routes.layer(layer),
+        None => routes,
+    }
 }
 
 /// The state shared by all requests.

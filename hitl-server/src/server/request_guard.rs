@@ -8,17 +8,19 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
     extract::{ConnectInfo, Request, State},
     http::{
-        HeaderMap, HeaderName, Uri, Version, header,
+        HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header,
         uri::{Authority, Scheme},
     },
     middleware::Next,
     response::Response,
 };
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{AppState, payload, response};
 use crate::api::ApiError;
@@ -53,6 +55,23 @@ pub(crate) async fn enforce(State(state): State<Arc<AppState>>, request: Request
 }
 
 impl RequestGuard {
+    /// Returns the layer that lets the pages of the allowed origins read replies, and answers a browser that asks before
+    /// a request (the CORS protocol of the Fetch standard). `None` without an allowed origin.
+    pub(super) fn cross_origin(&self) -> Option<CorsLayer> {
+        let origins = self.origins.iter().map(|origin| HeaderValue::from_str(origin));
+        let origins: Vec<HeaderValue> = origins.filter_map(Result::ok).collect();
+        let layer = CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                HeaderName::from_static("last-event-id"),
+            ])
+            .max_age(Duration::from_secs(600));
+        (!self.origins.is_empty()).then_some(layer)
+    }
+
     fn check(&self, request: &Request) -> Result<(), ApiError> {
         let headers = request.headers();
         let host = host(request.version(), request.uri(), headers)?;
@@ -71,9 +90,9 @@ impl RequestGuard {
             return Err(ApiError::new(
                 403,
                 "foreign_peer",
-                "claimed operators are accepted only from this machine, and this caller is not known to be on it: verify \
-                 tokens, serve the router by `into_make_service_with_connect_info::<SocketAddr>()` and call it as \
-                 `localhost`, or allow every caller by `AgentCore::let_anyone_decide`",
+                "callers without a verified token are accepted only from this machine, and this caller is not known to be \
+                 on it: verify tokens, serve the router by `into_make_service_with_connect_info::<SocketAddr>()` and call \
+                 it as `localhost`, or allow every caller by `let_anyone_decide`",
             ));
         }
         self.check_origin(headers, &host)

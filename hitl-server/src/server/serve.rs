@@ -86,15 +86,19 @@ impl Server {
     /// If operators are claimed, other machines reach the address, and `let_anyone_decide` is not
     /// set.
     pub(crate) fn check_address(&self, address: SocketAddr) -> io::Result<()> {
-        if !self.state.operators.lets_anyone_decide() || self.anyone_decides || is_loopback(address) {
+        if is_loopback(address) || !self.serves_unknown_callers() {
             return Ok(());
         }
+        let (rule, could) = match self.state.operators.lets_anyone_decide() {
+            true => ("claimed operators are accepted", "sign in any name"),
+            false => ("no tokens are verified", "read every thread"),
+        };
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!(
-                "claimed operators are accepted, and other machines can reach {address}: everyone who reaches it could \
-                 sign in any name; listen on 127.0.0.1, verify tokens, or allow this by --let-anyone-decide, \
-                 HITL_LET_ANYONE_DECIDE=1 or `AgentCore::let_anyone_decide`"
+                "{rule}, and other machines can reach {address}: everyone who reaches it could {could}; listen on \
+                 127.0.0.1, verify tokens (HITL_JWKS_URL), or allow this by --let-anyone-decide, \
+                 HITL_LET_ANYONE_DECIDE=1 or `let_anyone_decide`"
             ),
         ))
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
+
 use super::start::named;
 use crate::{
     Error, Operator, ThreadId,
@@ -37,6 +39,26 @@ impl Engine {
         let span = self.thread_span("continue", &thread);
         let continued = async move { engine.take_up(&thread, RetryScope::Orphans).await };
         finish_for(name, span, continued).await
+    }
+
+    /// Continues threads in the background, at most `at_once` of them at a time. A sweep continues those that cannot be
+    /// continued now, and all of them if the caller is in no runtime of Tokio.
+    pub fn continue_in_background(self: &Arc<Self>, threads: Vec<ThreadId>, at_once: usize) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let engine = Arc::clone(self);
+        let run = move |thread| {
+            let engine = Arc::clone(&engine);
+            async move {
+                let span = engine.thread_span("continue", &thread);
+                if let Err(error) = engine.continue_thread(thread).await {
+                    let code = error.code();
+                    span.in_scope(
+                        || tracing::warn!(target: "hitl::thread", code, "not continued; a sweep continues the thread"),
+                    );
+                }
+            }
+        };
+        drop(runtime.spawn(stream::iter(threads).for_each_concurrent(at_once, run)));
     }
 
     pub(super) async fn take_up(
