@@ -21,6 +21,7 @@ LAYERS = [
     "model",
     "node",
     "review",
+    "metrics",
     "journal",
     "state",
     "json",

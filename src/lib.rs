@@ -818,7 +818,7 @@ pub use hitl_runtime::{
     Scope, Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus, ThreadView, Timestamp, Verdict,
     Violation,
 };
-pub use hitl_runtime::{journal, model, store};
+pub use hitl_runtime::{journal, metrics, model, store};
 #[cfg(feature = "testkit")]
 pub use hitl_testkit as testkit;
 

@@ -232,6 +232,13 @@ pub(super) enum Command {
         #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         every: Option<Duration>,
     },
+    /// Report how reviews are decided: rates, times to decision, reasons, effects in doubt; and raise alarms
+    ///
+    /// The numbers are those of all threads in the store. Exits with 9 if there is an alarm.
+    Metrics {
+        #[command(flatten)]
+        metrics: MetricsArgs,
+    },
     /// Draw the graph, and the position of a thread in it
     Draw {
         /// The thread
@@ -243,6 +250,44 @@ pub(super) enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+}
+
+/// The extent of a report, and the limits of its alarms.
+#[derive(Debug, ClapArgs)]
+pub(super) struct MetricsArgs {
+    /// Only the days from this long ago on, in UTC, as in 168h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) since: Option<Duration>,
+    /// Group the numbers
+    #[arg(long, value_enum, value_name = "GROUP")]
+    pub(super) by: Option<Grouping>,
+    /// Print the numbers in the text format of Prometheus, for all days
+    #[arg(long, conflicts_with_all = ["since", "by", "json"])]
+    pub(super) prometheus: bool,
+    /// Read all journals again, and compare; exits with 8 if the numbers of the store differ
+    #[arg(long)]
+    pub(super) recompute: bool,
+    /// Approvals in less than this number of seconds are fast
+    #[arg(long, env = "HITL_ALARM_FAST_SECONDS", value_name = "N", default_value_t = 5)]
+    pub(super) fast_seconds: u64,
+    /// The percentage of fast, unedited approvals above which there is an alarm: people may no longer read
+    #[arg(long, env = "HITL_ALARM_UNREAD", value_name = "PERCENT", default_value_t = 95, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) alarm_unread: u8,
+    /// The percentage of rejections above which there is an alarm: the agent proposes what nobody wants
+    #[arg(long, env = "HITL_ALARM_REJECTED", value_name = "PERCENT", default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) alarm_rejected: u8,
+    /// The smallest number of decisions before a node on which there is an alarm
+    #[arg(long, env = "HITL_ALARM_MINIMUM", value_name = "N", default_value_t = 20)]
+    pub(super) alarm_minimum: u64,
+}
+
+/// The group of the numbers in a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Grouping {
+    Node,
+    Rule,
+    Operator,
+    Day,
 }
 
 /// The scope of a stop, and its reason.

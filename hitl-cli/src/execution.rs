@@ -73,6 +73,7 @@ impl<'a> Execution<'a> {
             Some(Command::Adopt { thread, against }) => self.adopt(&thread, against.as_deref()).await,
             Some(Command::Verify { thread, against }) => self.verify(thread, against.as_deref()).await,
             Some(Command::Sweep { every }) => self.sweep(every).await,
+            Some(Command::Metrics { metrics }) => self.metrics(metrics).await,
             Some(Command::Draw { thread, format, output }) => self.draw(thread, format, output).await,
         }
     }

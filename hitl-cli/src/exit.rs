@@ -31,6 +31,8 @@ pub enum Exit {
     Running = 7,
     /// The store failed, or the journal is damaged.
     Store = 8,
+    /// The numbers of the reviews raise an alarm.
+    Alarm = 9,
     /// Ctrl-C was pressed while a node ran.
     Interrupted = 130,
 }
@@ -50,6 +52,7 @@ Exit codes of every command:
   5  the thread or place does not exist
   6  a type or the graph of this program failed on the thread; `sweep`: a thread failed
   8  the store failed, or the journal is damaged
+  9  `metrics`: an alarm
 130  interrupted by Ctrl-C while a node ran";
 
 impl Exit {

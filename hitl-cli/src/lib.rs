@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The program has the commands `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`,
-//! `pause`, `unpause`, `cancel`, `stops`, `settle`, `fork`, `check`, `verify`, `adopt`, `sweep` and `draw`, and with the feature `agentcore` also `serve`. On
+//! `pause`, `unpause`, `cancel`, `stops`, `settle`, `fork`, `check`, `verify`, `adopt`, `sweep`, `metrics` and `draw`, and with the feature `agentcore` also `serve`. On
 //! a terminal and without a command, it leads a person interactively from the message to the result. Without a terminal
 //! it never prompts: missing arguments are errors, a run stops at the review, and the commands that decide it are
 //! printed. `--json` prints one document; `--help` lists the exit codes.
@@ -33,6 +33,7 @@ mod input;
 mod inspect;
 mod interactive;
 mod invocation;
+mod metrics;
 mod process;
 mod render;
 mod schema;

@@ -15,6 +15,7 @@ mod error;
 pub mod graph;
 pub mod journal;
 mod json;
+pub mod metrics;
 pub mod model;
 pub mod node;
 pub mod review;

@@ -1,6 +1,6 @@
 //! The data that is appended to a journal, and the records and the tail that are read back.
 
-use super::{OpenReview, StoreError, ThreadStatus};
+use super::{OpenReview, StoreError, Tally, ThreadStatus};
 use crate::{Digest, Place, ThreadId, Timestamp};
 
 /// A journal entry in its stored form.
@@ -65,13 +65,15 @@ pub struct Append {
     /// The hash of the entry that the first of these follows; `None` at place 0. It distinguishes a thread from a
     /// deleted one of the same name: a writer that still works on the deleted thread gets a conflict.
     pub after: Option<Digest>,
+    /// The tallies of these entries; `None` if the writer does not count. A store that keeps no tallies ignores them.
+    pub tallies: Option<Vec<Tally>>,
 }
 
 impl Append {
     /// Creates an append of these entries, after which the thread has this status, no open review and no due time. If
     /// the first place is not 0, it needs [`Append::with_after`] too.
     pub fn new(thread: ThreadId, records: Vec<Record>, standing: ThreadStatus) -> Self {
-        Self { thread, records, standing, reviews: Vec::new(), due: None, after: None }
+        Self { thread, records, standing, reviews: Vec::new(), due: None, after: None, tallies: None }
     }
 
     /// Sets the entries.
@@ -102,6 +104,12 @@ impl Append {
     #[must_use]
     pub fn with_after(self, after: Option<Digest>) -> Self {
         Self { after, ..self }
+    }
+
+    /// Sets the tallies of the entries.
+    #[must_use]
+    pub fn with_tallies(self, tallies: Option<Vec<Tally>>) -> Self {
+        Self { tallies, ..self }
     }
 
     /// Rejects an append that no store can accept. Every store calls this first, so that all stores reject the same

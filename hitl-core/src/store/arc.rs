@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
+use super::{
+    Append, LateTallies, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally, ThreadStatus,
+    Untallied,
+};
 use crate::{ThreadId, Timestamp};
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -57,6 +60,23 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         (**self).delete(thread)
+    }
+
+    fn tallies<'a>(
+        &'a self,
+        from: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page<Tally>>, StoreError>> {
+        (**self).tallies(from, after, limit)
+    }
+
+    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
+        (**self).untallied(limit)
+    }
+
+    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
+        (**self).tally(late)
     }
 
     fn system_name(&self) -> &str {

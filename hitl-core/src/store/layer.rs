@@ -1,6 +1,9 @@
 //! Layers: stores in front of another store.
 
-use super::{Append, BoxFuture, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
+use super::{
+    Append, BoxFuture, LateTallies, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally,
+    ThreadStatus, Untallied,
+};
 use crate::{ThreadId, Timestamp};
 
 /// A change of some calls of a store; [`LayeredStore`] makes a store of it. Each method gets the store behind it, and by
@@ -121,6 +124,44 @@ pub trait StoreLayer: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         store.delete(thread)
     }
+
+    /// As [`Store::tallies`].
+    ///
+    /// # Errors
+    /// As [`Store::tallies`].
+    fn tallies<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        from: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page<Tally>>, StoreError>> {
+        store.tallies(from, after, limit)
+    }
+
+    /// As [`Store::untallied`].
+    ///
+    /// # Errors
+    /// As [`Store::untallied`].
+    fn untallied<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Untallied>, StoreError>> {
+        store.untallied(limit)
+    }
+
+    /// As [`Store::tally`].
+    ///
+    /// # Errors
+    /// As [`Store::tally`].
+    fn tally<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        late: LateTallies,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        store.tally(late)
+    }
 }
 
 /// A store with a [`StoreLayer`] in front.
@@ -197,6 +238,23 @@ impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         self.layer.delete(&self.store, thread)
+    }
+
+    fn tallies<'a>(
+        &'a self,
+        from: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page<Tally>>, StoreError>> {
+        self.layer.tallies(&self.store, from, after, limit)
+    }
+
+    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
+        self.layer.untallied(&self.store, limit)
+    }
+
+    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.layer.tally(&self.store, late)
     }
 
     fn system_name(&self) -> &str {

@@ -61,6 +61,7 @@ mod index;
 mod layer;
 mod memory;
 mod page_token;
+mod tally;
 
 pub use append::{Append, Record, Tail};
 pub use error::StoreError;
@@ -69,6 +70,7 @@ pub use index::{OpenReview, Page, ThreadStatus};
 pub use layer::{LayeredStore, StoreLayer};
 pub use memory::MemoryStore;
 pub use page_token::{page_token, position_after};
+pub use tally::{LateTallies, Tally, Untallied};
 
 use crate::{Place, ThreadId, Timestamp};
 
@@ -154,6 +156,39 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a thread with its entries and its data in the index. Succeeds if the thread does not exist.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Returns a page of the tallies whose group is at least `from`, in the byte order of their groups; `None` if this
+    /// store keeps no tallies, as by default. A group may be returned several times, one after the other: the sums of
+    /// its counts are what counts. Deleting a thread leaves its counts in the tallies.
+    ///
+    /// A store that keeps tallies adds [`Append::tallies`] in the same atomic change as the entries, and implements
+    /// [`Self::untallied`] and [`Self::tally`].
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
+    fn tallies<'a>(
+        &'a self,
+        from: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page<Tally>>, StoreError>> {
+        let _ = (from, after, limit);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Returns at most `limit` of the threads with entries that the tallies do not count: those that were appended
+    /// without tallies, and all that follow them.
+    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
+        let _ = limit;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Adds the tallies of entries that were appended without. Returns `false`, and changes nothing, if the first
+    /// entry that is not counted is another one by now, or the last entry of the range has another hash.
+    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
+        drop(late);
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// Returns the name of the database system in traces, `db.system.name` in OpenTelemetry: `sqlite` or
     /// `aws.dynamodb`, or by default the name of the type.

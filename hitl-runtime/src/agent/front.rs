@@ -12,6 +12,7 @@ use crate::{
         ThreadView,
     },
     journal::{JournalKeys, Settlement, Stop},
+    metrics::Metrics,
     store::traced,
 };
 
@@ -161,6 +162,14 @@ impl<G: Graph> Front<G> {
     /// As [`Agent::turn`].
     pub async fn turn(&self, thread: impl IntoThreadId) -> Result<G::Turn, Error> {
         self.agent.turn(thread).await
+    }
+
+    /// Returns the numbers of the reviews in the store, as [`Agent::metrics`] does.
+    ///
+    /// # Errors
+    /// As [`Agent::metrics`].
+    pub async fn metrics(&self, since: Option<Timestamp>) -> Result<Metrics, Error> {
+        self.agent.metrics(since).await
     }
 
     /// Records a verdict, as [`Agent::record`] does.

@@ -29,6 +29,7 @@ use crate::{
     Digest, Error, IntoThreadId, NotedVerdict, OpenReview, Operator, Page, Place, Store, Timestamp,
     engine::{Engine, GivenVerdict, Starter, VerdictInput},
     journal::{Fold, JournalKeys, Settlement},
+    metrics::Metrics,
     state::State,
     store::traced,
     user_code::contain_panics_sync,
@@ -712,6 +713,23 @@ impl<G: Graph> Agent<G> {
     /// If the store cannot be read, or `after` is not a cursor of this store.
     pub async fn inbox(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, Error> {
         self.engine.inbox(after, limit).await
+    }
+
+    /// Returns the numbers of the reviews in the store, of all graphs, since the start of a day in UTC; `None` for all
+    /// days. [`metrics`](crate::metrics) describes them, and [`Metrics`] has an example.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn metrics(&self, since: Option<Timestamp>) -> Result<Metrics, Error> {
+        self.engine.metrics(since).await
+    }
+
+    /// Returns the same numbers, computed from the journals of all threads that are still in the store.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn recomputed_metrics(&self, since: Option<Timestamp>) -> Result<Metrics, Error> {
+        self.engine.recomputed_metrics(since).await
     }
 
     /// Subscribes to a thread: to its entries as they are stored, and to the output of its models while they generate

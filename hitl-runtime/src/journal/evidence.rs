@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
+use super::{Digest, Timestamp};
 use crate::Operator;
 
 /// The evidence of an operator's identity, and the channel of their decision. The journal keeps it in the entry of the
@@ -46,6 +46,10 @@ pub struct Evidence {
     /// `true` if the operator was shown what the verdict would sign before they gave it, as far as the channel knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub previewed: bool,
+    /// The time at which the channel first showed the draft to the operator, as far as it knows; `None` otherwise. It
+    /// says that the draft was on a screen, and not that it was read. Only the metrics use it.
+    #[serde(rename = "shown_ms", default, skip_serializing_if = "Option::is_none")]
+    pub shown_at: Option<Timestamp>,
 }
 
 impl Evidence {
@@ -91,6 +95,12 @@ impl Evidence {
     #[must_use]
     pub fn with_previewed(self, previewed: bool) -> Self {
         Self { previewed, ..self }
+    }
+
+    /// Sets the time at which the channel first showed the draft to the operator.
+    #[must_use]
+    pub fn with_shown_at(self, shown_at: Option<Timestamp>) -> Self {
+        Self { shown_at, ..self }
     }
 
     /// Returns the evidence for the journal entry of an operator's act that required at most one role.

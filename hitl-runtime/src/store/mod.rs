@@ -40,8 +40,8 @@ mod traced;
 
 pub use env::{UnusableStore, from_env};
 pub use hitl_core::store::{
-    Append, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError, StoreLayer,
-    Tail, ThreadStatus, page_token, position_after,
+    Append, BoxFuture, LateTallies, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError,
+    StoreLayer, Tail, Tally, ThreadStatus, Untallied, page_token, position_after,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

@@ -4,6 +4,7 @@ mod check;
 mod finding;
 mod history;
 mod item;
+mod metrics;
 mod replay;
 mod required_roles;
 mod review_schemas;

@@ -2,7 +2,7 @@
 
 use super::{
     entry_log::EntryLog,
-    projection::{due, reviews, thread_status},
+    projection::{due, reviews, tally, thread_status},
 };
 use crate::{
     Error,
@@ -23,10 +23,12 @@ impl Engine {
     ) -> Result<(), Error> {
         let (thread, after, now) = (fold.thread.clone(), fold.hash, self.clock.now());
         let (mut records, mut logs) = (Vec::with_capacity(events.len()), Vec::new());
+        let mut tallies = Vec::new();
         for event in events {
             let entry = Entry { at: now, event, lease: None, spent: Vec::new(), snapshot: None };
             let place = fold.next;
             let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
+            tallies.extend(tally(fold, &entry));
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
             logs.extend(EntryLog::of(self.graph, fold, &EntryRef::from(&entry)));
             let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(|e| damaged(e.to_string()))?;
@@ -37,7 +39,8 @@ impl Engine {
         let append = Append::new(thread.clone(), records, thread_status(fold))
             .with_reviews(reviews(fold))
             .with_due(due(fold))
-            .with_after(Some(after));
+            .with_after(Some(after))
+            .with_tallies(Some(tallies));
         let history = self.history_of(&append);
         self.store.append(append).await?;
         self.publish(&thread, history);

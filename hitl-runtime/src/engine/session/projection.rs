@@ -1,6 +1,12 @@
-//! The rows that a store indexes of a thread: its status, the time at which it is due, and its open reviews.
+//! The rows that a store indexes of a thread: its status, the time at which it is due, and its open reviews; and its
+//! counts for the metrics.
 
-use crate::{OpenReview, ThreadStatus, Timestamp, journal::Fold};
+use crate::{
+    OpenReview, ThreadStatus, Timestamp,
+    journal::{Entry, Fold, LaneState},
+    metrics::{OpenedReview, count_event},
+    store::Tally,
+};
 
 /// Returns the status of a thread, for the index.
 pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
@@ -48,4 +54,13 @@ pub(in crate::engine) fn reviews(fold: &Fold) -> Vec<OpenReview> {
         .with_deadline(open.deadline)
     }));
     reviews
+}
+
+/// Returns the counts of an entry for the metrics, before it is applied to the thread.
+pub(in crate::engine) fn tally(fold: &Fold, entry: &Entry) -> Option<Tally> {
+    let review = entry.event.lane().and_then(|lane| match &fold.lanes.get(&lane)?.at {
+        LaneState::Paused(open) => Some(OpenedReview { opened: open.opened, when: open.when.as_ref() }),
+        _ => None,
+    });
+    count_event(&fold.graph, &entry.event, entry.at, review)
 }

@@ -7,7 +7,7 @@ use super::{
     HistoryEntry, ThreadEvent,
     entry_log::EntryLog,
     history_entry::shown,
-    projection::{due, reviews, thread_status},
+    projection::{due, reviews, tally, thread_status},
     random_id::random_id,
     unreadable::{incompatible, unreadable},
 };
@@ -19,7 +19,7 @@ use crate::{
         NodeResultRef, Usage,
     },
     state::ReadBack,
-    store::{Append, Record},
+    store::{Append, Record, Tally},
 };
 
 /// In-memory state of a thread, with the entries that have changed it but are not stored yet. Nothing is durable before
@@ -32,6 +32,8 @@ pub(in crate::engine) struct ThreadWriter {
     /// `true` if the claim takes the thread over from a runner whose lease has expired, until this is logged.
     takes_over: bool,
     entries: Vec<PendingEntry>,
+    /// The counts of the buffered entries, for the metrics.
+    tallies: Vec<Tally>,
     /// The size of the buffered entries without their snapshots, in bytes.
     buffered_bytes: usize,
     /// The space in which entries are encoded: a body that grew there would be copied several times.
@@ -84,6 +86,7 @@ impl ThreadWriter {
             claims: false,
             takes_over: false,
             entries: Vec::new(),
+            tallies: Vec::new(),
             buffered_bytes: 0,
             space: Vec::new(),
             stored,
@@ -136,6 +139,7 @@ impl ThreadWriter {
         self.stored = (fold.next, fold.at);
         self.fold = fold;
         self.entries.clear();
+        self.tallies.clear();
         self.buffered_bytes = 0;
         self.stored_until = None;
     }
@@ -197,9 +201,12 @@ impl ThreadWriter {
     /// way.
     pub(in crate::engine) fn push_entry(&mut self, entry: &Entry) -> Result<(), Error> {
         let place = self.fold.next;
+        let counted = tally(&self.fold, entry);
         let applied = self.fold.apply(entry);
         applied.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
-        self.encode_entry(EntryRef::from(entry))
+        self.encode_entry(EntryRef::from(entry))?;
+        self.tallies.extend(counted);
+        Ok(())
     }
 
     /// Records that a node has finished: writes its fields, and then computes the next step, which may depend on them.
@@ -347,7 +354,8 @@ impl ThreadWriter {
         let mut append = Append::new(self.fold.thread.clone(), records, thread_status(&self.fold))
             .with_reviews(reviews(&self.fold))
             .with_due(due(&self.fold))
-            .with_after(after);
+            .with_after(after)
+            .with_tallies(Some(std::mem::take(&mut self.tallies)));
         let history = self.engine.history_of(&append);
         let took_over = std::mem::take(&mut self.takes_over);
         let store = &self.engine.store;

@@ -21,7 +21,10 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use self::{file::File, reader::Readers, writer::Writer};
-use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus, position_after};
+use super::{
+    Append, LateTallies, OpenReview, Page, Record, Store, StoreError, Tail, Tally, ThreadStatus, Untallied,
+    position_after,
+};
 use crate::{Place, ThreadId, Timestamp};
 
 /// The time that a write waits for a lock of another process.
@@ -193,6 +196,30 @@ impl Store for SqliteStore {
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.0.writer.delete(thread.clone()))
+    }
+
+    fn tallies<'a>(
+        &'a self,
+        from: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page<Tally>>, StoreError>> {
+        Box::pin(async move {
+            let after = position_after::<String>("tallies", after)?;
+            let from = from.to_owned();
+            let list =
+                move |connection: &_| query::tallies(connection, &from, after.as_deref(), limit).map(Some);
+            self.0.readers.read("list the tallies", list).await
+        })
+    }
+
+    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
+        let list = move |connection: &_| query::untallied(connection, limit);
+        Box::pin(self.0.readers.read("list the threads that are not counted", list))
+    }
+
+    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.0.writer.tally(late))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The read queries. Each read is a single query, and so a consistent view of the file.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{
     Connection, Row,
     types::{Type, ValueRef},
@@ -8,7 +10,7 @@ use rusqlite::{
 use super::schema;
 use crate::{
     Digest, Place, ThreadId, Timestamp,
-    store::{OpenReview, Page, Record, Tail, ThreadStatus, page_token},
+    store::{OpenReview, Page, Record, Tail, Tally, ThreadStatus, Untallied, page_token},
 };
 
 // CROSS JOIN prevents SQLite from swapping the two tables. The hash of the entry before the first one is read by the
@@ -40,9 +42,16 @@ const STANDING: &str =
 const DUE: &str = "SELECT id, name, due_ms FROM hitl_threads
      WHERE due_ms IS NOT NULL AND due_ms <= ?1 AND (due_ms, id) > (?2, ?3) ORDER BY due_ms, id LIMIT ?4";
 
+const TALLIES: &str =
+    "SELECT name, counts FROM hitl_tallies WHERE name >= ?1 AND name > ?2 ORDER BY name LIMIT ?3";
+
+// SQLite uses the partial index only if the query repeats its condition.
+const UNTALLIED: &str =
+    "SELECT name, untallied FROM hitl_threads WHERE untallied IS NOT NULL ORDER BY untallied LIMIT ?1";
+
 /// All statements, for a test of their query plans.
 #[cfg(test)]
-pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING, DUE];
+pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING, DUE, TALLIES, UNTALLIED];
 
 pub(super) fn tail(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<Tail>> {
     let mut query = connection.prepare_cached(TAIL)?;
@@ -124,6 +133,35 @@ pub(super) fn due(
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     let next = cut(&mut rows, limit).map(|(_, due, number)| page_token("due", &(due, number)));
     Ok(Page::new(rows.into_iter().map(|(thread, ..)| thread).collect(), next))
+}
+
+pub(super) fn tallies(
+    connection: &Connection,
+    from: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Page<Tally>> {
+    let mut query = connection.prepare_cached(TALLIES)?;
+    let rows = query.query_map((from, after.unwrap_or(""), one_more(limit)), |row| {
+        Ok(Tally::new(row.get::<_, String>(0)?).with_counts(counts(row, 1)?))
+    })?;
+    let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let next = cut(&mut rows, limit).map(|tally| page_token("tallies", &tally.group));
+    Ok(Page::new(rows, next))
+}
+
+pub(super) fn untallied(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Untallied>> {
+    let mut query = connection.prepare_cached(UNTALLIED)?;
+    let rows = query.query_map((i64::try_from(limit).unwrap_or(i64::MAX),), |row| {
+        Ok(Untallied::new(thread_id(row, 0)?, Place::new(unsigned(row, 1)?)))
+    })?;
+    rows.collect()
+}
+
+/// Reads the counts of a tally.
+pub(super) fn counts(row: &Row<'_>, column: usize) -> rusqlite::Result<BTreeMap<String, u64>> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
 /// Returns the key after which a page starts, in an order by time and number.

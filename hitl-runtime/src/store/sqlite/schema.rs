@@ -15,8 +15,12 @@ const APPLICATION_ID: i64 = 0x6869_746c;
 
 /// The migrations. Each one upgrades the schema from the version that is its index to the next one. Migrations are only
 /// ever added.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// The schema version that this program writes.
 const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -254,6 +258,6 @@ mod tests {
         assert!(!connection.prepare("PRAGMA foreign_key_check").unwrap().exists(()).unwrap());
         let state = "SELECT integrity_check || user_version FROM pragma_integrity_check, pragma_user_version";
         let state: String = connection.query_row(state, (), |row| row.get(0)).unwrap();
-        assert_eq!(state, "ok3");
+        assert_eq!(state, "ok4");
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Digest, Place, ThreadId, Timestamp,
-    store::{Append, OpenReview, StoreError},
+    store::{Append, LateTallies, OpenReview, StoreError, Tally},
 };
 
 /// The maximum number of commands in one transaction.
@@ -26,10 +26,11 @@ const MAX_GROUP: usize = 512;
 /// The maximum time to wait for the callers of the previous group.
 const MAX_GATHER_WAIT: Duration = Duration::from_micros(100);
 
-const UPDATE_THREAD: &str = "UPDATE hitl_threads SET standing = ?2, snapshot = ?3, due_ms = ?4 WHERE id = ?1";
+const UPDATE_THREAD: &str =
+    "UPDATE hitl_threads SET standing = ?2, snapshot = ?3, due_ms = ?4, untallied = ?5 WHERE id = ?1";
 
 const INSERT_THREAD: &str =
-    "INSERT INTO hitl_threads (name, standing, snapshot, due_ms) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT INTO hitl_threads (name, standing, snapshot, due_ms, untallied) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 const INSERT_ENTRY: &str =
     "INSERT INTO hitl_entries (thread, place, snapshot, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -44,13 +45,22 @@ const INSERT_REVIEW: &str =
 const DELETE_THREAD: &str = "DELETE FROM hitl_threads WHERE name = ?1";
 
 const FIND_THREAD: &str = "SELECT t.id, t.standing, t.snapshot, t.due_ms, e.place, e.hash,
-     EXISTS (SELECT 1 FROM hitl_reviews WHERE thread = t.id)
+     EXISTS (SELECT 1 FROM hitl_reviews WHERE thread = t.id), t.untallied
      FROM hitl_threads AS t JOIN hitl_entries AS e
      ON e.rowid = (SELECT rowid FROM hitl_entries WHERE thread = t.id ORDER BY place DESC LIMIT 1)
      WHERE t.name = ?1";
 
 const REVIEWS_OF: &str = "SELECT id, graph, node, digest, role, place, opened_ms, deadline_ms
      FROM hitl_reviews WHERE thread = ?1";
+
+const HASH_AT: &str = "SELECT hash FROM hitl_entries WHERE thread = ?1 AND place = ?2";
+
+const SET_UNTALLIED: &str = "UPDATE hitl_threads SET untallied = ?2 WHERE id = ?1";
+
+const TALLY: &str = "SELECT counts FROM hitl_tallies WHERE name = ?1";
+
+const WRITE_TALLY: &str = "INSERT INTO hitl_tallies (name, counts) VALUES (?1, ?2)
+     ON CONFLICT (name) DO UPDATE SET counts = excluded.counts";
 
 /// All statements, for a test of their query plans.
 #[cfg(test)]
@@ -63,6 +73,10 @@ pub(super) const ALL: &[&str] = &[
     DELETE_THREAD,
     FIND_THREAD,
     REVIEWS_OF,
+    HASH_AT,
+    SET_UNTALLIED,
+    TALLY,
+    WRITE_TALLY,
 ];
 
 /// The handle of the writer thread. Dropping it waits until the pending commands are done and the file is closed.
@@ -74,12 +88,13 @@ pub(super) struct Writer {
 
 struct Command {
     work: Work,
-    reply: oneshot::Sender<Result<(), StoreError>>,
+    reply: oneshot::Sender<Result<bool, StoreError>>,
 }
 
 enum Work {
     Append(Append),
     Delete(ThreadId),
+    Tally(LateTallies),
 }
 
 impl Writer {
@@ -109,14 +124,19 @@ impl Writer {
     }
 
     pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
-        self.submit(Work::Append(append)).await
+        self.submit(Work::Append(append)).await.map(drop)
     }
 
     pub(super) async fn delete(&self, thread: ThreadId) -> Result<(), StoreError> {
-        self.submit(Work::Delete(thread)).await
+        self.submit(Work::Delete(thread)).await.map(drop)
     }
 
-    async fn submit(&self, work: Work) -> Result<(), StoreError> {
+    /// Returns `false` if nothing was changed.
+    pub(super) async fn tally(&self, late: LateTallies) -> Result<bool, StoreError> {
+        self.submit(Work::Tally(late)).await
+    }
+
+    async fn submit(&self, work: Work) -> Result<bool, StoreError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(|| self.ended())?;
         queue.send(Command { work, reply }).map_err(|_| self.ended())?;
@@ -173,7 +193,7 @@ fn gather(commands: &mpsc::Receiver<Command>, group: &mut Vec<Command>, before: 
 }
 
 /// Commits the commands, and returns one result for each of them, in order.
-fn commit(file: &File, connection: &mut Connection, group: &[Command]) -> Vec<Result<(), StoreError>> {
+fn commit(file: &File, connection: &mut Connection, group: &[Command]) -> Vec<Result<bool, StoreError>> {
     match transact(file, connection, group) {
         Ok(answers) => answers,
         // The lock was not acquired. Retrying each command alone would not acquire it any sooner.
@@ -195,7 +215,7 @@ fn transact(
     file: &File,
     connection: &mut Connection,
     group: &[Command],
-) -> Result<Vec<Result<(), StoreError>>, SqliteError> {
+) -> Result<Vec<Result<bool, StoreError>>, SqliteError> {
     if group.is_empty() {
         return Ok(Vec::new());
     }
@@ -205,8 +225,9 @@ fn transact(
     let answers = group
         .iter()
         .map(|command| match &command.work {
-            Work::Append(append) => self::append(&transaction, append),
-            Work::Delete(thread) => delete(&transaction, thread).map(Ok),
+            Work::Append(append) => Ok(self::append(&transaction, append)?.map(|()| true)),
+            Work::Delete(thread) => delete(&transaction, thread).map(|()| Ok(true)),
+            Work::Tally(late) => add_late_tallies(&transaction, late).map(Ok),
         })
         .collect::<Result<_, _>>()?;
     transaction.commit()?;
@@ -223,23 +244,30 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
         .map(|record| signed(record.place.get()))
         .transpose()?;
     let due = append.due.map(signed_time).transpose()?;
-    let (id, has_reviews) = match find(connection, &append.thread)? {
+    let is_counted = append.tallies.is_some();
+    let (id, has_reviews, untallied) = match find(connection, &append.thread)? {
         Some(found) if found.next == place && append.after == Some(found.hash) => {
             let snapshot = snapshot.unwrap_or(found.snapshot);
+            let here = (!is_counted).then(|| signed(place.get())).transpose()?;
+            let untallied = found.untallied.or(here);
+            let row = (standing, snapshot, due, untallied);
             // Most appends change none of these values, and so write no page besides those of the entry and its key.
-            if (standing, snapshot, due) != (found.standing, found.snapshot, found.due) {
-                connection.prepare_cached(UPDATE_THREAD)?.execute((found.id, standing, snapshot, due))?;
+            if row != (found.standing, found.snapshot, found.due, found.untallied) {
+                let row = (found.id, standing, snapshot, due, untallied);
+                connection.prepare_cached(UPDATE_THREAD)?.execute(row)?;
             }
-            (found.id, found.has_reviews)
+            (found.id, found.has_reviews, untallied)
         }
         None if place == 0 => {
+            let untallied = (!is_counted).then_some(0_i64);
             connection.prepare_cached(INSERT_THREAD)?.execute((
                 append.thread.as_str(),
                 standing,
                 snapshot.unwrap_or(0),
                 due,
+                untallied,
             ))?;
-            (connection.last_insert_rowid(), false)
+            (connection.last_insert_rowid(), false, untallied)
         }
         _ => return Ok(Err(StoreError::Conflict { thread: append.thread.clone(), place })),
     };
@@ -256,7 +284,43 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
     if has_reviews || !append.reviews.is_empty() {
         replace_reviews(connection, id, append)?;
     }
+    if let Some(tallies) = append.tallies.as_ref().filter(|_| untallied.is_none()) {
+        add(connection, tallies)?;
+    }
     Ok(Ok(()))
+}
+
+/// Adds tallies to their sums. This is the only writer of the file, so the rows of much-used groups are not contended.
+fn add(connection: &Connection, tallies: &[Tally]) -> rusqlite::Result<()> {
+    for tally in tallies {
+        let mut sum = Tally::new(tally.group.as_str());
+        let stored = connection
+            .prepare_cached(TALLY)?
+            .query_row((&tally.group,), |row| query::counts(row, 0))
+            .optional()?;
+        sum.counts = stored.unwrap_or_default();
+        sum.add(tally);
+        let counts = serde_json::to_string(&sum.counts)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        connection.prepare_cached(WRITE_TALLY)?.execute((&sum.group, counts))?;
+    }
+    Ok(())
+}
+
+/// Adds the tallies of entries that were appended without. Returns `false` if the thread has changed meanwhile.
+fn add_late_tallies(connection: &Connection, late: &LateTallies) -> rusqlite::Result<bool> {
+    let Some(found) = find(connection, &late.thread)? else { return Ok(false) };
+    let to = signed(late.to.get())?;
+    let hash: Option<[u8; 32]> =
+        connection.prepare_cached(HASH_AT)?.query_row((found.id, to), |row| row.get(0)).optional()?;
+    if found.untallied != Some(signed(late.from.get())?) || hash.map(Digest::from_bytes) != Some(late.hash) {
+        return Ok(false);
+    }
+    let next = late.to.saturating_add(1);
+    let untallied = (next < found.next).then(|| signed(next.get())).transpose()?;
+    connection.prepare_cached(SET_UNTALLIED)?.execute((found.id, untallied))?;
+    add(connection, &late.tallies)?;
+    Ok(true)
 }
 
 /// Replaces the open reviews of a thread. A review that stays open keeps its row, and so its position in pages. Only the
@@ -310,6 +374,7 @@ struct ThreadRow {
     next: Place,
     hash: Digest,
     has_reviews: bool,
+    untallied: Option<i64>,
 }
 
 fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<ThreadRow>> {
@@ -324,6 +389,7 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<T
                 next: Place::new(query::unsigned(row, 4)?).saturating_add(1),
                 hash: Digest::from_bytes(row.get(5)?),
                 has_reviews: row.get(6)?,
+                untallied: row.get(7)?,
             })
         })
         .optional()

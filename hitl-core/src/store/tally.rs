@@ -1,0 +1,96 @@
+//! Tallies: sums that a store keeps beside the journals, so that a report need not read them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Place, ThreadId};
+
+/// Counts that are added to a group of counters. A store interprets neither the group nor the names of the counters:
+/// it keeps, for each group, the sum of each counter.
+///
+/// ```
+/// use hitl::store::Tally;
+///
+/// let mut sum = Tally::new("2026-11-29").with_count("approve", 2);
+/// sum.add(&Tally::new("2026-11-29").with_count("approve", 1).with_count("reject", 1));
+/// assert_eq!((sum.counts["approve"], sum.counts["reject"]), (3, 1));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Tally {
+    /// The name of the group. Groups are listed in the byte order of their names.
+    pub group: String,
+    /// The counts by the name of the counter.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Creates a tally without counts.
+    pub fn new(group: impl Into<String>) -> Self {
+        Self { group: group.into(), counts: BTreeMap::new() }
+    }
+
+    /// Adds a count to a counter.
+    #[must_use]
+    pub fn with_count(mut self, counter: impl Into<String>, count: u64) -> Self {
+        add(&mut self.counts, counter.into(), count);
+        self
+    }
+
+    /// Sets the counts.
+    #[must_use]
+    pub fn with_counts(self, counts: BTreeMap<String, u64>) -> Self {
+        Self { counts, ..self }
+    }
+
+    /// Adds the counts of another tally, whose group is not looked at.
+    pub fn add(&mut self, other: &Self) {
+        other.counts.iter().for_each(|(counter, count)| add(&mut self.counts, counter.clone(), *count));
+    }
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, counter: String, count: u64) {
+    let sum = counts.entry(counter).or_default();
+    *sum = sum.saturating_add(count);
+}
+
+/// A thread with entries that are not counted in the tallies of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Untallied {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The place of the first entry that is not counted. No later one is counted either.
+    pub from: Place,
+}
+
+impl Untallied {
+    /// Creates the value for a thread.
+    pub fn new(thread: ThreadId, from: Place) -> Self {
+        Self { thread, from }
+    }
+}
+
+/// The tallies of a range of entries that were appended without tallies, for [`Store::tally`](super::Store::tally).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LateTallies {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The place of the first entry of the range, as [`Untallied`] names it.
+    pub from: Place,
+    /// The place of the last entry of the range.
+    pub to: Place,
+    /// The hash of the last entry. It distinguishes the thread from a later one of the same name.
+    pub hash: Digest,
+    /// The tallies.
+    pub tallies: Vec<Tally>,
+}
+
+impl LateTallies {
+    /// Creates the tallies of the entries from [`Untallied::from`] up to the entry at `to`, which has this hash.
+    pub fn new(untallied: Untallied, to: Place, hash: Digest, tallies: Vec<Tally>) -> Self {
+        Self { thread: untallied.thread, from: untallied.from, to, hash, tallies }
+    }
+}

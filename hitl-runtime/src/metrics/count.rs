@@ -1,0 +1,149 @@
+//! The counts of single entries, and of whole journals.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Histogram;
+use crate::{
+    Place, Reason, Timestamp,
+    journal::{Condition, Decision, Entry, Event, LaneId, Proposal, Signer},
+    store::{Record, Tally},
+};
+
+pub(super) const DAY_MS: u64 = 86_400_000;
+const HOUR_MS: u64 = 3_600_000;
+
+/// The group of a count. In its name in a store, the day comes first, so that a report of some days reads only those.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Group {
+    /// The days since the Unix epoch, in six digits.
+    day: String,
+    pub(super) graph: String,
+    pub(super) node: String,
+    /// The condition of the review, or of the rule that signed.
+    pub(super) rule: Option<String>,
+    /// `None` if no person decided.
+    pub(super) operator: Option<String>,
+}
+
+impl Group {
+    /// Returns the start of the day in UTC.
+    pub(super) fn day(&self) -> Timestamp {
+        Timestamp::from_millis(self.day.parse::<u64>().unwrap_or(0).saturating_mul(DAY_MS))
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        let (day, graph, node, rule, operator) = serde_json::from_str(name).ok()?;
+        Some(Self { day, graph, node, rule, operator })
+    }
+
+    fn name(&self) -> String {
+        let Self { day, graph, node, rule, operator } = self;
+        // Texts always have JSON.
+        serde_json::to_string(&(day, graph, node, rule, operator)).unwrap_or_default()
+    }
+}
+
+/// Returns a text that is at most the name of each group from this day on.
+pub(crate) fn first_group_of(time: Timestamp) -> String {
+    format!("[\"{}", day(time))
+}
+
+fn day(time: Timestamp) -> String {
+    format!("{:06}", time.as_millis() / DAY_MS)
+}
+
+/// What the counts of a verdict need of the review's opening.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenedReview<'a> {
+    pub(crate) opened: Timestamp,
+    pub(crate) when: Option<&'a Condition>,
+}
+
+/// Returns the counts of an event, if it has any.
+pub(crate) fn count_event(
+    graph: &str,
+    event: &Event,
+    at: Timestamp,
+    review: Option<OpenedReview<'_>>,
+) -> Option<Tally> {
+    let group = |node: &str, rule: Option<&str>, operator: Option<&str>| Group {
+        day: day(at),
+        graph: graph.to_owned(),
+        node: node.to_owned(),
+        rule: rule.map(str::to_owned),
+        operator: operator.map(str::to_owned),
+    };
+    let rule = review.and_then(|review| Some(review.when?.expr.as_str()));
+    match event {
+        Event::Signed { node, by: Signer::Rule(rule), .. } => {
+            Some(Tally::new(group(node, Some(rule), None).name()).with_count("rule_signed", 1))
+        }
+        Event::InDoubt { node, .. } => {
+            Some(Tally::new(group(node, None, None).name()).with_count("in_doubt", 1))
+        }
+        // The operator gave it with the edit, which is counted.
+        Event::Decided { proposal: Some(proposal), .. } if matches!(**proposal, Proposal::Signed { .. }) => {
+            None
+        }
+        Event::Decided { node, verdict: Decision::Reject { reason: Reason::Expired, .. }, .. } => {
+            Some(Tally::new(group(node, rule, None).name()).with_count("expired", 1))
+        }
+        Event::Decided { node, verdict, operator, evidence, .. } => {
+            let mut tally = Tally::new(group(node, rule, Some(operator)).name());
+            let verdict = match verdict {
+                Decision::Reject { reason, .. } => format!("reject:{reason}"),
+                other => other.name().to_owned(),
+            };
+            let is_approval = verdict == "approve";
+            tally = tally.with_count(verdict, 1);
+            let hour = at.as_millis() % DAY_MS / HOUR_MS;
+            tally = tally.with_count(format!("hour:{hour}"), 1);
+            let since = |then: Timestamp| Histogram::rounded(at.saturating_since(then).as_secs());
+            let opened = review.map(|review| since(review.opened));
+            // A time before the opening is of another review.
+            let shown = evidence.as_ref().and_then(|evidence| evidence.shown_at);
+            let shown = shown.filter(|shown| review.is_none_or(|review| review.opened <= *shown)).map(since);
+            let times = [
+                ("opened", opened),
+                ("shown", shown),
+                ("approved", shown.or(opened).filter(|_| is_approval)),
+            ];
+            for (name, seconds) in times {
+                if let Some(seconds) = seconds {
+                    tally = tally.with_count(format!("{name}:{seconds}"), 1);
+                }
+            }
+            Some(tally)
+        }
+        _ => None,
+    }
+}
+
+/// The fold of a journal to its counts. An entry that cannot be read counts nothing.
+#[derive(Debug, Default)]
+pub(crate) struct JournalCounter {
+    graph: String,
+    open: BTreeMap<LaneId, (Timestamp, Option<Condition>)>,
+    pub(crate) tallies: Vec<Tally>,
+}
+
+impl JournalCounter {
+    /// Reads the next entry, and counts it if its place is at least `from`.
+    pub(crate) fn read(&mut self, record: &Record, from: Place) {
+        let Ok(Entry { at, event, .. }) = serde_json::from_slice(&record.body) else { return };
+        let mut review = None;
+        match &event {
+            Event::Started { graph, .. } => graph.clone_into(&mut self.graph),
+            Event::Paused { lane, when, .. } => drop(self.open.insert(*lane, (at, when.clone()))),
+            Event::Decided { lane, .. } => review = self.open.remove(lane),
+            _ => {}
+        }
+        let review =
+            review.as_ref().map(|(opened, when)| OpenedReview { opened: *opened, when: when.as_ref() });
+        if record.place >= from {
+            self.tallies.extend(count_event(&self.graph, &event, at, review));
+        }
+    }
+}
