@@ -27,6 +27,7 @@ mod junctions;
 mod kit;
 mod look_alikes;
 mod loop_limits;
+mod metrics;
 mod new_code;
 mod node_values;
 mod older_snapshots;
