@@ -273,7 +273,7 @@ pub(super) struct MetricsArgs {
     /// The percentage of fast, unedited approvals above which there is an alarm: people may no longer read
     #[arg(long, env = "HITL_ALARM_UNREAD", value_name = "PERCENT", default_value_t = 95, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(super) alarm_unread: u8,
-    /// The percentage of rejections above which there is an alarm: the agent proposes what nobody wants
+    /// The percentage of rejections above which there is an alarm: the proposals are not wanted
     #[arg(long, env = "HITL_ALARM_REJECTED", value_name = "PERCENT", default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(super) alarm_rejected: u8,
     /// The smallest number of decisions before a node on which there is an alarm

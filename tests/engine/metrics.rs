@@ -1,4 +1,4 @@
-//! The numbers of the reviews: those that the store keeps equal those of the journals, whatever happens to the threads.
+//! The numbers of the reviews: those that the store keeps equal those of the journals.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Alarms: signs that people no longer read, or that an agent proposes what nobody wants.
+//! Alarms: signs that people no longer read, or that they do not want what an agent proposes.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use super::{Metrics, Summary};
 pub struct AlarmLimits {
     /// The share of fast, unedited approvals above which people may no longer read.
     pub unread: f64,
-    /// The share of rejections above which the agent proposes what nobody wants.
+    /// The share of rejections above which the agent's proposals are not wanted.
     pub rejected: f64,
     /// The number of seconds below which an approval is fast.
     pub fast_seconds: u64,

@@ -54,7 +54,7 @@ fn day(time: Timestamp) -> String {
     format!("{:06}", time.as_millis() / DAY_MS)
 }
 
-/// What the counts of a verdict need of the review's opening.
+/// The opening of the review that a verdict decides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenedReview<'a> {
     pub(crate) opened: Timestamp,

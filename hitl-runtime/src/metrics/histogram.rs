@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 /// A histogram of durations in whole seconds, rounded down. It is exact below 256 seconds, and above within 0.8 %, so
-/// that it stays small and two histograms of the same durations are equal in whatever order they were recorded.
+/// that it stays small. Two histograms of the same durations are equal in every order of recording.
 ///
 /// ```
 /// use hitl::metrics::Histogram;

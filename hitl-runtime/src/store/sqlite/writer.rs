@@ -307,7 +307,7 @@ fn add(connection: &Connection, tallies: &[Tally]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Adds the tallies of entries that were appended without. Returns `false` if the thread has changed meanwhile.
+/// Adds the tallies of entries that were appended without. Returns `false` if the thread has changed since.
 fn add_late_tallies(connection: &Connection, late: &LateTallies) -> rusqlite::Result<bool> {
     let Some(found) = find(connection, &late.thread)? else { return Ok(false) };
     let to = signed(late.to.get())?;
