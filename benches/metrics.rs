@@ -57,7 +57,10 @@ async fn measure() -> Outcome<()> {
     println!("report on {total} decisions: {first:.1} ms, then {later:.1} ms; goal < 50 ms");
     let start = Instant::now();
     let is_equal = agent.recomputed_metrics(None).await? == agent.metrics(None).await?;
-    println!("from the journals: {:.0} ms; the numbers are equal: {is_equal}", start.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "from the journals: {:.0} ms; the numbers are equal: {is_equal}",
+        start.elapsed().as_secs_f64() * 1e3
+    );
     println!("load at the end: {}", machine::load());
     Ok(())
 }

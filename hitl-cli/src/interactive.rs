@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hitl_runtime::{
-    Reason, ThreadId, Verdict,
+    Reason, ThreadId, Timestamp, Verdict,
     agent::{ReviewView, ThreadView},
     store::ThreadStatus,
 };
@@ -73,6 +73,7 @@ impl Execution<'_> {
         let Some(review) = view.reviews.first() else { return Ok(NextStep::Refresh) };
         let text = render::thread::review(view, review, self.render_context());
         self.terminal.out(&format!("{text}\n"))?;
+        let shown_at = self.engine.now();
         if view.reviews.len() > 1 {
             let more = format!("  and {} more open reviews\n\n", view.reviews.len() - 1);
             self.terminal.out(&paint(DIM, more))?;
@@ -102,7 +103,7 @@ impl Execution<'_> {
                 }
             };
             if let Some(verdict) = verdict {
-                return self.submit(view, review, verdict).await;
+                return self.submit(view, review, verdict, shown_at).await;
             }
         }
     }
@@ -113,8 +114,9 @@ impl Execution<'_> {
         view: &ThreadView,
         review: &ReviewView,
         verdict: Verdict,
+        shown_at: Timestamp,
     ) -> Result<NextStep, CliError> {
-        let decided = match self.select(view, review).await {
+        let decided = match self.select(view, review, shown_at).await {
             Ok(Some(selected)) => self.decide(&selected, verdict).await,
             Ok(None) => return Ok(NextStep::Quit),
             Err(error) => Err(error),
@@ -136,6 +138,7 @@ impl Execution<'_> {
         &mut self,
         view: &ThreadView,
         review: &ReviewView,
+        shown_at: Timestamp,
     ) -> Result<Option<SelectedReview>, CliError> {
         if self.operator(None).is_err() {
             match self.prompt("your name, for the journal").await? {
@@ -152,6 +155,7 @@ impl Execution<'_> {
             operator,
             is_confirmed: true,
             shown: true,
+            shown_at: Some(shown_at),
         }))
     }
 
@@ -165,7 +169,7 @@ impl Execution<'_> {
         let question =
             format!("change, as in amount=99, or Enter to open {}", super::escape::escape(&editor));
         let mut sets = Vec::new();
-        let Some(selected) = self.select(view, review).await? else { return Ok(None) };
+        let Some(selected) = self.select(view, review, self.engine.now()).await? else { return Ok(None) };
         loop {
             let prompt = if sets.is_empty() { question.as_str() } else { "another change, or Enter" };
             match self.prompt(prompt).await? {

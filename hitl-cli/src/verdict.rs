@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use hitl_runtime::{
-    Digest, Error, NotedVerdict, Operator, Reason, Reproposal, ThreadId, Verdict,
+    Digest, Error, NotedVerdict, Operator, Reason, Reproposal, ThreadId, Timestamp, Verdict,
     agent::{Preview, ReviewView, ThreadView},
     journal::Evidence,
     plumbing::VerdictInput,
@@ -35,6 +35,8 @@ pub(super) struct SelectedReview {
     pub(super) is_confirmed: bool,
     /// `true` if the operator is shown the draft before they confirm.
     pub(super) shown: bool,
+    /// The time at which this command began to show the draft, if it did.
+    pub(super) shown_at: Option<Timestamp>,
 }
 
 impl Execution<'_> {
@@ -266,7 +268,8 @@ impl Execution<'_> {
             .detail("digest", digest.to_string())
             .suggest(self.invocation.on_thread(verdict, thread.as_str(), &words)));
         }
-        Ok(SelectedReview { view, digest, review, operator, is_confirmed, shown: !is_confirmed })
+        let shown_at = (!is_confirmed).then(|| self.engine.now());
+        Ok(SelectedReview { view, digest, review, operator, is_confirmed, shown: !is_confirmed, shown_at })
     }
 
     /// Shows the draft and asks for confirmation, unless the arguments confirm it.
@@ -301,7 +304,8 @@ impl Execution<'_> {
     ) -> Result<(), CliError> {
         let thread: &ThreadId = &selected.view.thread;
         let engine = Arc::clone(self.engine);
-        let evidence = Evidence::through("cli").with_previewed(selected.shown);
+        let evidence =
+            Evidence::through("cli").with_previewed(selected.shown).with_shown_at(selected.shown_at);
         let operator = selected.operator.clone().with_evidence(evidence);
         let decided = self
             .run_interruptible(thread, engine.decide(thread.clone(), selected.digest, &operator, verdict))

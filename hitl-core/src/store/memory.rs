@@ -126,11 +126,10 @@ impl State {
             }
             _ => return Err(StoreError::Conflict { thread, place }),
         }
-        if !self.untallied.contains_key(&named) {
-            match tallies {
-                Some(tallies) => self.add(tallies),
-                None => drop(self.untallied.insert(named, place)),
-            }
+        match tallies {
+            Some(tallies) if !self.untallied.contains_key(&named) => self.add(tallies),
+            Some(_) => {}
+            None => _ = self.untallied.entry(named).or_insert(place),
         }
         Ok(())
     }

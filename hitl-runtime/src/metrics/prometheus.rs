@@ -7,6 +7,9 @@ use super::{Histogram, Metrics, Summary};
 /// The upper bounds of the buckets of times, in seconds.
 const BOUNDS: [u64; 12] = [1, 2, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400, 604_800];
 
+type Count = fn(&Summary) -> u64;
+type Times = fn(&Summary) -> &Histogram;
+
 impl Metrics {
     /// Returns the counts by node in the text format of Prometheus, for a `Content-Type` of `text/plain; version=0.0.4`.
     /// The counts of operators are not in it, because a name is a label without bounds.
@@ -22,7 +25,7 @@ impl Metrics {
                 line(&mut out, "hitl_decisions_total", &labels, count);
             }
         }
-        let counters: [(&str, &str, fn(&Summary) -> u64); 4] = [
+        let counters: [(&str, &str, Count); 4] = [
             ("hitl_reviews_expired_total", "Reviews that expired.", |summary| summary.expired),
             ("hitl_rule_signatures_total", "Drafts that a rule signed.", |summary| summary.rule_signed),
             ("hitl_grant_signatures_total", "Drafts that a grant signed.", |summary| summary.grants),
@@ -34,7 +37,7 @@ impl Metrics {
                 line(&mut out, name, &labels(graph, node, &[]), count(summary));
             }
         }
-        let times: [(&str, &str, fn(&Summary) -> &Histogram); 2] = [
+        let times: [(&str, &str, Times); 2] = [
             ("hitl_decision_seconds", "Time from the opening of a review to its decision.", |of| &of.opened),
             (
                 "hitl_decision_after_shown_seconds",

@@ -13,6 +13,9 @@
 //! | | the index: the status and the due time of each thread; the graph, node, role and times of each open review |
 //! | | with each entry: the id of the vault's key, the wrapped data key, the [`Context`] |
 //!
+//! The store keeps no tallies, because they would name operators and verdicts: [`metrics`](crate::Agent::metrics) reads
+//! and decrypts all journals.
+//!
 //! **Hashes and digests do not hide what they cover.** They are SHA-256 of the plaintext, because
 //! [`verify`](crate::Agent::verify), verdicts and the conflict check of an append need them. A reader of the store who
 //! guesses a whole entry or a whole draft, byte for byte, can confirm the guess. If a draft has few possible values,
