@@ -108,6 +108,11 @@ impl StoreLayer for Faults {
         })
     }
 
+    /// Returns `true`: the layer changes no data.
+    fn passes_tallies(&self) -> bool {
+        true
+    }
+
     /// Returns `true`: a retry after a scripted failure may succeed.
     fn should_retry_appends(&self, _: &dyn Store) -> bool {
         true

@@ -106,10 +106,10 @@ impl Append {
         Self { after, ..self }
     }
 
-    /// Sets the tallies of the entries.
+    /// Sets the tallies of the entries. Tallies of the same group are added up.
     #[must_use]
     pub fn with_tallies(self, tallies: Option<Vec<Tally>>) -> Self {
-        Self { tallies, ..self }
+        Self { tallies: tallies.map(Tally::merge), ..self }
     }
 
     /// Rejects an append that no store can accept. Every store calls this first, so that all stores reject the same

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Append, LateTallies, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally, ThreadStatus,
-    Untallied,
+    Append, Backfill, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally, ThreadStatus,
+    UncountedThread,
 };
 use crate::{ThreadId, Timestamp};
 
@@ -71,12 +71,20 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).tallies(from, after, limit)
     }
 
-    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
-        (**self).untallied(limit)
+    fn uncounted<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<UncountedThread>, StoreError>> {
+        (**self).uncounted(after, limit)
     }
 
-    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
-        (**self).tally(late)
+    fn backfill(&self, backfill: Backfill) -> BoxFuture<'_, Result<bool, StoreError>> {
+        (**self).backfill(backfill)
+    }
+
+    fn delete_tallies<'a>(&'a self, before: Option<&'a str>) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).delete_tallies(before)
     }
 
     fn system_name(&self) -> &str {

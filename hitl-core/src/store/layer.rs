@@ -1,8 +1,10 @@
 //! Layers: stores in front of another store.
 
+use std::future::ready;
+
 use super::{
-    Append, BoxFuture, LateTallies, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally,
-    ThreadStatus, Untallied,
+    Append, Backfill, BoxFuture, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally,
+    ThreadStatus, UncountedThread,
 };
 use crate::{ThreadId, Timestamp};
 
@@ -125,7 +127,15 @@ pub trait StoreLayer: Send + Sync + 'static {
         store.delete(thread)
     }
 
-    /// As [`Store::tallies`].
+    /// Returns whether the tallies of the store pass this layer. By default they do not, because they name nodes, rules
+    /// and operators in clear, of all threads: a layer that encrypts, or that separates tenants, would reveal them.
+    /// Appends then have no tallies behind this layer, and the metrics are computed from the journals. A layer that only
+    /// observes returns `true`.
+    fn passes_tallies(&self) -> bool {
+        false
+    }
+
+    /// As [`Store::tallies`]. Called only if [`Self::passes_tallies`].
     ///
     /// # Errors
     /// As [`Store::tallies`].
@@ -139,28 +149,41 @@ pub trait StoreLayer: Send + Sync + 'static {
         store.tallies(from, after, limit)
     }
 
-    /// As [`Store::untallied`].
+    /// As [`Store::uncounted`]. Called only if [`Self::passes_tallies`].
     ///
     /// # Errors
-    /// As [`Store::untallied`].
-    fn untallied<'a>(
+    /// As [`Store::uncounted`].
+    fn uncounted<'a>(
         &'a self,
         store: &'a dyn Store,
+        after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Untallied>, StoreError>> {
-        store.untallied(limit)
+    ) -> BoxFuture<'a, Result<Page<UncountedThread>, StoreError>> {
+        store.uncounted(after, limit)
     }
 
-    /// As [`Store::tally`].
+    /// As [`Store::backfill`]. Called only if [`Self::passes_tallies`].
     ///
     /// # Errors
-    /// As [`Store::tally`].
-    fn tally<'a>(
+    /// As [`Store::backfill`].
+    fn backfill<'a>(
         &'a self,
         store: &'a dyn Store,
-        late: LateTallies,
+        backfill: Backfill,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        store.tally(late)
+        store.backfill(backfill)
+    }
+
+    /// As [`Store::delete_tallies`]. Called only if [`Self::passes_tallies`].
+    ///
+    /// # Errors
+    /// As [`Store::delete_tallies`].
+    fn delete_tallies<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        before: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        store.delete_tallies(before)
     }
 }
 
@@ -189,7 +212,10 @@ impl<S, L> LayeredStore<S, L> {
 }
 
 impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        if !self.layer.passes_tallies() {
+            append.tallies = None;
+        }
         self.layer.append(&self.store, append)
     }
 
@@ -246,15 +272,35 @@ impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Option<Page<Tally>>, StoreError>> {
-        self.layer.tallies(&self.store, from, after, limit)
+        if self.layer.passes_tallies() {
+            return self.layer.tallies(&self.store, from, after, limit);
+        }
+        Box::pin(ready(Ok(None)))
     }
 
-    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
-        self.layer.untallied(&self.store, limit)
+    fn uncounted<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<UncountedThread>, StoreError>> {
+        if self.layer.passes_tallies() {
+            return self.layer.uncounted(&self.store, after, limit);
+        }
+        Box::pin(ready(Ok(Page::new(Vec::new(), None))))
     }
 
-    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.layer.tally(&self.store, late)
+    fn backfill(&self, backfill: Backfill) -> BoxFuture<'_, Result<bool, StoreError>> {
+        if self.layer.passes_tallies() {
+            return self.layer.backfill(&self.store, backfill);
+        }
+        Box::pin(ready(Ok(false)))
+    }
+
+    fn delete_tallies<'a>(&'a self, before: Option<&'a str>) -> BoxFuture<'a, Result<(), StoreError>> {
+        if self.layer.passes_tallies() {
+            return self.layer.delete_tallies(&self.store, before);
+        }
+        Box::pin(ready(Ok(())))
     }
 
     fn system_name(&self) -> &str {

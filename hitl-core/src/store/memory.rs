@@ -1,7 +1,7 @@
 //! An in-memory store, for tests, for short-lived processes, and for speed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     future::ready,
     ops::Bound,
@@ -11,8 +11,8 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    Append, LateTallies, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally, ThreadStatus,
-    Untallied, page_token, position_after,
+    Append, Backfill, OpenReview, Page, Place, Record, Store, StoreError, Tail, Tally, ThreadStatus,
+    UncountedThread, memory_tallies::Tallies, page_token, position_after,
 };
 use crate::{Digest, ThreadId, Timestamp};
 
@@ -43,10 +43,7 @@ struct State {
     /// Threads by due time. The thread's number makes the key unique.
     due: BTreeMap<(Timestamp, u64), ThreadId>,
     next_thread: u64,
-    /// The tallies by group.
-    tallies: BTreeMap<String, Tally>,
-    /// Threads with entries that are not counted, with the place of the first one.
-    untallied: BTreeMap<ThreadId, Place>,
+    tallies: Tallies,
 }
 
 struct Journal {
@@ -126,46 +123,15 @@ impl State {
             }
             _ => return Err(StoreError::Conflict { thread, place }),
         }
-        match tallies {
-            Some(tallies) if !self.untallied.contains_key(&named) => self.add(tallies),
-            Some(_) => {}
-            None => _ = self.untallied.entry(named).or_insert(place),
-        }
+        self.tallies.append(named, place, tallies);
         Ok(())
     }
 
-    fn add(&mut self, tallies: Vec<Tally>) {
-        for tally in tallies {
-            match self.tallies.entry(tally.group.clone()) {
-                Entry::Occupied(mut sum) => sum.get_mut().add(&tally),
-                Entry::Vacant(free) => drop(free.insert(tally)),
-            }
-        }
-    }
-
-    fn tally(&mut self, LateTallies { thread, from, to, hash, tallies }: LateTallies) -> bool {
-        let Some(journal) = self.threads.get(&thread) else { return false };
-        let last = usize::try_from(to.get()).ok().and_then(|to| journal.records.get(to));
-        if self.untallied.get(&thread) != Some(&from) || last.is_none_or(|last| last.hash != hash) {
-            return false;
-        }
-        let next = to.saturating_add(1);
-        if next < journal.records.len() as u64 {
-            self.untallied.insert(thread, next);
-        } else {
-            self.untallied.remove(&thread);
-        }
-        self.add(tallies);
-        true
-    }
-
-    fn tallies(&self, from: &str, after: Option<&str>, limit: usize) -> Result<Page<Tally>, StoreError> {
-        let after = position_after::<String>("tallies", after)?.filter(|after| after.as_str() >= from);
-        let start = after.as_deref().map_or(Bound::Included(from), Bound::Excluded);
-        let mut rest = self.tallies.range::<str, _>((start, Bound::Unbounded)).map(|(_, tally)| tally);
-        let items: Vec<_> = rest.by_ref().take(limit.max(1)).cloned().collect();
-        let last = items.last().filter(|_| rest.next().is_some());
-        Ok(Page { next: last.map(|tally| page_token("tallies", &tally.group)), items })
+    fn backfill(&mut self, backfill: Backfill) -> bool {
+        let Some(journal) = self.threads.get(&backfill.thread) else { return false };
+        let last = usize::try_from(backfill.to.get()).ok().and_then(|to| journal.records.get(to));
+        last.is_some_and(|last| last.hash == backfill.hash)
+            && self.tallies.backfill(backfill, Place::new(journal.records.len() as u64))
     }
 
     fn reviews(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, StoreError> {
@@ -214,7 +180,7 @@ impl State {
         let journal = self.threads.remove(thread)?;
         journal.due.and_then(|at| self.due.remove(&(at, journal.number)));
         self.order.remove(thread);
-        self.untallied.remove(thread);
+        self.tallies.delete_thread(thread);
         journal.reviews.iter().for_each(|key| drop(self.reviews.remove(key)));
         Some(journal)
     }
@@ -331,19 +297,26 @@ impl Store for MemoryStore {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Option<Page<Tally>>, StoreError>> {
-        let page = self.lock().tallies(from, after, limit).map(Some);
+        let page = self.lock().tallies.list(from, after, limit).map(Some);
         Box::pin(ready(page))
     }
 
-    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
-        let state = self.lock();
-        let first = state.untallied.iter().take(limit);
-        let found = first.map(|(thread, from)| Untallied::new(thread.clone(), *from)).collect();
-        Box::pin(ready(Ok(found)))
+    fn uncounted<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<UncountedThread>, StoreError>> {
+        let page = self.lock().tallies.uncounted(after, limit);
+        Box::pin(ready(page))
     }
 
-    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
-        let is_added = self.lock().tally(late);
+    fn backfill(&self, backfill: Backfill) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let is_added = self.lock().backfill(backfill);
         Box::pin(ready(Ok(is_added)))
+    }
+
+    fn delete_tallies<'a>(&'a self, before: Option<&'a str>) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.lock().tallies.delete(before);
+        Box::pin(ready(Ok(())))
     }
 }

@@ -60,6 +60,7 @@ mod error;
 mod index;
 mod layer;
 mod memory;
+mod memory_tallies;
 mod page_token;
 mod tally;
 
@@ -70,7 +71,7 @@ pub use index::{OpenReview, Page, ThreadStatus};
 pub use layer::{LayeredStore, StoreLayer};
 pub use memory::MemoryStore;
 pub use page_token::{page_token, position_after};
-pub use tally::{LateTallies, Tally, Untallied};
+pub use tally::{Backfill, Tally, UncountedThread};
 
 use crate::{Place, ThreadId, Timestamp};
 
@@ -157,12 +158,16 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a thread with its entries and its data in the index. Succeeds if the thread does not exist.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Returns a page of the tallies whose group is at least `from`, in the byte order of their groups; `None` if this
-    /// store keeps no tallies, as by default. A group may be returned several times, one after the other: the sums of
-    /// its counts are what counts. Deleting a thread leaves its counts in the tallies.
+    /// Returns a page of the tallies whose group is at least `from`, in the byte order of their groups. A group may be
+    /// returned several times, one after the other: the sums of its counts are what counts.
+    ///
+    /// `None`, the default, says that there are no tallies to rely on, so the caller reads the journals. That is the
+    /// answer of a store that keeps none, and of one that found a tally it cannot read: it then deletes all tallies, and
+    /// [`Self::uncounted`] returns every thread from place 0 on, so that all are counted again.
     ///
     /// A store that keeps tallies adds [`Append::tallies`] in the same atomic change as the entries, and implements
-    /// [`Self::untallied`] and [`Self::tally`].
+    /// [`Self::uncounted`], [`Self::backfill`] and [`Self::delete_tallies`] too. No tally, readable or not, makes an
+    /// append fail. Deleting a thread leaves its counts in the tallies: they have no content of the thread.
     ///
     /// # Errors
     /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
@@ -176,18 +181,33 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// Returns at most `limit` of the threads with entries that the tallies do not count: those that were appended
-    /// without tallies, and all that follow them.
-    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
-        let _ = limit;
-        Box::pin(std::future::ready(Ok(Vec::new())))
+    /// Returns a page of the threads with entries that the tallies do not count, in any order: the entries that were
+    /// appended without tallies, and all that follow them in the same thread. A thread that is uncounted from the first
+    /// page to the last is returned exactly once. `after` is the `next` of the previous page; a `limit` of 0 counts as 1.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
+    fn uncounted<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<UncountedThread>, StoreError>> {
+        let _ = (after, limit);
+        Box::pin(std::future::ready(Ok(Page::new(Vec::new(), None))))
     }
 
     /// Adds the tallies of entries that were appended without. Returns `false`, and changes nothing, if the first
     /// entry that is not counted is another one by now, or the last entry of the range has another hash.
-    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
-        drop(late);
+    fn backfill(&self, backfill: Backfill) -> BoxFuture<'_, Result<bool, StoreError>> {
+        drop(backfill);
         Box::pin(std::future::ready(Ok(false)))
+    }
+
+    /// Deletes the tallies whose group is less than `before`, or all for `None`. The entries stay counted: what is
+    /// deleted is not computed again.
+    fn delete_tallies<'a>(&'a self, before: Option<&'a str>) -> BoxFuture<'a, Result<(), StoreError>> {
+        let _ = before;
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Returns the name of the database system in traces, `db.system.name` in OpenTelemetry: `sqlite` or

@@ -1,6 +1,6 @@
 //! Tallies: sums that a store keeps beside the journals, so that a report need not read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,25 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         other.counts.iter().for_each(|(counter, count)| add(&mut self.counts, counter.clone(), *count));
     }
+
+    /// Adds up the tallies of the same group, and returns one for each group.
+    ///
+    /// ```
+    /// use hitl::store::Tally;
+    ///
+    /// let one = || Tally::new("2026-11-29").with_count("approve", 1);
+    /// assert_eq!(Tally::merge([one(), one()]), [Tally::new("2026-11-29").with_count("approve", 2)]);
+    /// ```
+    pub fn merge(tallies: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut sums = BTreeMap::<String, Self>::new();
+        for tally in tallies {
+            match sums.entry(tally.group.clone()) {
+                Entry::Occupied(mut sum) => sum.get_mut().add(&tally),
+                Entry::Vacant(free) => drop(free.insert(tally)),
+            }
+        }
+        sums.into_values().collect()
+    }
 }
 
 fn add(counts: &mut BTreeMap<String, u64>, counter: String, count: u64) {
@@ -55,30 +74,31 @@ fn add(counts: &mut BTreeMap<String, u64>, counter: String, count: u64) {
     *sum = sum.saturating_add(count);
 }
 
-/// A thread with entries that are not counted in the tallies of the store.
+/// A thread with entries that the tallies of the store do not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Untallied {
+pub struct UncountedThread {
     /// The thread.
     pub thread: ThreadId,
     /// The place of the first entry that is not counted. No later one is counted either.
     pub from: Place,
 }
 
-impl Untallied {
+impl UncountedThread {
     /// Creates the value for a thread.
     pub fn new(thread: ThreadId, from: Place) -> Self {
         Self { thread, from }
     }
 }
 
-/// The tallies of a range of entries that were appended without tallies, for [`Store::tally`](super::Store::tally).
+/// The tallies of a range of entries that were appended without tallies, for
+/// [`Store::backfill`](super::Store::backfill).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct LateTallies {
+pub struct Backfill {
     /// The thread.
     pub thread: ThreadId,
-    /// The place of the first entry of the range, as [`Untallied`] names it.
+    /// The place of the first entry of the range: [`UncountedThread::from`].
     pub from: Place,
     /// The place of the last entry of the range.
     pub to: Place,
@@ -88,9 +108,11 @@ pub struct LateTallies {
     pub tallies: Vec<Tally>,
 }
 
-impl LateTallies {
-    /// Creates the tallies of the entries from [`Untallied::from`] up to the entry at `to`, which has this hash.
-    pub fn new(untallied: Untallied, to: Place, hash: Digest, tallies: Vec<Tally>) -> Self {
-        Self { thread: untallied.thread, from: untallied.from, to, hash, tallies }
+impl Backfill {
+    /// Creates the tallies of the entries from [`UncountedThread::from`] up to the entry at `to`, which has this hash.
+    /// Tallies of the same group are added up.
+    pub fn new(uncounted: UncountedThread, to: Place, hash: Digest, tallies: Vec<Tally>) -> Self {
+        let UncountedThread { thread, from } = uncounted;
+        Self { thread, from, to, hash, tallies: Tally::merge(tallies) }
     }
 }

@@ -40,8 +40,8 @@ mod traced;
 
 pub use env::{UnusableStore, from_env};
 pub use hitl_core::store::{
-    Append, BoxFuture, LateTallies, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError,
-    StoreLayer, Tail, Tally, ThreadStatus, Untallied, page_token, position_after,
+    Append, Backfill, BoxFuture, LayeredStore, MemoryStore, OpenReview, Page, Record, Store, StoreError,
+    StoreLayer, Tail, Tally, ThreadStatus, UncountedThread, page_token, position_after,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

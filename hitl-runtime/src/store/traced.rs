@@ -4,8 +4,8 @@
 use hitl_core::{
     Place, ThreadId,
     store::{
-        Append, BoxFuture, LayeredStore, OpenReview, Page, Record, Store, StoreError, StoreLayer, Tail,
-        ThreadStatus,
+        Append, Backfill, BoxFuture, LayeredStore, OpenReview, Page, Record, Store, StoreError, StoreLayer,
+        Tail, Tally, ThreadStatus, UncountedThread,
     },
 };
 use tracing::{Instrument as _, Span, field::Empty};
@@ -93,6 +93,43 @@ impl StoreLayer for Traced {
 
     fn delete<'a>(&'a self, store: &'a dyn Store, thread: &'a ThreadId) -> Call<'a, ()> {
         traced_call(span(store, "delete", Some(thread)), || store.delete(thread), |(), _| ())
+    }
+
+    /// Returns `true`: the layer only observes.
+    fn passes_tallies(&self) -> bool {
+        true
+    }
+
+    fn tallies<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        from: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Call<'a, Option<Page<Tally>>> {
+        let record = |page: &Option<Page<Tally>>, span: &Span| {
+            page.iter().for_each(|page| record_page(page, span));
+        };
+        traced_call(span(store, "tallies", None), || store.tallies(from, after, limit), record)
+    }
+
+    fn uncounted<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Call<'a, Page<UncountedThread>> {
+        traced_call(span(store, "uncounted", None), || store.uncounted(after, limit), record_page)
+    }
+
+    fn backfill<'a>(&'a self, store: &'a dyn Store, backfill: Backfill) -> Call<'a, bool> {
+        let span = span(store, "backfill", Some(&backfill.thread));
+        span.record("place", backfill.from.get());
+        traced_call(span, || store.backfill(backfill), |_, _| ())
+    }
+
+    fn delete_tallies<'a>(&'a self, store: &'a dyn Store, before: Option<&'a str>) -> Call<'a, ()> {
+        traced_call(span(store, "delete_tallies", None), || store.delete_tallies(before), |(), _| ())
     }
 }
 

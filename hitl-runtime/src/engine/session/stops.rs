@@ -285,8 +285,10 @@ impl Engine {
         let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(damaged)?;
         let record = Record::new(place, hash, body);
         let record = self.link_after(&thread, LastEntry { hash, is_signed }, act, record).await?;
-        let append =
-            Append::new(thread, vec![record], ThreadStatus::Waiting).with_after((place > 0).then_some(hash));
+        // A stop counts nothing.
+        let append = Append::new(thread, vec![record], ThreadStatus::Waiting)
+            .with_after((place > 0).then_some(hash))
+            .with_tallies(Some(Vec::new()));
         match self.store.append(append).await {
             Ok(()) => Ok(Some(place)),
             Err(StoreError::Conflict { .. }) => Ok(None),
