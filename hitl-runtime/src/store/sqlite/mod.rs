@@ -9,6 +9,7 @@ mod file_identity;
 mod query;
 mod reader;
 mod schema;
+mod tallies;
 mod writer;
 
 use std::{
@@ -22,8 +23,8 @@ use futures_util::future::BoxFuture;
 
 use self::{file::File, reader::Readers, writer::Writer};
 use super::{
-    Append, LateTallies, OpenReview, Page, Record, Store, StoreError, Tail, Tally, ThreadStatus, Untallied,
-    position_after,
+    Append, Backfill, OpenReview, Page, Record, Store, StoreError, Tail, Tally, ThreadStatus,
+    UncountedThread, position_after,
 };
 use crate::{Place, ThreadId, Timestamp};
 
@@ -207,19 +208,34 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let after = position_after::<String>("tallies", after)?;
             let from = from.to_owned();
-            let list =
-                move |connection: &_| query::tallies(connection, &from, after.as_deref(), limit).map(Some);
-            self.0.readers.read("list the tallies", list).await
+            let list = move |connection: &_| tallies::list(connection, &from, after.as_deref(), limit);
+            let page = self.0.readers.read("list the tallies", list).await?;
+            if page.is_none() {
+                // A file that cannot be written keeps its unreadable tally. The caller reads its journals every time.
+                drop(self.0.writer.recount().await);
+            }
+            Ok(page)
         })
     }
 
-    fn untallied(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Untallied>, StoreError>> {
-        let list = move |connection: &_| query::untallied(connection, limit);
-        Box::pin(self.0.readers.read("list the threads that are not counted", list))
+    fn uncounted<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<UncountedThread>, StoreError>> {
+        Box::pin(async move {
+            let after = position_after("uncounted", after)?;
+            let list = move |connection: &_| tallies::uncounted(connection, after, limit);
+            self.0.readers.read("list the threads that are not counted", list).await
+        })
     }
 
-    fn tally(&self, late: LateTallies) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(self.0.writer.tally(late))
+    fn backfill(&self, backfill: Backfill) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.0.writer.backfill(backfill))
+    }
+
+    fn delete_tallies<'a>(&'a self, before: Option<&'a str>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.0.writer.delete_tallies(before.map(str::to_owned)))
     }
 }
 
@@ -302,7 +318,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
         let connection = Connection::open(store.path()).unwrap();
-        for sql in query::ALL.iter().chain(writer::ALL) {
+        for sql in query::ALL.iter().chain(writer::ALL).chain(tallies::ALL) {
             let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // The parameters stay unbound, because the plan does not depend on them.
             let steps = query.raw_query().mapped(|row| row.get::<_, String>(3));
@@ -318,7 +334,7 @@ mod tests {
     async fn statements_are_not_replanned_for_other_values() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
-        for sql in query::ALL.iter().chain(writer::ALL) {
+        for sql in query::ALL.iter().chain(writer::ALL).chain(tallies::ALL) {
             let connection = store.0.file.connect().unwrap();
             let mut statement = connection.prepare(sql).unwrap();
             for value in 1..4 {

@@ -1,7 +1,5 @@
 //! The read queries. Each read is a single query, and so a consistent view of the file.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{
     Connection, Row,
     types::{Type, ValueRef},
@@ -10,7 +8,7 @@ use rusqlite::{
 use super::schema;
 use crate::{
     Digest, Place, ThreadId, Timestamp,
-    store::{OpenReview, Page, Record, Tail, Tally, ThreadStatus, Untallied, page_token},
+    store::{OpenReview, Page, Record, Tail, ThreadStatus, page_token},
 };
 
 // CROSS JOIN prevents SQLite from swapping the two tables. The hash of the entry before the first one is read by the
@@ -42,16 +40,9 @@ const STANDING: &str =
 const DUE: &str = "SELECT id, name, due_ms FROM hitl_threads
      WHERE due_ms IS NOT NULL AND due_ms <= ?1 AND (due_ms, id) > (?2, ?3) ORDER BY due_ms, id LIMIT ?4";
 
-const TALLIES: &str =
-    "SELECT name, counts FROM hitl_tallies WHERE name >= ?1 AND name > ?2 ORDER BY name LIMIT ?3";
-
-// SQLite uses the partial index only if the query repeats its condition.
-const UNTALLIED: &str =
-    "SELECT name, untallied FROM hitl_threads WHERE untallied IS NOT NULL ORDER BY untallied LIMIT ?1";
-
 /// All statements, for a test of their query plans.
 #[cfg(test)]
-pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING, DUE, TALLIES, UNTALLIED];
+pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING, DUE];
 
 pub(super) fn tail(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<Tail>> {
     let mut query = connection.prepare_cached(TAIL)?;
@@ -135,35 +126,6 @@ pub(super) fn due(
     Ok(Page::new(rows.into_iter().map(|(thread, ..)| thread).collect(), next))
 }
 
-pub(super) fn tallies(
-    connection: &Connection,
-    from: &str,
-    after: Option<&str>,
-    limit: usize,
-) -> rusqlite::Result<Page<Tally>> {
-    let mut query = connection.prepare_cached(TALLIES)?;
-    let rows = query.query_map((from, after.unwrap_or(""), one_more(limit)), |row| {
-        Ok(Tally::new(row.get::<_, String>(0)?).with_counts(counts(row, 1)?))
-    })?;
-    let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let next = cut(&mut rows, limit).map(|tally| page_token("tallies", &tally.group));
-    Ok(Page::new(rows, next))
-}
-
-pub(super) fn untallied(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Untallied>> {
-    let mut query = connection.prepare_cached(UNTALLIED)?;
-    let rows = query.query_map((i64::try_from(limit).unwrap_or(i64::MAX),), |row| {
-        Ok(Untallied::new(thread_id(row, 0)?, Place::new(unsigned(row, 1)?)))
-    })?;
-    rows.collect()
-}
-
-/// Reads the counts of a tally.
-pub(super) fn counts(row: &Row<'_>, column: usize) -> rusqlite::Result<BTreeMap<String, u64>> {
-    serde_json::from_str(row.get_ref(column)?.as_str()?)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
-}
-
 /// Returns the key after which a page starts, in an order by time and number.
 fn start(after: Option<(u64, u64)>) -> (i64, i64) {
     let at = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
@@ -171,12 +133,12 @@ fn start(after: Option<(u64, u64)>) -> (i64, i64) {
 }
 
 /// Returns the row limit for a page: one more than requested, because a surplus row shows that there is a next page.
-fn one_more(limit: usize) -> i64 {
+pub(super) fn one_more(limit: usize) -> i64 {
     i64::try_from(limit.max(1)).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 /// Removes the surplus row, and returns the last remaining row if there was one.
-fn cut<T>(rows: &mut Vec<T>, limit: usize) -> Option<&T> {
+pub(super) fn cut<T>(rows: &mut Vec<T>, limit: usize) -> Option<&T> {
     let limit = limit.max(1);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -213,7 +175,7 @@ pub(super) fn is_review(row: &Row<'_>, review: &OpenReview, at: usize) -> rusqli
         && deadline == review.deadline)
 }
 
-fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
+pub(super) fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
     ThreadId::existing(row.get_ref(column)?.as_str()?)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }

@@ -5,9 +5,9 @@ CREATE TABLE hitl_tallies (
 ) STRICT, WITHOUT ROWID;
 
 -- The place of the first entry that the tallies do not count; NULL if they count all.
-ALTER TABLE hitl_threads ADD COLUMN untallied INTEGER;
+ALTER TABLE hitl_threads ADD COLUMN uncounted INTEGER;
 
 -- Older programs did not count.
-UPDATE hitl_threads SET untallied = 0;
+UPDATE hitl_threads SET uncounted = 0;
 
-CREATE INDEX hitl_threads_untallied ON hitl_threads (untallied) WHERE untallied IS NOT NULL;
+CREATE INDEX hitl_threads_uncounted ON hitl_threads (id) WHERE uncounted IS NOT NULL;

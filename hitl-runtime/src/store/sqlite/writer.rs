@@ -14,10 +14,11 @@ use super::{
     file::File,
     query,
     schema::{self, SqliteError},
+    tallies,
 };
 use crate::{
     Digest, Place, ThreadId, Timestamp,
-    store::{Append, LateTallies, OpenReview, StoreError, Tally},
+    store::{Append, Backfill, OpenReview, StoreError},
 };
 
 /// The maximum number of commands in one transaction.
@@ -27,10 +28,10 @@ const MAX_GROUP: usize = 512;
 const MAX_GATHER_WAIT: Duration = Duration::from_micros(100);
 
 const UPDATE_THREAD: &str =
-    "UPDATE hitl_threads SET standing = ?2, snapshot = ?3, due_ms = ?4, untallied = ?5 WHERE id = ?1";
+    "UPDATE hitl_threads SET standing = ?2, snapshot = ?3, due_ms = ?4, uncounted = ?5 WHERE id = ?1";
 
 const INSERT_THREAD: &str =
-    "INSERT INTO hitl_threads (name, standing, snapshot, due_ms, untallied) VALUES (?1, ?2, ?3, ?4, ?5)";
+    "INSERT INTO hitl_threads (name, standing, snapshot, due_ms, uncounted) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 const INSERT_ENTRY: &str =
     "INSERT INTO hitl_entries (thread, place, snapshot, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -45,22 +46,13 @@ const INSERT_REVIEW: &str =
 const DELETE_THREAD: &str = "DELETE FROM hitl_threads WHERE name = ?1";
 
 const FIND_THREAD: &str = "SELECT t.id, t.standing, t.snapshot, t.due_ms, e.place, e.hash,
-     EXISTS (SELECT 1 FROM hitl_reviews WHERE thread = t.id), t.untallied
+     EXISTS (SELECT 1 FROM hitl_reviews WHERE thread = t.id), t.uncounted
      FROM hitl_threads AS t JOIN hitl_entries AS e
      ON e.rowid = (SELECT rowid FROM hitl_entries WHERE thread = t.id ORDER BY place DESC LIMIT 1)
      WHERE t.name = ?1";
 
 const REVIEWS_OF: &str = "SELECT id, graph, node, digest, role, place, opened_ms, deadline_ms
      FROM hitl_reviews WHERE thread = ?1";
-
-const HASH_AT: &str = "SELECT hash FROM hitl_entries WHERE thread = ?1 AND place = ?2";
-
-const SET_UNTALLIED: &str = "UPDATE hitl_threads SET untallied = ?2 WHERE id = ?1";
-
-const TALLY: &str = "SELECT counts FROM hitl_tallies WHERE name = ?1";
-
-const WRITE_TALLY: &str = "INSERT INTO hitl_tallies (name, counts) VALUES (?1, ?2)
-     ON CONFLICT (name) DO UPDATE SET counts = excluded.counts";
 
 /// All statements, for a test of their query plans.
 #[cfg(test)]
@@ -73,10 +65,6 @@ pub(super) const ALL: &[&str] = &[
     DELETE_THREAD,
     FIND_THREAD,
     REVIEWS_OF,
-    HASH_AT,
-    SET_UNTALLIED,
-    TALLY,
-    WRITE_TALLY,
 ];
 
 /// The handle of the writer thread. Dropping it waits until the pending commands are done and the file is closed.
@@ -94,7 +82,9 @@ struct Command {
 enum Work {
     Append(Append),
     Delete(ThreadId),
-    Tally(LateTallies),
+    Backfill(Backfill),
+    DeleteTallies(Option<String>),
+    Recount,
 }
 
 impl Writer {
@@ -132,10 +122,20 @@ impl Writer {
     }
 
     /// Returns `false` if nothing was changed.
-    pub(super) async fn tally(&self, late: LateTallies) -> Result<bool, StoreError> {
-        self.submit(Work::Tally(late)).await
+    pub(super) async fn backfill(&self, backfill: Backfill) -> Result<bool, StoreError> {
+        self.submit(Work::Backfill(backfill)).await
     }
 
+    pub(super) async fn delete_tallies(&self, before: Option<String>) -> Result<(), StoreError> {
+        self.submit(Work::DeleteTallies(before)).await.map(drop)
+    }
+
+    /// Deletes all tallies, and has all threads counted again.
+    pub(super) async fn recount(&self) -> Result<(), StoreError> {
+        self.submit(Work::Recount).await.map(drop)
+    }
+
+    /// Returns `false` if the command changed nothing.
     async fn submit(&self, work: Work) -> Result<bool, StoreError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(|| self.ended())?;
@@ -227,7 +227,11 @@ fn transact(
         .map(|command| match &command.work {
             Work::Append(append) => Ok(self::append(&transaction, append)?.map(|()| true)),
             Work::Delete(thread) => delete(&transaction, thread).map(|()| Ok(true)),
-            Work::Tally(late) => add_late_tallies(&transaction, late).map(Ok),
+            Work::Backfill(backfill) => tallies::backfill(&transaction, backfill).map(Ok),
+            Work::DeleteTallies(before) => {
+                tallies::delete(&transaction, before.as_deref()).map(|()| Ok(true))
+            }
+            Work::Recount => tallies::recount(&transaction).map(|()| Ok(true)),
         })
         .collect::<Result<_, _>>()?;
     transaction.commit()?;
@@ -245,29 +249,29 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
         .transpose()?;
     let due = append.due.map(signed_time).transpose()?;
     let is_counted = append.tallies.is_some();
-    let (id, has_reviews, untallied) = match find(connection, &append.thread)? {
+    let (id, has_reviews, uncounted) = match find(connection, &append.thread)? {
         Some(found) if found.next == place && append.after == Some(found.hash) => {
             let snapshot = snapshot.unwrap_or(found.snapshot);
             let here = (!is_counted).then(|| signed(place.get())).transpose()?;
-            let untallied = found.untallied.or(here);
-            let row = (standing, snapshot, due, untallied);
+            let uncounted = found.uncounted.or(here);
+            let row = (standing, snapshot, due, uncounted);
             // Most appends change none of these values, and so write no page besides those of the entry and its key.
-            if row != (found.standing, found.snapshot, found.due, found.untallied) {
-                let row = (found.id, standing, snapshot, due, untallied);
+            if row != (found.standing, found.snapshot, found.due, found.uncounted) {
+                let row = (found.id, standing, snapshot, due, uncounted);
                 connection.prepare_cached(UPDATE_THREAD)?.execute(row)?;
             }
-            (found.id, found.has_reviews, untallied)
+            (found.id, found.has_reviews, uncounted)
         }
         None if place == 0 => {
-            let untallied = (!is_counted).then_some(0_i64);
+            let uncounted = (!is_counted).then_some(0_i64);
             connection.prepare_cached(INSERT_THREAD)?.execute((
                 append.thread.as_str(),
                 standing,
                 snapshot.unwrap_or(0),
                 due,
-                untallied,
+                uncounted,
             ))?;
-            (connection.last_insert_rowid(), false, untallied)
+            (connection.last_insert_rowid(), false, uncounted)
         }
         _ => return Ok(Err(StoreError::Conflict { thread: append.thread.clone(), place })),
     };
@@ -284,43 +288,10 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
     if has_reviews || !append.reviews.is_empty() {
         replace_reviews(connection, id, append)?;
     }
-    if let Some(tallies) = append.tallies.as_ref().filter(|_| untallied.is_none()) {
-        add(connection, tallies)?;
+    if let Some(tallies) = append.tallies.as_ref().filter(|_| uncounted.is_none()) {
+        tallies::add(connection, tallies)?;
     }
     Ok(Ok(()))
-}
-
-/// Adds tallies to their sums. This is the only writer of the file, so the rows of much-used groups are not contended.
-fn add(connection: &Connection, tallies: &[Tally]) -> rusqlite::Result<()> {
-    for tally in tallies {
-        let mut sum = Tally::new(tally.group.as_str());
-        let stored = connection
-            .prepare_cached(TALLY)?
-            .query_row((&tally.group,), |row| query::counts(row, 0))
-            .optional()?;
-        sum.counts = stored.unwrap_or_default();
-        sum.add(tally);
-        let counts = serde_json::to_string(&sum.counts)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        connection.prepare_cached(WRITE_TALLY)?.execute((&sum.group, counts))?;
-    }
-    Ok(())
-}
-
-/// Adds the tallies of entries that were appended without. Returns `false` if the thread has changed since.
-fn add_late_tallies(connection: &Connection, late: &LateTallies) -> rusqlite::Result<bool> {
-    let Some(found) = find(connection, &late.thread)? else { return Ok(false) };
-    let to = signed(late.to.get())?;
-    let hash: Option<[u8; 32]> =
-        connection.prepare_cached(HASH_AT)?.query_row((found.id, to), |row| row.get(0)).optional()?;
-    if found.untallied != Some(signed(late.from.get())?) || hash.map(Digest::from_bytes) != Some(late.hash) {
-        return Ok(false);
-    }
-    let next = late.to.saturating_add(1);
-    let untallied = (next < found.next).then(|| signed(next.get())).transpose()?;
-    connection.prepare_cached(SET_UNTALLIED)?.execute((found.id, untallied))?;
-    add(connection, &late.tallies)?;
-    Ok(true)
 }
 
 /// Replaces the open reviews of a thread. A review that stays open keeps its row, and so its position in pages. Only the
@@ -365,19 +336,19 @@ fn delete(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<()> {
 }
 
 /// The row of a thread, and the end of its journal.
-struct ThreadRow {
-    id: i64,
+pub(super) struct ThreadRow {
+    pub(super) id: i64,
     standing: i64,
     snapshot: i64,
     due: Option<i64>,
     /// The place of the next entry; `hash` is the hash of the last one.
-    next: Place,
+    pub(super) next: Place,
     hash: Digest,
     has_reviews: bool,
-    untallied: Option<i64>,
+    pub(super) uncounted: Option<i64>,
 }
 
-fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<ThreadRow>> {
+pub(super) fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<ThreadRow>> {
     connection
         .prepare_cached(FIND_THREAD)?
         .query_row((thread.as_str(),), |row| {
@@ -389,7 +360,7 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<T
                 next: Place::new(query::unsigned(row, 4)?).saturating_add(1),
                 hash: Digest::from_bytes(row.get(5)?),
                 has_reviews: row.get(6)?,
-                untallied: row.get(7)?,
+                uncounted: row.get(7)?,
             })
         })
         .optional()
@@ -400,6 +371,6 @@ fn signed_time(time: Timestamp) -> rusqlite::Result<i64> {
 }
 
 /// Converts a number to SQLite's integer type. `Append::check` has rejected greater numbers.
-fn signed(number: u64) -> rusqlite::Result<i64> {
+pub(super) fn signed(number: u64) -> rusqlite::Result<i64> {
     i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
