@@ -14,7 +14,8 @@
 //! | | with each entry: the id of the vault's key, the wrapped data key, the [`Context`] |
 //!
 //! The store keeps no tallies, because they would name operators and verdicts: [`metrics`](crate::Agent::metrics) reads
-//! and decrypts all journals.
+//! and decrypts all journals. Tallies that were kept before the store was encrypted are deleted after the first append of
+//! each process. As with any deleted rows, the file or its backups may still contain them.
 //!
 //! **Hashes and digests do not hide what they cover.** They are SHA-256 of the plaintext, because
 //! [`verify`](crate::Agent::verify), verdicts and the conflict check of an append need them. A reader of the store who
@@ -64,7 +65,10 @@ mod keyring;
 mod kms;
 mod source;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 
@@ -101,6 +105,8 @@ pub struct EncryptedStore<S> {
     store: S,
     keyring: Arc<Keyring>,
     allows_plaintext: bool,
+    /// `true` once the tallies of the time before encryption are deleted.
+    has_deleted_tallies: Arc<AtomicBool>,
 }
 
 impl<S: Store> EncryptedStore<S> {
@@ -115,7 +121,12 @@ impl<S: Store> EncryptedStore<S> {
     /// # drop((store, other));
     /// ```
     pub fn new(store: S, keys: impl Into<Keyring>) -> Self {
-        Self { store, keyring: Arc::new(keys.into()), allows_plaintext: false }
+        Self {
+            store,
+            keyring: Arc::new(keys.into()),
+            allows_plaintext: false,
+            has_deleted_tallies: Arc::default(),
+        }
     }
 
     /// Also reads plaintext entries: those that were written before the store was encrypted.
@@ -192,7 +203,14 @@ impl<S: Store> Store for EncryptedStore<S> {
                         source: None,
                     })?;
             }
-            self.store.append(append).await
+            self.store.append(append).await?;
+            // The append is stored, whatever happens here; the next one tries again.
+            if !self.has_deleted_tallies.load(Ordering::Relaxed)
+                && self.store.delete_tallies(None).await.is_ok()
+            {
+                self.has_deleted_tallies.store(true, Ordering::Relaxed);
+            }
+            Ok(())
         })
     }
 
