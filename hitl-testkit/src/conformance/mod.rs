@@ -59,6 +59,7 @@ mod index;
 mod journal;
 mod processes;
 mod samples;
+mod tallies;
 
 use hitl_core::store::Store;
 
@@ -69,6 +70,7 @@ pub use journal::{
     sizes, tails, unknown_thread,
 };
 pub use processes::{after_crash, append_until_killed, contend, read_journal};
+pub use tallies::tallies;
 
 /// Runs every check of this module that needs one process only, one after the other.
 ///
@@ -98,6 +100,7 @@ pub async fn all<S: Store>(open: impl AsyncFn() -> S) {
     thread_pages(&open).await;
     due_pages(&open).await;
     page_tokens(&open).await;
+    tallies(&open).await;
     deletion(&open).await;
     reopening(&open).await;
     race(&open).await;
