@@ -1,26 +1,27 @@
 //! The numbers of the reviews: those that the store keeps equal those of the journals.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use hitl::{
-    ManualClock, SqliteStore, Store, StoreError, Timestamp,
+    Front, ManualClock, SqliteStore, Store, StoreError, Timestamp,
     journal::Evidence,
     metrics::{AlarmKind, AlarmLimits, By, Metrics},
     prelude::*,
-    store::{Append, BoxFuture, LayeredStore, StoreLayer},
+    store::{Append, BoxFuture, LayeredStore, Record, StoreLayer},
 };
 use proptest::{prelude::*, sample::select};
 
-use crate::kit::refund::{Refunds, RefundsTurn, World, mara, open, review};
+use crate::kit::refund::{Refunds, RefundsTurn, World, mara, open};
 
-/// Writes as an older program did: without tallies.
+/// Writes as an older program did, without tallies: a layer hides them by default.
+#[derive(Clone)]
 struct Uncounted;
 
-impl StoreLayer for Uncounted {
-    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
-        store.append(append.with_tallies(None))
-    }
-}
+impl StoreLayer for Uncounted {}
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -92,6 +93,7 @@ proptest! {
             let since = Some(Timestamp::from_millis(1_763_800_000_000 + 2 * 86_400_000));
             for since in [None, since] {
                 let kept = new.metrics(since).await.unwrap();
+                assert!(!kept.is_from_journals());
                 assert_eq!(kept, new.recomputed_metrics(since).await.unwrap());
                 assert_eq!(kept.by(By::Operator).values().map(|of| of.decisions()).sum::<u64>(), kept.total().decisions());
             }
@@ -128,20 +130,27 @@ async fn rates_and_times_are_those_of_the_decisions() {
     );
     assert_eq!((total.opened.quantile(0.5), total.opened.quantile(0.95)), (Some(10), Some(100)));
     assert_eq!((total.shown.count(), total.faster_than(3), total.faster_than(2)), (1, Some(1.0), Some(0.0)));
-    assert_eq!(metrics.by(By::Node).into_keys().collect::<Vec<_>>(), ["Refunds.execute"]);
-    assert_eq!(metrics.by(By::Operator)["mara"].decisions(), 2);
+    assert_eq!(metrics.by(By::Node).into_keys().collect::<Vec<_>>(), [Some("Refunds.execute".to_owned())]);
+    assert_eq!(metrics.by(By::Operator)[&Some("mara".to_owned())].decisions(), 2);
+    assert_eq!(metrics.by(By::Operator)[&None].expired, 1);
     // Two operators decided in the same hour.
     assert_eq!(total.decisions_per_operator_hour(), Some(2.0));
 }
 
+/// The time of the last decision of [`decided`], within a day.
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_763_800_000_000)
+}
+
 #[tokio::test]
 async fn alarms_need_a_minimum_of_decisions() {
-    let limits = AlarmLimits::default();
-    let kinds =
-        |metrics: Metrics| metrics.alarms(&limits).into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>();
-    assert_eq!(kinds(decided([(Step::Approve, 1); 19]).await), []);
-    assert_eq!(kinds(decided([(Step::Approve, 1); 20]).await), [AlarmKind::Unread]);
-    assert_eq!(kinds(decided([(Step::Approve, 5); 20]).await), []);
+    let limits = AlarmLimits { window: Duration::from_hours(24 * 400), ..AlarmLimits::default() };
+    let kinds = |metrics: Metrics| {
+        metrics.alarms(&limits, now()).into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(decided([(Step::ApproveShown, 1); 19]).await), []);
+    assert_eq!(kinds(decided([(Step::ApproveShown, 1); 20]).await), [AlarmKind::Unread]);
+    assert_eq!(kinds(decided([(Step::ApproveShown, 5); 20]).await), []);
     let mixed =
         |rejected| (0..20).map(move |i| (if i < rejected { Step::Reject } else { Step::Approve }, 60));
     assert_eq!(kinds(decided(mixed(8)).await), []);
@@ -149,33 +158,166 @@ async fn alarms_need_a_minimum_of_decisions() {
 }
 
 #[tokio::test]
-async fn a_store_without_tallies_is_read_completely() {
-    /// Hides the tallies of a store.
-    struct Plain;
-    impl StoreLayer for Plain {
-        fn tallies<'a>(
-            &'a self,
-            _: &'a dyn Store,
-            _: &'a str,
-            _: Option<&'a str>,
-            _: usize,
-        ) -> BoxFuture<'a, Result<Option<hitl::store::Page<hitl::store::Tally>>, StoreError>> {
-            Box::pin(async { Ok(None) })
-        }
+async fn approvals_of_unknown_time_do_not_hide_an_alarm() {
+    let shown = [(Step::ApproveShown, 1); 20];
+    let unknown = [(Step::Approve, 300); 30];
+    let metrics = decided(shown.into_iter().chain(unknown)).await;
+    let alarms = metrics.alarms(&AlarmLimits::default(), now());
+    assert_eq!((alarms[0].kind, alarms[0].decisions), (AlarmKind::Unread, 20));
+    assert_eq!((alarms[0].approvals_of_unknown_time, metrics.total().approvals_of_unknown_time()), (30, 30));
+    assert!(alarms[0].to_string().contains("(30 of unknown time are not counted)"), "{}", alarms[0]);
+    // Without any known time, speed says nothing.
+    assert_eq!(decided([(Step::Approve, 1); 30]).await.alarms(&AlarmLimits::default(), now()), []);
+}
+
+#[tokio::test]
+async fn alarms_are_those_of_the_last_week() {
+    let metrics = decided([(Step::ApproveShown, 1); 20]).await;
+    let limits = AlarmLimits::default();
+    let days = |days: u64| Timestamp::from_millis(now().as_millis() + days * 86_400_000);
+    assert_eq!(metrics.alarms(&limits, days(7)).len(), 1);
+    assert_eq!(metrics.alarms(&limits, days(8)), []);
+}
+
+#[tokio::test]
+async fn times_that_contradict_the_clock_are_unknown() {
+    let clock = clock();
+    let agent = Refunds::new(World::default(), MemoryStore::new()).clock(clock.clone());
+    let review = open(&agent, "later").await;
+    let later = Timestamp::from_millis(now().as_millis() + 60_000);
+    let evidence = Evidence::through("test").with_shown_at(Some(later));
+    let _ = review.approve(&mara().with_evidence(evidence)).await.unwrap();
+    let total = agent.metrics(None).await.unwrap().total();
+    assert_eq!((total.shown.count(), total.opened.count(), total.approvals_of_unknown_time()), (0, 1, 1));
+}
+
+async fn approved(agent: &Agent<Refunds>, thread: &str) {
+    let _ = open(agent, thread).await.approve(&mara()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_layer_hides_tallies_by_default() {
+    let store = MemoryStore::new();
+    let counted = Refunds::new(World::default(), store.clone()).clock(clock());
+    approved(&counted, "counted").await;
+    let layered = LayeredStore::new(store.clone(), Uncounted);
+    assert!(layered.tallies("", None, 10).await.unwrap().is_none());
+    let agent = Refunds::new(World::default(), layered.clone()).clock(clock());
+    approved(&agent, "hidden").await;
+    let uncounted = store.uncounted(None, 10).await.unwrap().items;
+    assert_eq!(uncounted.iter().map(|it| it.thread.as_str()).collect::<Vec<_>>(), ["hidden"]);
+    assert!(layered.uncounted(None, 10).await.unwrap().items.is_empty());
+    let metrics = agent.metrics(None).await.unwrap();
+    assert!(metrics.is_from_journals());
+    assert_eq!((metrics.total().approved, counted.metrics(None).await.unwrap().total().approved), (2, 2));
+}
+
+#[tokio::test]
+async fn an_unreadable_entry_stays_uncounted() {
+    let store = MemoryStore::new();
+    let old = Refunds::new(World::default(), LayeredStore::new(store.clone(), Uncounted)).clock(clock());
+    approved(&old, "ticket").await;
+    let thread: hitl::ThreadId = "ticket".parse().unwrap();
+    let last = store.tail(&thread).await.unwrap().unwrap().records.last().unwrap().clone();
+    let newer = br#"{"at":1,"is":{"of_a_newer_version":{}}}"#.to_vec();
+    let newer = Record::new(last.place.saturating_add(1), hitl::Digest::of(&newer), newer);
+    let place = newer.place;
+    let append = Append::new(thread, vec![newer], hitl::ThreadStatus::Ended).with_after(Some(last.hash));
+    store.append(append).await.unwrap();
+    let agent = Refunds::new(World::default(), store.clone()).clock(clock());
+    for _ in 0..2 {
+        let metrics = agent.metrics(None).await.unwrap();
+        assert_eq!((metrics.total().approved, metrics.unreadable()), (1, 1));
+        let uncounted = store.uncounted(None, 10).await.unwrap().items;
+        assert_eq!((uncounted.len(), uncounted[0].from), (1, place));
     }
-    let agent = Refunds::new(World::default(), LayeredStore::new(MemoryStore::new(), Plain));
-    let _ = review(agent.start("ticket", crate::kit::refund::message()).await.unwrap())
-        .approve(&mara())
-        .await
-        .unwrap();
-    assert_eq!(agent.metrics(None).await.unwrap().total().approved, 1);
+    assert_eq!(agent.recomputed_metrics(None).await.unwrap(), agent.metrics(None).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_deleted_thread_stays_counted_until_tallies_are_deleted() {
+    let store = MemoryStore::new();
+    let agent = Refunds::new(World::default(), store.clone()).clock(clock());
+    approved(&agent, "one").await;
+    approved(&agent, "other").await;
+    store.delete(&"one".parse().unwrap()).await.unwrap();
+    let (kept, recomputed) =
+        (agent.metrics(None).await.unwrap(), agent.recomputed_metrics(None).await.unwrap());
+    assert_eq!((kept.total().approved, recomputed.total().approved), (2, 1));
+    assert!(kept.exceeds(&recomputed) && !recomputed.exceeds(&kept));
+    agent.delete_metrics(now()).await.unwrap();
+    assert_eq!(agent.metrics(None).await.unwrap(), kept);
+    agent.delete_metrics(Timestamp::from_millis(now().as_millis() + 86_400_000)).await.unwrap();
+    assert_eq!(agent.metrics(None).await.unwrap().total().decisions(), 0);
+}
+
+#[tokio::test]
+async fn a_damaged_tally_blocks_no_append_and_is_counted_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("threads.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let agent = Refunds::new(World::default(), store.clone()).clock(clock());
+    approved(&agent, "one").await;
+    for damage in ["counts = 'approve'", "counts = CAST(x'ff7b' AS TEXT)", "counts = '{\"approve\": -1}'"] {
+        let other = rusqlite::Connection::open(&path).unwrap();
+        assert!(other.execute(&format!("UPDATE hitl_tallies SET {damage}"), ()).unwrap() > 0);
+        approved(&agent, damage).await;
+        let reports = [agent.metrics(None).await.unwrap(), agent.metrics(None).await.unwrap()];
+        assert!(reports[0].is_from_journals() && !reports[1].is_from_journals());
+        assert_eq!(reports[0], reports[1]);
+        assert_eq!(reports[1], agent.recomputed_metrics(None).await.unwrap());
+    }
+    assert_eq!(agent.metrics(None).await.unwrap().total().approved, 4);
+}
+
+/// Records the appends.
+#[derive(Clone, Default)]
+struct Appends(Arc<Mutex<Vec<Append>>>);
+
+impl StoreLayer for Appends {
+    fn append<'a>(&'a self, store: &'a dyn Store, append: Append) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.lock().unwrap().push(append.clone());
+        store.append(append)
+    }
+
+    fn passes_tallies(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn every_append_has_one_tally_for_each_group() {
+    let (store, appends) = (MemoryStore::new(), Appends::default());
+    let layered = LayeredStore::new(store.clone(), appends.clone());
+    let agent = Refunds::new(World::default(), layered.clone()).clock(clock());
+    approved(&agent, "ticket").await;
+    let front = Front::<Refunds>::new(layered).stop_role("operations");
+    front.pause(hitl::Scope::Store, &mara().role("operations"), "wait").await.unwrap();
+    let appends = appends.0.lock().unwrap().clone();
+    for append in &appends {
+        let groups = append.tallies.as_ref().unwrap().iter().map(|tally| &tally.group);
+        assert_eq!(groups.clone().collect::<BTreeSet<_>>().len(), groups.count());
+    }
+    assert!(store.uncounted(None, 10).await.unwrap().items.is_empty());
+}
+
+#[test]
+fn sums_saturate() {
+    let mut times = hitl::metrics::Histogram::default();
+    times.record(1, u64::MAX);
+    times.record(2, u64::MAX);
+    assert_eq!((times.count(), times.below(9), times.quantile(1.0)), (u64::MAX, u64::MAX, Some(1)));
+}
+
+fn samples(text: &str) -> prometheus_parse::Scrape {
+    prometheus_parse::Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap()
 }
 
 #[tokio::test]
 async fn prometheus_text_can_be_parsed() {
-    let text =
-        decided([(Step::Approve, 10), (Step::Reject, 100), (Step::ApproveShown, 4)]).await.to_prometheus();
-    let parsed = prometheus_parse::Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap();
+    let metrics = decided([(Step::Approve, 10), (Step::Reject, 100), (Step::ApproveShown, 4)]).await;
+    let limits = AlarmLimits { rejected: 0.2, minimum: 3, ..AlarmLimits::default() };
+    let parsed = samples(&metrics.to_prometheus(&limits, now()));
     let value = |name: &str, label: (&str, &str)| {
         let mut found = parsed
             .samples
@@ -185,6 +327,8 @@ async fn prometheus_text_can_be_parsed() {
     };
     assert_eq!(value("hitl_decisions_total", ("verdict", "approve")), prometheus_parse::Value::Counter(2.0));
     assert_eq!(value("hitl_decisions_total", ("reason", "bad_plan")), prometheus_parse::Value::Counter(1.0));
+    assert_eq!(value("hitl_alarm", ("alarm", "rejected")), prometheus_parse::Value::Gauge(1.0));
+    assert_eq!(value("hitl_alarm", ("alarm", "unread")), prometheus_parse::Value::Gauge(0.0));
     let prometheus_parse::Value::Histogram(buckets) = value("hitl_decision_seconds", ("node", "execute"))
     else {
         panic!("no histogram");
@@ -195,4 +339,16 @@ async fn prometheus_text_can_be_parsed() {
             && counts.contains(&(30.0, 2.0))
             && counts.contains(&(f64::INFINITY, 3.0))
     );
+}
+
+#[tokio::test]
+async fn numbers_that_may_decrease_are_gauges() {
+    let agent = Refunds::new(World::default(), LayeredStore::new(MemoryStore::new(), Uncounted));
+    approved(&agent, "ticket").await;
+    let text = agent.metrics(None).await.unwrap().to_prometheus(&AlarmLimits::default(), agent.now());
+    let parsed = samples(&text);
+    assert!(parsed.samples.iter().any(|sample| sample.metric == "hitl_decisions"));
+    for sample in parsed.samples {
+        assert!(matches!(sample.value, prometheus_parse::Value::Gauge(_)), "{sample:?}");
+    }
 }

@@ -732,6 +732,15 @@ impl<G: Graph> Agent<G> {
         self.engine.recomputed_metrics(since).await
     }
 
+    /// Deletes the tallies of the days before this one, in UTC, with the names of operators in them. Reports then begin
+    /// at that day. The journals stay, so a store that keeps no tallies has nothing to delete.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn delete_metrics(&self, before: Timestamp) -> Result<(), Error> {
+        self.engine.delete_metrics(before).await
+    }
+
     /// Subscribes to a thread: to its entries as they are stored, and to the output of its models while they generate
     /// it. Only events of this process, through this agent and its clones, are received. A subscriber that falls far
     /// behind receives [`ThreadEvent::Missed`] with the number of dropped events. [`Subscription`] has an example.

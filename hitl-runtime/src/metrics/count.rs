@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Histogram;
 use crate::{
-    Place, Reason, Timestamp,
+    Reason, Timestamp,
     journal::{Condition, Decision, Entry, Event, LaneId, Proposal, Signer},
     store::{Record, Tally},
 };
@@ -101,15 +101,12 @@ pub(crate) fn count_event(
             let hour = at.as_millis() % DAY_MS / HOUR_MS;
             tally = tally.with_count(format!("hour:{hour}"), 1);
             let since = |then: Timestamp| Histogram::rounded(at.saturating_since(then).as_secs());
-            let opened = review.map(|review| since(review.opened));
+            // Clocks differ: a decision before the opening has no time, and a draft shown after it was not shown then.
+            let opened = review.map(|review| review.opened).filter(|opened| *opened <= at).map(since);
+            let shown = evidence.as_ref().and_then(|evidence| evidence.shown_at).filter(|shown| *shown <= at);
             // A time before the opening is of another review.
-            let shown = evidence.as_ref().and_then(|evidence| evidence.shown_at);
             let shown = shown.filter(|shown| review.is_none_or(|review| review.opened <= *shown)).map(since);
-            let times = [
-                ("opened", opened),
-                ("shown", shown),
-                ("approved", shown.or(opened).filter(|_| is_approval)),
-            ];
+            let times = [("opened", opened), ("shown", shown), ("approved", shown.filter(|_| is_approval))];
             for (name, seconds) in times {
                 if let Some(seconds) = seconds {
                     tally = tally.with_count(format!("{name}:{seconds}"), 1);
@@ -121,18 +118,20 @@ pub(crate) fn count_event(
     }
 }
 
-/// The fold of a journal to its counts. An entry that cannot be read counts nothing.
+/// The fold of a journal to its counts.
 #[derive(Debug, Default)]
 pub(crate) struct JournalCounter {
     graph: String,
     open: BTreeMap<LaneId, (Timestamp, Option<Condition>)>,
-    pub(crate) tallies: Vec<Tally>,
 }
 
 impl JournalCounter {
-    /// Reads the next entry, and counts it if its place is at least `from`.
-    pub(crate) fn read(&mut self, record: &Record, from: Place) {
-        let Ok(Entry { at, event, .. }) = serde_json::from_slice(&record.body) else { return };
+    /// Reads the next entry, and returns its counts, if it has any.
+    ///
+    /// # Errors
+    /// If the entry cannot be parsed, because it is damaged or of a newer version. It is skipped.
+    pub(crate) fn read(&mut self, record: &Record) -> Result<Option<Tally>, serde_json::Error> {
+        let Entry { at, event, .. } = serde_json::from_slice(&record.body)?;
         let mut review = None;
         match &event {
             Event::Started { graph, .. } => graph.clone_into(&mut self.graph),
@@ -142,8 +141,44 @@ impl JournalCounter {
         }
         let review =
             review.as_ref().map(|(opened, when)| OpenedReview { opened: *opened, when: when.as_ref() });
-        if record.place >= from {
-            self.tallies.extend(count_event(&self.graph, &event, at, review));
-        }
+        Ok(count_event(&self.graph, &event, at, review))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::journal::{Evidence, ROOT, Transition};
+
+    fn counters(at: u64, shown: Option<u64>) -> Vec<String> {
+        let time = Timestamp::from_millis;
+        let evidence = Evidence::through("test").with_shown_at(shown.map(time));
+        let event = Event::Decided {
+            node: "pay".into(),
+            lane: ROOT,
+            verdict: Decision::Approve,
+            operator: "mara".into(),
+            unverified: false,
+            digest: crate::Digest::of(b""),
+            note: String::new(),
+            to: Transition::End,
+            when: None,
+            proposal: None,
+            evidence: Some(Box::new(evidence)),
+        };
+        let review = OpenedReview { opened: time(100_000), when: None };
+        count_event("Refunds", &event, time(at), Some(review)).unwrap().counts.into_keys().collect()
+    }
+
+    #[test]
+    fn times_that_contradict_each_other_are_unknown() {
+        assert_eq!(
+            counters(109_000, Some(105_000)),
+            ["approve", "approved:4", "hour:0", "opened:9", "shown:4"]
+        );
+        assert_eq!(counters(109_000, Some(110_000)), ["approve", "hour:0", "opened:9"]);
+        assert_eq!(counters(109_000, Some(90_000)), ["approve", "hour:0", "opened:9"]);
+        assert_eq!(counters(90_000, None), ["approve", "hour:0"]);
     }
 }

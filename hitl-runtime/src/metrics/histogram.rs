@@ -39,9 +39,14 @@ impl Histogram {
         other.0.iter().for_each(|(seconds, times)| self.record(*seconds, *times));
     }
 
+    /// Returns whether some duration occurs more often than in another histogram.
+    pub(super) fn exceeds(&self, other: &Self) -> bool {
+        self.0.iter().any(|(seconds, times)| *times > other.0.get(seconds).copied().unwrap_or(0))
+    }
+
     /// Returns the number of durations.
     pub fn count(&self) -> u64 {
-        self.0.values().sum()
+        self.0.values().fold(0, |sum, times| sum.saturating_add(*times))
     }
 
     /// Returns the sum of the durations, as they are counted, in seconds.
@@ -51,15 +56,15 @@ impl Histogram {
 
     /// Returns the number of durations shorter than this number of seconds.
     pub fn below(&self, seconds: u64) -> u64 {
-        self.0.range(..seconds).map(|(_, times)| times).sum()
+        self.0.range(..seconds).fold(0, |sum, (_, times)| sum.saturating_add(*times))
     }
 
     /// Returns the smallest duration that is not exceeded by this share of all; `None` if there are none.
     pub fn quantile(&self, share: f64) -> Option<u64> {
         let rank = ((self.count() as f64 * share).ceil() as u64).max(1);
-        let mut seen = 0;
+        let mut seen = 0_u64;
         self.0.iter().find_map(|(seconds, times)| {
-            seen += times;
+            seen = seen.saturating_add(*times);
             (seen >= rank).then_some(*seconds)
         })
     }

@@ -5,14 +5,17 @@ use std::pin::pin;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
-    Error, Place, Timestamp,
+    Error, Place, ThreadId, Timestamp,
     engine::Engine,
     metrics::{JournalCounter, Metrics, first_group_of},
-    store::{LateTallies, Untallied},
+    store::{Backfill, UncountedThread},
 };
 
 /// The size of the pages of threads and tallies.
 const PAGE: usize = 4_096;
+
+/// The number of entries that are read at once, and the maximum that is counted in one transaction of the store.
+const RANGE: usize = 256;
 
 /// The number of journals that are counted at the same time.
 const CONCURRENCY: usize = 64;
@@ -22,31 +25,20 @@ impl Engine {
     /// entries that were written without.
     pub async fn metrics(&self, since: Option<Timestamp>) -> Result<Metrics, Error> {
         let since = since.unwrap_or(Timestamp::UNIX_EPOCH);
-        let from = first_group_of(since);
-        if self.store.tallies(&from, None, 1).await?.is_none() {
-            return self.recomputed_metrics(Some(since)).await;
+        match self.metrics_from_tallies(since).await? {
+            Some(metrics) => Ok(metrics),
+            None => self.recomputed_metrics(Some(since)).await,
         }
-        self.count_untallied().await?;
-        let (mut metrics, mut after) = (Metrics::default(), None::<String>);
-        while let Some(page) = self.store.tallies(&from, after.as_deref(), PAGE).await? {
-            page.items.iter().for_each(|tally| metrics.read(tally, since));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(metrics)
     }
 
     /// Returns the same counts from the journals of all threads that are still there.
     pub async fn recomputed_metrics(&self, since: Option<Timestamp>) -> Result<Metrics, Error> {
         let since = since.unwrap_or(Timestamp::UNIX_EPOCH);
-        let (mut metrics, mut after) = (Metrics::default(), None::<String>);
+        let (mut metrics, mut after) = (Metrics::from_journals(), None::<String>);
         loop {
             let page = self.store.threads(None, after.as_deref(), PAGE).await?;
-            for (thread, _) in page.items {
-                let (counter, _) = self.count_journal(&Untallied::new(thread, Place::START)).await?;
-                counter.tallies.iter().for_each(|tally| metrics.read(tally, since));
+            for (thread, _) in &page.items {
+                self.count_journal(thread, since, &mut metrics).await?;
             }
             after = page.next;
             if after.is_none() {
@@ -55,41 +47,109 @@ impl Engine {
         }
     }
 
-    /// Counts the entries that were written without tallies, by an older program for example.
-    async fn count_untallied(&self) -> Result<(), Error> {
+    /// Deletes the tallies of the days before this one, in UTC.
+    pub async fn delete_metrics(&self, before: Timestamp) -> Result<(), Error> {
+        Ok(self.store.delete_tallies(Some(&first_group_of(before))).await?)
+    }
+
+    /// Returns `None` if the store has no tallies, or they cannot be read.
+    async fn metrics_from_tallies(&self, since: Timestamp) -> Result<Option<Metrics>, Error> {
+        let from = first_group_of(since);
+        if self.store.tallies(&from, None, 1).await?.is_none() {
+            return Ok(None);
+        }
+        let Some(mut metrics) = self.backfill(since).await? else { return Ok(None) };
+        let mut after = None::<String>;
         loop {
-            let found = self.store.untallied(PAGE).await?;
-            let mut is_over = true;
-            let added = stream::iter(found).map(|untallied| self.add_late(untallied));
-            let mut added = pin!(added.buffer_unordered(CONCURRENCY));
-            while let Some(is_added) = added.try_next().await? {
-                is_over &= !is_added;
-            }
-            if is_over {
-                return Ok(());
+            let Some(page) = self.store.tallies(&from, after.as_deref(), PAGE).await? else {
+                return Ok(None);
+            };
+            page.items.iter().for_each(|tally| metrics.read(tally, since));
+            after = page.next;
+            if after.is_none() {
+                return Ok(Some(metrics));
             }
         }
     }
 
-    /// Counts the rest of a journal. Returns `false` if it was not added: another process was faster, or the thread is
-    /// another one now.
-    async fn add_late(&self, untallied: Untallied) -> Result<bool, Error> {
-        let (counter, Some((to, hash))) = self.count_journal(&untallied).await? else { return Ok(false) };
-        Ok(self.store.tally(LateTallies::new(untallied, to, hash, counter.tallies)).await?)
-    }
-
-    /// Reads a journal, and counts its entries from a place on. Returns the place and the hash of the last entry too.
     async fn count_journal(
         &self,
-        untallied: &Untallied,
-    ) -> Result<(JournalCounter, Option<(Place, crate::Digest)>), Error> {
-        let (mut counter, mut next, mut last) = (JournalCounter::default(), Place::START, None);
+        thread: &ThreadId,
+        since: Timestamp,
+        metrics: &mut Metrics,
+    ) -> Result<(), Error> {
+        let (mut counter, mut next) = (JournalCounter::default(), Place::START);
         loop {
-            let records = self.store.entries(&untallied.thread, next, 256).await?;
-            let Some(end) = records.last() else { return Ok((counter, last)) };
-            last = Some((end.place, end.hash));
+            let records = self.store.entries(thread, next, RANGE).await?;
+            let Some(end) = records.last() else { return Ok(()) };
             next = end.place.saturating_add(1);
-            records.iter().for_each(|record| counter.read(record, untallied.from));
+            for record in &records {
+                match counter.read(record) {
+                    Ok(tally) => tally.iter().for_each(|tally| metrics.read(tally, since)),
+                    Err(_) => metrics.skip(),
+                }
+            }
+        }
+    }
+
+    /// Counts the entries that were written without tallies, by an older program for example: each journal once, even if
+    /// more are written meanwhile. Returns the counts of those that must stay uncounted; `None` if the store cannot be
+    /// written.
+    async fn backfill(&self, since: Timestamp) -> Result<Option<Metrics>, Error> {
+        let (mut metrics, mut after) = (Metrics::default(), None::<String>);
+        loop {
+            let page = self.store.uncounted(after.as_deref(), PAGE).await?;
+            let journals = stream::iter(page.items).map(|uncounted| self.backfill_journal(uncounted, since));
+            let mut journals = pin!(journals.buffer_unordered(CONCURRENCY));
+            while let Some(rest) = journals.try_next().await? {
+                let Some(rest) = rest else { return Ok(None) };
+                metrics.add(&rest);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(Some(metrics));
+            }
+        }
+    }
+
+    /// Counts a journal in ranges, up to the first entry that cannot be read. That one and those after it stay
+    /// uncounted, so that a program that can read it counts it; their counts are returned, for this report alone.
+    async fn backfill_journal(
+        &self,
+        mut uncounted: UncountedThread,
+        since: Timestamp,
+    ) -> Result<Option<Metrics>, Error> {
+        let (mut counter, mut next, mut is_readable) = (JournalCounter::default(), Place::START, true);
+        let mut rest = Metrics::default();
+        loop {
+            let records = self.store.entries(&uncounted.thread, next, RANGE).await?;
+            let Some(end) = records.last() else { return Ok(Some(rest)) };
+            next = end.place.saturating_add(1);
+            let (mut tallies, mut last) = (Vec::new(), None);
+            for record in &records {
+                let read = counter.read(record);
+                if record.place < uncounted.from {
+                    continue;
+                }
+                match read {
+                    Ok(tally) if is_readable => {
+                        last = Some((record.place, record.hash));
+                        tallies.extend(tally);
+                    }
+                    Ok(tally) => tally.iter().for_each(|tally| rest.read(tally, since)),
+                    Err(_) => {
+                        is_readable = false;
+                        rest.skip();
+                    }
+                }
+            }
+            let Some((to, hash)) = last else { continue };
+            match self.store.backfill(Backfill::new(uncounted.clone(), to, hash, tallies)).await {
+                Ok(true) => uncounted.from = to.saturating_add(1),
+                // Another process counts this journal at the same time, or the thread was deleted.
+                Ok(false) => return Ok(Some(Metrics::default())),
+                Err(_) => return Ok(None),
+            }
         }
     }
 }
