@@ -234,7 +234,7 @@ pub(super) enum Command {
     },
     /// Report how reviews are decided: rates, times to decision, reasons, effects in doubt; and raise alarms
     ///
-    /// The numbers are those of all threads in the store. Exits with 9 if there is an alarm.
+    /// The numbers are those of all threads in the store. Exits with 9 if there is an alarm, except with --prometheus.
     Metrics {
         #[command(flatten)]
         metrics: MetricsArgs,
@@ -261,16 +261,17 @@ pub(super) struct MetricsArgs {
     /// Group the numbers
     #[arg(long, value_enum, value_name = "GROUP")]
     pub(super) by: Option<Grouping>,
-    /// Print the numbers in the text format of Prometheus, for all days
+    /// Print the numbers in the text format of Prometheus, for all days, with the alarms as the series `hitl_alarm`
     #[arg(long, conflicts_with_all = ["since", "by", "json"])]
     pub(super) prometheus: bool,
-    /// Read all journals again, and compare; exits with 8 if the numbers of the store differ
+    /// Read all journals again, and compare; exits with 8 if the store lacks numbers that the journals have
     #[arg(long)]
     pub(super) recompute: bool,
     /// Approvals in less than this number of seconds are fast
     #[arg(long, env = "HITL_ALARM_FAST_SECONDS", value_name = "N", default_value_t = 5)]
     pub(super) fast_seconds: u64,
-    /// The percentage of fast, unedited approvals above which there is an alarm: people may no longer read
+    /// The percentage of fast approvals, of those whose draft was shown at a known time, above which there is an alarm:
+    /// people may no longer read
     #[arg(long, env = "HITL_ALARM_UNREAD", value_name = "PERCENT", default_value_t = 95, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(super) alarm_unread: u8,
     /// The percentage of rejections above which there is an alarm: the proposals are not wanted
@@ -279,6 +280,9 @@ pub(super) struct MetricsArgs {
     /// The smallest number of decisions before a node on which there is an alarm
     #[arg(long, env = "HITL_ALARM_MINIMUM", value_name = "N", default_value_t = 20)]
     pub(super) alarm_minimum: u64,
+    /// The alarms are those of the days from this long ago on, in UTC, whatever --since is
+    #[arg(long, env = "HITL_ALARM_WINDOW", value_name = "DURATION", default_value = "168h", value_parser = parse_duration)]
+    pub(super) alarm_window: Duration,
 }
 
 /// The group of the numbers in a report.

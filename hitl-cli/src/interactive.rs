@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hitl_runtime::{
-    Reason, ThreadId, Timestamp, Verdict,
+    Digest, Reason, ThreadId, Timestamp, Verdict,
     agent::{ReviewView, ThreadView},
     store::ThreadStatus,
 };
@@ -37,11 +37,14 @@ impl Execution<'_> {
         };
         let thread = self.new_thread(None).await?;
         self.begin(&thread, &input).await?;
+        let mut shown = None;
         loop {
             self.terminal.out("\n")?;
             let view = self.view(&thread).await?;
             let next = match view.standing {
-                ThreadStatus::Waiting if !view.reviews.is_empty() => self.decide_review(&view).await?,
+                ThreadStatus::Waiting if !view.reviews.is_empty() => {
+                    self.decide_review(&view, &mut shown).await?
+                }
                 ThreadStatus::Failed if view.failure.as_ref().is_some_and(|failure| !failure.stopped) => {
                     self.retry_or_quit(&view).await?
                 }
@@ -69,11 +72,16 @@ impl Execution<'_> {
         Ok(Exit::from_view(&view))
     }
 
-    async fn decide_review(&mut self, view: &ThreadView) -> Result<NextStep, CliError> {
+    /// Shows the first open review, and asks for its verdict. `shown` is the review that was shown before, if any.
+    async fn decide_review(
+        &mut self,
+        view: &ThreadView,
+        shown: &mut Option<(Digest, Timestamp)>,
+    ) -> Result<NextStep, CliError> {
         let Some(review) = view.reviews.first() else { return Ok(NextStep::Refresh) };
         let text = render::thread::review(view, review, self.render_context());
         self.terminal.out(&format!("{text}\n"))?;
-        let shown_at = self.engine.now();
+        let shown_at = first_shown(shown, review.digest, self.engine.now());
         if view.reviews.len() > 1 {
             let more = format!("  and {} more open reviews\n\n", view.reviews.len() - 1);
             self.terminal.out(&paint(DIM, more))?;
@@ -92,7 +100,7 @@ impl Execution<'_> {
             let Some(answer) = self.prompt(&menu).await? else { return Ok(NextStep::Quit) };
             let verdict = match answer.to_lowercase().as_str() {
                 "a" | "approve" => Some(Verdict::Approve),
-                "e" | "edit" if edits => self.prompt_edit(view, review).await?,
+                "e" | "edit" if edits => self.prompt_edit(view, review, shown_at).await?,
                 "r" | "reject" => self.prompt_reject().await?,
                 "k" | "ask" if asks => self.prompt_ask().await?,
                 "l" | "leave" | "q" | "quit" => return Ok(NextStep::Quit),
@@ -164,12 +172,13 @@ impl Execution<'_> {
         &mut self,
         view: &ThreadView,
         review: &ReviewView,
+        shown_at: Timestamp,
     ) -> Result<Option<Verdict>, CliError> {
         let editor = super::editor::command().to_string_lossy().into_owned();
         let question =
             format!("change, as in amount=99, or Enter to open {}", super::escape::escape(&editor));
         let mut sets = Vec::new();
-        let Some(selected) = self.select(view, review, self.engine.now()).await? else { return Ok(None) };
+        let Some(selected) = self.select(view, review, shown_at).await? else { return Ok(None) };
         loop {
             let prompt = if sets.is_empty() { question.as_str() } else { "another change, or Enter" };
             match self.prompt(prompt).await? {
@@ -278,5 +287,27 @@ impl Execution<'_> {
                 Some(_) => {}
             }
         }
+    }
+}
+
+/// Returns the time at which a review was first shown, and remembers it: showing it again is no new beginning.
+fn first_shown(shown: &mut Option<(Digest, Timestamp)>, review: Digest, now: Timestamp) -> Timestamp {
+    match *shown {
+        Some((digest, at)) if digest == review => at,
+        _ => shown.insert((review, now)).1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_that_is_shown_again_keeps_its_first_time() {
+        let (mut shown, at) = (None, Timestamp::from_millis);
+        let [one, other] = [b"1", b"2"].map(|text| Digest::of(text));
+        assert_eq!(first_shown(&mut shown, one, at(10)), at(10));
+        assert_eq!(first_shown(&mut shown, one, at(20)), at(10));
+        assert_eq!(first_shown(&mut shown, other, at(30)), at(30));
     }
 }
