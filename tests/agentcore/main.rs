@@ -29,6 +29,7 @@ mod restored_processes;
 mod shared_table;
 #[cfg(feature = "dynamodb")]
 mod sweep;
+#[cfg(feature = "dynamodb")]
 mod sweep_requests;
 #[cfg(feature = "dynamodb")]
 mod table;

@@ -51,9 +51,9 @@ impl Engine {
             async move {
                 let span = engine.thread_span("continue", &thread);
                 if let Err(error) = engine.continue_thread(thread).await {
-                    let code = error.code();
+                    let kind = error.code();
                     span.in_scope(
-                        || tracing::warn!(target: "hitl::thread", code, "not continued; a sweep continues the thread"),
+                        || tracing::warn!(target: "hitl::thread", error.type = kind, "not continued; a sweep continues the thread"),
                     );
                 }
             }
