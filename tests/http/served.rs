@@ -70,6 +70,20 @@ impl Served {
         Self { address, agent, desk, client: reqwest::Client::new(), stop, serving }
     }
 
+    /// Serves the front of an agent on at most this number of connections, by the server of another program, in which
+    /// [`HttpApi::router`] is mounted.
+    pub async fn mounted(agent: Agent<Refunds>, desk: Desk, connections: usize) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, (stop, stopped)) = (listener.local_addr().unwrap(), oneshot::channel());
+        let limits = Limits::default().connections(connections);
+        let api = HttpApi::new(agent.front()).operators(OperatorAuth::claimed()).limits(limits);
+        let service = api.router().into_make_service_with_connect_info::<SocketAddr>();
+        let serving = tokio::spawn(async {
+            axum::serve(listener, service).with_graceful_shutdown(async { drop(stopped.await) }).await
+        });
+        Self { address, agent, desk, client: reqwest::Client::new(), stop, serving }
+    }
+
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
     }

@@ -9,8 +9,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Response, sse::Event},
 };
-use tracing::Instrument;
-
 use super::{
     session::{session_of, thread_of},
     stream,
@@ -18,8 +16,8 @@ use super::{
 use crate::{
     api::ApiError,
     server::{
-        AppState, AuthenticatedRequest, Connection, ConnectionExtension, InFlight, Refusal, payload,
-        request_guard, response,
+        AppState, AuthenticatedRequest, Connection, ConnectionExtension, Received, Refusal, payload, receive,
+        response,
     },
 };
 
@@ -31,22 +29,15 @@ pub(super) async fn invoke(
 ) -> Response {
     let span = response::span(&headers);
     let connection = connection.map(|Extension(connection)| connection);
-    let in_flight = connection.as_ref().map(InFlight::begin);
     let as_events = wants_events(&headers);
     let answering = async {
         let answered = try_invoke(&state, connection.as_ref(), headers, body, as_events).await;
-        let answered = answered.unwrap_or_else(|refusal| {
+        answered.unwrap_or_else(|refusal| {
             refusal.log();
             respond(refusal, state.behind_service, as_events)
-        });
-        tracing::info!(status = answered.status().as_u16(), "answered");
-        answered
+        })
     };
-    let answered = answering.instrument(span).await;
-    match in_flight {
-        Some(in_flight) => in_flight.until_sent(answered),
-        None => answered,
-    }
+    receive::answer(span, connection.as_ref(), answering).await
 }
 
 /// Handles `POST /runtimes/{arn}/invocations`, the service's own path, so that its SDKs can be pointed at this server.
@@ -72,20 +63,7 @@ async fn try_invoke(
     body: Body,
     as_events: bool,
 ) -> Result<Response, Refusal> {
-    let caller = async {
-        request_guard::is_json(&headers)?;
-        state.caller(headers, "http").await
-    };
-    let caller = match caller.await {
-        Ok(caller) => caller,
-        Err(error) => {
-            payload::drain(body, state.limits.body).await;
-            return Err(error.into());
-        }
-    };
-    let bytes = payload::read(body, state.max_bytes, state.limits.body, connection.map(AsRef::as_ref));
-    let bytes = bytes.await?;
-    let execution = connection.map(|connection| connection.begin_execution()).transpose()?;
+    let Received { caller, bytes, execution } = receive::receive(state, connection, headers, body).await?;
     let (shared, connection) = (Arc::clone(state), connection.cloned());
     // Parse on the runtime that executes nodes, so that a large or slow payload does not delay pings.
     let authorized = async move {

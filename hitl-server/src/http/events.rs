@@ -8,10 +8,10 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration}
 
 use axum::{
     extract::{RawQuery, State},
-    http::{HeaderMap, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderValue, Method, StatusCode},
     response::{IntoResponse as _, Response, sse::Event},
 };
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use hitl_runtime::{
     Error, Place, ThreadId,
     agent::{HistoryEntry, Subscription, ThreadEvent},
@@ -25,13 +25,13 @@ use tokio::{
 use tracing::Instrument as _;
 
 use super::{
-    exchange::Exchange,
+    exchange::{Exchange, respond},
     payload::{PathMembers, Route, members_of_query},
 };
 use crate::{
-    api::{ApiError, invalid},
+    api::{ApiError, excerpt, invalid},
     identity::Caller,
-    server::{AppState, ConnectionExtension, InFlight, Refusal, response},
+    server::{AppState, Connection, ConnectionExtension, Refusal, response},
 };
 
 /// The interval between two looks for the entries of other processes.
@@ -41,39 +41,30 @@ const LOOK: Duration = Duration::from_secs(1);
 const PAGE: usize = 100;
 
 /// Answers with the events after the place in `Last-Event-ID` or `after`; by default from the beginning on. After the end
-/// of the thread the answer is 204, which tells an `EventSource` not to reconnect.
+/// of the thread the response is 204, which tells an `EventSource` not to reconnect.
 pub(super) async fn events(
     PathMembers(thread): PathMembers<String>,
     State(state): State<Arc<AppState>>,
     connection: ConnectionExtension,
+    method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let span = response::span(&headers);
     let exchange = Exchange::new(state, connection, headers);
-    let in_flight = exchange.connection.as_ref().map(InFlight::begin);
-    let answering = async {
-        let answered = open(&exchange, thread, query.as_deref().unwrap_or_default()).await;
-        answered.unwrap_or_else(|refusal| {
-            refusal.log();
-            response::error(&refusal.error)
-        })
-    };
-    let answered = answering.instrument(span).await;
-    match in_flight {
-        Some(in_flight) => in_flight.until_sent(answered),
-        None => answered,
-    }
+    let opening = open(&exchange, thread, query.as_deref().unwrap_or_default(), method == Method::HEAD);
+    respond(span, exchange.connection.as_ref(), opening).await
 }
 
-async fn open(exchange: &Exchange, thread: String, query: &str) -> Result<Response, Refusal> {
+async fn open(exchange: &Exchange, thread: String, query: &str, is_head: bool) -> Result<Response, Refusal> {
     let state = &exchange.state;
     let mut members = members_of_query(query)?;
-    let next = next_place(&exchange.headers, &mut members)?;
-    let caller = exchange.admit(Route::new("history").thread(thread.clone()), members).await?;
+    let (next, parameter) = next_place(&exchange.headers, &mut members)?;
+    check_names(&members)?;
+    // The stream does not count as a request that is executed, but its opening does: it reads the journal.
+    let (caller, execution) =
+        exchange.admit(Route::new("history").thread(thread.clone()), members).await?;
     let thread = ThreadId::existing(&thread).map_err(|error| ApiError::from(Error::from(error)))?;
-    // It counts as a WebSocket does: there are few, and a new one replaces the one that has been open the longest.
-    exchange.connection.as_ref().map(|connection| connection.begin_websocket()).transpose()?;
     // Subscribe before the first read, so that no entry is missed in between.
     let subscription = state.engine.listen(&thread);
     let mut looks = interval(LOOK);
@@ -81,6 +72,7 @@ async fn open(exchange: &Exchange, thread: String, query: &str) -> Result<Respon
     let events = ThreadEvents {
         stopped: state.stopping.subscribe(),
         state: Arc::clone(state),
+        connection: exchange.connection.clone(),
         caller,
         thread,
         subscription,
@@ -96,7 +88,7 @@ async fn open(exchange: &Exchange, thread: String, query: &str) -> Result<Respon
     };
     match entry_before.first() {
         None if next > Place::START && !events.history(Place::START, 1).await?.is_empty() => {
-            return Err(past_the_end().into());
+            return Err(no_place(parameter).into());
         }
         None => return Err(ApiError::from(Error::UnknownThread { thread: events.thread }).into()),
         Some(entry) if next > Place::START && is_end(entry) => {
@@ -104,31 +96,61 @@ async fn open(exchange: &Exchange, thread: String, query: &str) -> Result<Respon
         }
         Some(_) => {}
     }
+    if is_head {
+        return Ok(unbuffered(stream::empty()));
+    }
+    // It counts as a WebSocket does: there are few, and a new one replaces the one that has been open the longest.
+    exchange.connection.as_ref().map(|connection| connection.begin_websocket()).transpose()?;
+    drop(execution);
     let span = tracing::Span::current();
     let events = stream::unfold((events, span), |(mut events, span)| async move {
         let event = events.next().instrument(span.clone()).await?;
         Some((Ok::<_, Infallible>(event), (events, span)))
     });
+    Ok(unbuffered(events))
+}
+
+/// Returns events as a response. A proxy that buffers a response would hold them back.
+fn unbuffered(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     let mut answered = response::sse(events);
-    // A proxy that buffers a response would hold the events back.
     answered.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(answered)
+    answered
 }
 
-/// Returns the place of the first entry that is wanted: the one after `Last-Event-ID`, or else after `after`.
-fn next_place(headers: &HeaderMap, members: &mut Value) -> Result<Place, ApiError> {
+/// The header of a client that reconnects, as errors name it.
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+
+/// Returns the place of the first entry that is wanted: the one after `Last-Event-ID`, or else after `after`; and the name
+/// of that header or parameter.
+fn next_place(headers: &HeaderMap, members: &mut Value) -> Result<(Place, &'static str), ApiError> {
     let after = members.as_object_mut().and_then(|members| members.remove("after"));
-    let header = response::text(headers, "last-event-id").map(str::to_owned);
-    let Some(after) = header.or_else(|| after.and_then(|after| after.as_str().map(str::to_owned))) else {
-        return Ok(Place::START);
+    // An empty header is that of a client that has got no event yet.
+    let header = headers.get(LAST_EVENT_ID).filter(|header| !header.is_empty());
+    let (text, name) = match (header, after) {
+        (Some(header), _) => (header.to_str().unwrap_or_default().to_owned(), LAST_EVENT_ID),
+        (None, Some(Value::String(after))) => (after, "after"),
+        (None, _) => return Ok((Place::START, "after")),
     };
-    let place = after.parse::<u64>().ok().filter(|place| *place < u64::MAX / 2);
-    let place = place.ok_or_else(past_the_end)?;
-    Ok(Place::new(place + 1))
+    let place = text.trim().parse::<u64>().ok().filter(|place| *place < u64::MAX / 2);
+    Ok((Place::new(place.ok_or_else(|| no_place(name))? + 1), name))
 }
 
-fn past_the_end() -> ApiError {
-    invalid("`after` must be the place of an entry of the thread").detail("path", "after")
+/// Checks that a query has no other parameters, which would be ignored.
+fn check_names(members: &Value) -> Result<(), ApiError> {
+    let mut names = members.as_object().into_iter().flat_map(|members| members.keys());
+    match names.find(|name| !matches!(name.as_str(), "operator" | "roles")) {
+        None => Ok(()),
+        Some(name) => {
+            let name = excerpt(name);
+            let problem =
+                format!("`{name}` is no parameter of the events: remove it, or use `after`, `operator` or `roles`");
+            Err(invalid(problem).detail("path", name))
+        }
+    }
+}
+
+fn no_place(parameter: &str) -> ApiError {
+    invalid(format!("`{parameter}` must be the place of an entry of the thread")).detail("path", parameter)
 }
 
 fn is_end(entry: &HistoryEntry) -> bool {
@@ -138,7 +160,9 @@ fn is_end(entry: &HistoryEntry) -> bool {
 /// The events of a thread from a place on.
 struct ThreadEvents {
     state: Arc<AppState>,
-    caller: Arc<Caller>,
+    /// The connection, which another server may have accepted: then only this stream learns that it must close.
+    connection: Option<Arc<Connection>>,
+    caller: Caller,
     thread: ThreadId,
     subscription: Subscription,
     /// The place of the next entry to read.
@@ -153,7 +177,7 @@ struct ThreadEvents {
 
 impl ThreadEvents {
     /// Returns the next event; `None` after the end of the thread, when the caller's token expires, when the store fails,
-    /// and when the server stops. The client then reconnects, and gets the reason.
+    /// when a newer stream takes its place, and when the server stops. The client then reconnects, and gets the reason.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(entry) = self.read.pop_front() {
@@ -167,6 +191,7 @@ impl ThreadEvents {
             }
             tokio::select! {
                 biased;
+                () = closed(self.connection.as_deref()) => return None,
                 // The server stops.
                 _ = self.stopped.changed() => return None,
                 heard = self.subscription.next() => match heard {
@@ -208,6 +233,14 @@ impl ThreadEvents {
     }
 }
 
+/// Waits until a connection must close.
+async fn closed(connection: Option<&Connection>) {
+    match connection {
+        Some(connection) => connection.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn event(name: &str, event: &ThreadEvent) -> Option<Event> {
     Some(Event::default().event(name).data(serde_json::to_string(event).ok()?))
 }
@@ -221,7 +254,9 @@ mod tests {
     #[test]
     fn the_header_of_a_reconnect_takes_precedence() {
         let mut headers = HeaderMap::new();
-        let place = |headers: &HeaderMap, members: Value| next_place(headers, &mut { members });
+        let place = |headers: &HeaderMap, members: Value| {
+            next_place(headers, &mut { members }).map(|(place, _)| place)
+        };
         assert_eq!(place(&headers, json!({})).unwrap(), Place::START);
         assert_eq!(place(&headers, json!({ "after": "3" })).unwrap(), Place::new(4));
         for wrong in ["", "-1", "x", "18446744073709551615"] {

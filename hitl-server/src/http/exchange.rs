@@ -8,15 +8,15 @@ use axum::{
     response::Response,
 };
 use serde_json::Value;
-use tracing::Instrument as _;
+use tracing::Span;
 
 use super::payload::Route;
 use crate::{
     api::{ApiError, Reply},
     identity::Caller,
     server::{
-        AppState, AuthenticatedRequest, Connection, ConnectionExtension, InFlight, Refusal, payload,
-        request_guard, response,
+        AppState, AuthenticatedRequest, Connection, ConnectionExtension, Execution, Received, Refusal,
+        payload, receive, response,
     },
 };
 
@@ -40,51 +40,24 @@ impl Exchange {
 
     /// Executes a request, and answers it.
     pub(super) async fn answer(self, route: Route, members: Result<Members, ApiError>) -> Response {
-        let span = response::span(&self.headers);
-        let in_flight = self.connection.as_ref().map(InFlight::begin);
-        let answering = async {
-            let replied = match members {
-                Ok(members) => self.execute(route, members).await,
-                Err(error) => Err(error.into()),
-            };
-            let answered = match replied {
-                Ok(reply) => response::json(StatusCode::OK, &reply),
-                Err(refusal) => {
-                    refusal.log();
-                    response::error(&refusal.error)
-                }
-            };
-            tracing::info!(status = answered.status().as_u16(), "answered");
-            answered
-        };
-        let answered = answering.instrument(span).await;
-        match in_flight {
-            Some(in_flight) => in_flight.until_sent(answered),
-            None => answered,
-        }
+        let (span, connection) = (response::span(&self.headers), self.connection.clone());
+        let executing = async { Ok(response::json(StatusCode::OK, &self.execute(route, members?).await?)) };
+        respond(span, connection.as_ref(), executing).await
     }
 
     async fn execute(self, route: Route, members: Members) -> Result<Reply, Refusal> {
         let Self { state, connection, headers } = self;
-        let (caller, bytes) = match members {
-            Members::Query(members) => (state.caller(headers, "http").await?, Err(members)),
+        let (caller, bytes, execution) = match members {
+            Members::Query(members) => {
+                let caller = state.caller(headers, "http").await?;
+                (caller, Err(members), receive::begin_execution(connection.as_ref())?)
+            }
             Members::Body(body) => {
-                let caller = async {
-                    request_guard::is_json(&headers)?;
-                    state.caller(headers, "http").await
-                };
-                let caller = match caller.await {
-                    Ok(caller) => caller,
-                    Err(error) => {
-                        payload::drain(body, state.limits.body).await;
-                        return Err(error.into());
-                    }
-                };
-                let bytes = payload::read(body, state.max_bytes, state.limits.body, connection.as_deref());
-                (caller, Ok(bytes.await?))
+                let received = receive::receive(&state, connection.as_ref(), headers, body).await?;
+                let Received { caller, bytes, execution } = received;
+                (caller, Ok(bytes), execution)
             }
         };
-        let execution = connection.as_ref().map(|connection| connection.begin_execution()).transpose()?;
         let shared = Arc::clone(&state);
         // Parse on the runtime that executes nodes, so that a large or slow payload does not delay pings.
         let answering = async move {
@@ -100,15 +73,36 @@ impl Exchange {
         state.work(answering).await
     }
 
-    /// Identifies the caller, and checks their right to a request without a body. It is not executed.
-    pub(super) async fn admit(&self, route: Route, members: Value) -> Result<Arc<Caller>, Refusal> {
+    /// Identifies the caller, and checks their right to a request without a body. It is not executed; the caller of this
+    /// function holds its place among the requests that are executed.
+    pub(super) async fn admit(
+        &self,
+        route: Route,
+        members: Value,
+    ) -> Result<(Caller, Option<Execution>), Refusal> {
         let caller = self.state.caller(self.headers.clone(), "http").await?;
+        let execution = receive::begin_execution(self.connection.as_ref())?;
         let shared = Arc::clone(&self.state);
         let admitted = async move {
             let request = AuthenticatedRequest::parse(&shared, &caller, route.payload(members)?, None, None)?;
             request.authorize(&shared, &caller).await?;
-            Ok::<_, Refusal>(Arc::new(caller))
+            Ok::<_, Refusal>((caller, execution))
         };
         self.state.work(admitted).await
     }
+}
+
+/// Answers a request in its span: an error is logged, and is the response.
+pub(super) async fn respond(
+    span: Span,
+    connection: Option<&Arc<Connection>>,
+    answering: impl Future<Output = Result<Response, Refusal>>,
+) -> Response {
+    let answering = async {
+        answering.await.unwrap_or_else(|refusal| {
+            refusal.log();
+            response::error(&refusal.error)
+        })
+    };
+    receive::answer(span, connection, answering).await
 }

@@ -183,9 +183,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Waits until this connection must close.
+    /// Waits until this connection must close. It stays closed: both the task of a connection and a stream on it wait.
     pub(crate) async fn closed(&self) {
         self.close_signal.notified().await;
+        self.close_signal.notify_one();
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -341,6 +342,8 @@ mod tests {
         let _newer: Vec<_> = (0..5).map(|_| all.register()).collect();
         let closed: Vec<_> = open.iter().map(|connection| is_closed(connection)).collect();
         assert_eq!(closed, [false, false, false, true, true, true, true, true]);
+        // A stream on it learns that too.
+        assert!(is_closed(&open[3]));
         assert_eq!(all.table().open.len(), 8);
     }
 

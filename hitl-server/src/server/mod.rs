@@ -13,8 +13,9 @@ mod limits;
 mod log;
 pub(crate) mod payload;
 pub(crate) mod ping;
+pub(crate) mod receive;
 mod refusal;
-pub(crate) mod request_guard;
+mod request_guard;
 mod request_head;
 pub(crate) mod response;
 mod serve;
@@ -22,9 +23,9 @@ mod sweep;
 mod workers;
 mod write_timeout;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::{Extension, Router};
+use axum::{Extension, Router, body::Bytes};
 use hitl_runtime::{Timestamp, plumbing::Engine};
 use tokio::{runtime::Handle, sync::watch};
 
@@ -35,8 +36,11 @@ pub use self::environment::{ServeError, serve, serve_front};
 #[cfg(feature = "agentcore")]
 pub use self::forwarded_headers::workload_access_token;
 pub(crate) use self::{
-    authenticated::AuthenticatedRequest, connections::Connection, refusal::Refusal, serve::shutdown_signal,
-    workers::InFlight,
+    authenticated::AuthenticatedRequest,
+    connections::{Connection, Execution},
+    receive::Received,
+    refusal::Refusal,
+    serve::shutdown_signal,
 };
 use self::{connections::Connections, request_guard::RequestGuard};
 pub use self::{limits::Limits, log::log_as_json};
@@ -77,6 +81,7 @@ impl Server {
             own_threads: Arc::default(),
             sweeping: tokio::sync::Mutex::default(),
             stopping: watch::Sender::new(false),
+            description: OnceLock::new(),
         };
         Self { state, anyone_decides: false, stands_alone: false }
     }
@@ -143,6 +148,8 @@ pub(crate) struct AppState {
     sweeping: tokio::sync::Mutex<()>,
     /// Becomes `true` when the server stops, which ends the streams of events.
     pub(crate) stopping: watch::Sender<bool>,
+    /// The description of the HTTP API, once it was requested.
+    pub(crate) description: OnceLock<Bytes>,
 }
 
 impl AppState {

@@ -23,8 +23,14 @@ pub(crate) const REQUEST: &str = "x-amzn-bedrock-agentcore-runtime-request-id";
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     // Serialization cannot fail: the values are our own types, whose keys are strings.
     let body = serde_json::to_vec(value).unwrap_or_else(|_| br#"{"error":"internal"}"#.to_vec());
-    let mut response = Response::new(Body::from(body));
+    let mut response = json_bytes(body);
     *response.status_mut() = status;
+    response
+}
+
+/// Returns a response with a body that is JSON already.
+pub(crate) fn json_bytes(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

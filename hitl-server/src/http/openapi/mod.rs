@@ -9,32 +9,40 @@ mod schemas;
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use hitl_runtime::plumbing::Engine;
 use serde_json::{Map, Value, json};
 
 use self::schemas::Schemas;
+use super::exchange::respond;
 use crate::{
     identity::{OperatorAuth, is_known},
-    server::{AppState, response},
+    server::{AppState, ConnectionExtension, Refusal, receive, response},
 };
 
-/// Answers with the document. Where tokens are verified it takes one, as everything does here.
-pub(super) async fn document(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Response {
-    let shared = Arc::clone(&state);
-    let described = async {
+/// Answers with the document, which is generated once. Where tokens are verified it takes one, as everything does here.
+pub(super) async fn document(
+    State(state): State<Arc<AppState>>,
+    connection: ConnectionExtension,
+    headers: HeaderMap,
+) -> Response {
+    let (span, connection) = (response::span(&headers), connection.map(|connection| connection.0));
+    let describing = async {
         let caller = state.caller(headers, "http").await?;
         is_known(&state.operators, &caller)?;
-        state.work(async move { Ok(describe(&shared.engine, &shared.operators)) }).await
+        let execution = receive::begin_execution(connection.as_ref())?;
+        let shared = Arc::clone(&state);
+        let described = state.work(async move {
+            let _execution = execution;
+            let document = shared.description.get_or_init(|| {
+                // Serialization cannot fail: it is JSON already.
+                serde_json::to_vec(&describe(&shared.engine, &shared.operators)).unwrap_or_default().into()
+            });
+            Ok::<_, Refusal>(document.clone())
+        });
+        Ok(response::json_bytes(described.await?))
     };
-    match described.await {
-        Ok(document) => response::json(StatusCode::OK, &document),
-        Err(error) => response::error(&error),
-    }
+    respond(span, connection.as_ref(), describing).await
 }
 
 /// Returns the description of the API of a graph.
