@@ -65,6 +65,9 @@ async fn a_request_that_cannot_be_executed_is_a_problem() {
         ("/v1/reviews?operator=mara&operator=noor", "invalid_request"),
         ("/v1/reviews?operator=mara&sort=asc", "invalid_request"),
         ("/v1/reviews?operator=mara&after=%20", "store"),
+        ("/v1/reviews?operator=mara&sort=%ff", "invalid_encoding"),
+        ("/v1/reviews?operator=m%ff", "invalid_encoding"),
+        ("/v1/reviews?%e2%28=1", "invalid_encoding"),
         ("/v1/threads?operator=mara&status=lost", "invalid_request"),
         ("/v1/threads?operator=mara&action=sweep", "invalid_request"),
         ("/v1/threads/t?thread_id=u", "invalid_request"),
@@ -141,5 +144,54 @@ async fn other_methods_are_problems_that_name_the_allowed_ones() {
     // The paths of AgentCore keep their form of an error.
     let other = served.request(Method::GET, "/v2").send().await.unwrap();
     assert_eq!(other.headers()["content-type"], "application/json");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_takes_its_name_and_its_input() {
+    let served = Served::start();
+    let input = json!({ "message": "A-9133 arrived broken" });
+    for (body, path) in [
+        (json!({ "thread_id": "t", "input": input, "operator": "mara" }), "operator"),
+        (json!({ "thread_id": "t", "input": input, "roles": ["clerk"] }), "roles"),
+        (json!({ "thread_id": "t", "message": "A-9133 arrived broken", "operator": "mara" }), "operator"),
+        (json!({ "thread_id": "t", "message": "A-9133 arrived broken" }), "message"),
+        (json!({ "thread_id": "t" }), "input"),
+        (json!({ "thread_id": "t", "input": "A-9133" }), "input"),
+    ] {
+        let started = served.request(Method::POST, "/v1/threads").json(&body).send().await.unwrap();
+        let (status, problem) = read(started).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{body}: {problem}");
+        assert_eq!(problem["errors"][0]["path"], path, "{body}: {problem}");
+        let takes_no_operator = problem["detail"].as_str().unwrap().contains("a start takes no operator");
+        assert_eq!(takes_no_operator, matches!(path, "operator" | "roles"), "{problem}");
+    }
+    assert_eq!(served.get("/v1/threads/t").await.0, 404);
+    // In an action of AgentCore, too.
+    let invoke = json!({ "action": "start", "thread_id": "t", "input": input, "operator": "mara" });
+    let invoked = served.request(Method::POST, "/invocations").json(&invoke).send().await.unwrap();
+    let error: Value = invoked.json().await.unwrap();
+    assert!(error["error"].as_str().unwrap().contains("a start takes no operator"), "{error}");
+    served.stop().await;
+}
+
+/// The document has a verdict by its name only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verdict_is_given_by_its_name() {
+    let served = Served::start();
+    let digest = served.waiting("t").await;
+    let review = format!("/v1/threads/t/reviews/{digest}");
+    for verdict in [json!({ "action": "approve" }), json!({ "approve": {} }), json!(1)] {
+        let batch = json!({ "verdict": verdict, "reviews": [{ "thread_id": "t", "digest": digest }] });
+        for (path, body) in [
+            (format!("{review}/preview"), json!({ "verdict": verdict })),
+            (format!("{review}/verdict"), json!({ "verdict": verdict })),
+            ("/v1/batches".to_owned(), batch),
+        ] {
+            let (status, problem) = served.post(&path, body).await;
+            assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{path}: {problem}");
+            assert_eq!(problem["errors"][0]["path"], "verdict", "{path}: {problem}");
+        }
+    }
     served.stop().await;
 }

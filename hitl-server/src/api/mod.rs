@@ -89,7 +89,9 @@ pub use inbox::InboxFilter;
 pub(crate) use inbox::{ReviewFilter, inbox};
 pub use request::{Action, Request};
 #[cfg(feature = "http")]
-pub(crate) use request::{Approve, Ask, Edit, Reject, Settle, VERDICTS, action_name, excerpt, invalid};
+pub(crate) use request::{
+    Approve, Ask, Edit, Reject, Settle, VERDICTS, action_name, beside_input, excerpt, invalid,
+};
 pub use sweep::SweepCounts;
 #[cfg(feature = "http")]
 pub(crate) use sweep::sweep;

@@ -598,11 +598,21 @@ fn input(mut rest: Map<String, Value>) -> Result<Value, ApiError> {
     }
     let input = rest.remove("input").unwrap_or_default();
     match rest.keys().next() {
-        Some(key) => {
-            Err(invalid(format!("`{}` is given beside `input`: move it into `input`", excerpt(key))))
-        }
+        Some(key) => Err(beside_input(key)),
         None => Ok(input),
     }
+}
+
+/// Returns the error of a start with a member beside its `input`. A thread belongs to the subject of a verified token, so
+/// no name that a request claims is its owner.
+pub(crate) fn beside_input(key: &str) -> ApiError {
+    let fix = match key {
+        "operator" | "roles" => {
+            "a start takes no operator, because only a verified token gives a thread an owner; remove it"
+        }
+        _ => "move it into `input`",
+    };
+    invalid(format!("`{}` is given beside `input`: {fix}", excerpt(key)))
 }
 
 /// Returns the operator that the request claims.

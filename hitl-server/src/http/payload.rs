@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::api::{ApiError, VERDICTS, excerpt, invalid};
+use crate::api::{ApiError, VERDICTS, beside_input, excerpt, invalid};
 
 /// An action with its members that the path of a request gives.
 #[derive(Clone, Debug)]
@@ -21,6 +21,10 @@ pub(super) struct Route {
 enum Body {
     /// The members of the action.
     Members,
+    /// The name of a thread, and its `input`.
+    Start,
+    /// The members of the action, with the name of a verdict as `verdict`.
+    Named,
     /// A verdict: its name as `verdict`, and its members.
     Verdict,
     /// A list of verdicts on reviews of one thread.
@@ -42,6 +46,16 @@ impl Route {
 
     pub(super) fn scope(self, scope: &str) -> Self {
         self.with("scope", scope.to_owned())
+    }
+
+    /// The start of a thread.
+    pub(super) fn start() -> Self {
+        Self { body: Body::Start, ..Self::new("start") }
+    }
+
+    /// An action with a verdict that it does not give.
+    pub(super) fn with_verdict(action: &'static str) -> Self {
+        Self { body: Body::Named, ..Self::new(action) }
     }
 
     /// One verdict, whose action the body names.
@@ -78,6 +92,10 @@ impl Route {
         }
         match self.body {
             Body::Members => {}
+            Body::Start => check_start(&members)?,
+            Body::Named => {
+                verdict_name(members.get("verdict"))?;
+            }
             Body::Verdict => action = take_verdict(&mut members)?,
             Body::Verdicts => {
                 let Some(Value::Array(verdicts)) = members.get_mut("verdicts") else {
@@ -102,15 +120,33 @@ impl Route {
     }
 }
 
-/// Removes the name of a verdict. The name of any other action is refused.
+/// Checks that the inputs of a start are in its `input`. Beside it they could be taken for an operator.
+fn check_start(members: &Map<String, Value>) -> Result<(), ApiError> {
+    let is_other = |name: &&str| !matches!(*name, "thread_id" | "input");
+    let operator = ["operator", "roles"].into_iter().find(|name| members.contains_key(*name));
+    if let Some(name) = operator.or_else(|| members.keys().map(String::as_str).find(is_other)) {
+        return Err(beside_input(name).detail("path", excerpt(name)));
+    }
+    match members.get("input") {
+        Some(Value::Object(_)) => Ok(()),
+        Some(_) => Err(invalid("`input` must be an object with the inputs by name").detail("path", "input")),
+        None => Err(invalid("`input` is missing: give an object with the inputs by name")
+            .detail("path", "input")),
+    }
+}
+
+/// Removes the name of a verdict.
 fn take_verdict(members: &mut Map<String, Value>) -> Result<Value, ApiError> {
-    match members.remove("verdict") {
-        Some(Value::String(name)) if VERDICTS.contains(&name.as_str()) => Ok(Value::String(name)),
-        Some(Value::String(name)) => {
+    Ok(verdict_name(members.remove("verdict").as_ref())?.into())
+}
+
+/// Returns the name of a verdict. The name of any other action is refused.
+fn verdict_name(verdict: Option<&Value>) -> Result<&'static str, ApiError> {
+    match verdict {
+        Some(Value::String(name)) => VERDICTS.into_iter().find(|verdict| verdict == name).ok_or_else(|| {
             let verdicts = hitl_core::text::or_list(VERDICTS);
-            Err(invalid(format!("`{}` is not a verdict; use {verdicts}", excerpt(&name)))
-                .detail("path", "verdict"))
-        }
+            invalid(format!("`{}` is not a verdict; use {verdicts}", excerpt(name))).detail("path", "verdict")
+        }),
         Some(_) => Err(invalid("`verdict` must be a string").detail("path", "verdict")),
         None => Err(invalid("`verdict` is missing: name the verdict").detail("path", "verdict")),
     }
@@ -119,8 +155,12 @@ fn take_verdict(members: &mut Map<String, Value>) -> Result<Value, ApiError> {
 /// Returns the members in a query. `limit` and `from` are numbers, and `roles` is a list.
 ///
 /// # Errors
-/// 400 if a name other than `roles` is given twice.
+/// 400 if a name other than `roles` is given twice, or the query is not UTF-8.
 pub(super) fn members_of_query(query: &str) -> Result<Value, ApiError> {
+    if !is_utf8_once_decoded(query) {
+        let problem = "the query is not valid UTF-8 once it is percent-decoded";
+        return Err(ApiError::new(400, "invalid_encoding", problem));
+    }
     let mut members = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
@@ -139,6 +179,18 @@ pub(super) fn members_of_query(query: &str) -> Result<Value, ApiError> {
         }
     }
     Ok(Value::Object(members))
+}
+
+/// Returns whether a query is UTF-8 once it is percent-decoded. The parser would replace what is not.
+fn is_utf8_once_decoded(query: &str) -> bool {
+    let (mut decoded, mut rest) = (Vec::with_capacity(query.len()), query.as_bytes());
+    while let Some((first, tail)) = rest.split_first() {
+        let digits = tail.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        decoded.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    std::str::from_utf8(&decoded).is_ok()
 }
 
 /// The parameters in a path.
@@ -204,5 +256,9 @@ mod tests {
         );
         assert_eq!(members_of_query("limit=all").unwrap(), json!({ "limit": "all" }));
         assert!(error(members_of_query("node=pay&node=draft")).contains("`node` is given twice"));
+        assert_eq!(members_of_query("node=%C3%9C%zz%").unwrap(), json!({ "node": "\u{dc}%zz%" }));
+        for query in ["operator=m%ff", "%c3=1", "node=%c3&role=%9c", "operator=%ED%A0%80"] {
+            assert!(error(members_of_query(query)).contains("not valid UTF-8"), "{query}");
+        }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn routes() -> Routes {
     let mut api = Router::new()
         .route("/openapi.json", get(openapi::document))
         .route("/reviews", get_all("inbox"))
-        .route("/threads", get_all("threads").merge(post_all(Route::new("start"))))
+        .route("/threads", get_all("threads").merge(post_all(Route::start())))
         .route("/threads/{thread}", get_of_thread("get"))
         .route("/threads/{thread}/history", get_of_thread("history"))
         .route("/threads/{thread}/events", get(events::events))
@@ -42,14 +42,14 @@ pub(crate) fn routes() -> Routes {
         .route("/threads/{thread}/cancel", of_thread("cancel"))
         .route(
             "/threads/{thread}/reviews/{digest}/preview",
-            post_with_digest(|thread, digest| Route::new("preview").thread(thread).digest(digest)),
+            post_with_digest(|thread, digest| Route::with_verdict("preview").thread(thread).digest(digest)),
         )
         .route("/threads/{thread}/reviews/{digest}/verdict", post_with_digest(Route::verdict))
         .route(
             "/threads/{thread}/effects/{digest}/settlement",
             post_with_digest(|thread, digest| Route::new("settle").thread(thread).digest(digest)),
         )
-        .route("/batches", post_all(Route::new("batch")))
+        .route("/batches", post_all(Route::with_verdict("batch")))
         .route("/stops", get_all("stops"));
     for scope in ["graph", "store"] {
         for action in ["pause", "unpause", "cancel"] {
