@@ -64,7 +64,6 @@ async fn a_request_that_cannot_be_executed_is_a_problem() {
         ("/v1/reviews?operator=mara&limit=many", "invalid_request"),
         ("/v1/reviews?operator=mara&operator=noor", "invalid_request"),
         ("/v1/reviews?operator=mara&sort=asc", "invalid_request"),
-        ("/v1/reviews?operator=mara&after=%20", "store"),
         ("/v1/reviews?operator=mara&sort=%ff", "invalid_encoding"),
         ("/v1/reviews?operator=m%ff", "invalid_encoding"),
         ("/v1/reviews?%e2%28=1", "invalid_encoding"),
@@ -75,7 +74,11 @@ async fn a_request_that_cannot_be_executed_is_a_problem() {
     ] {
         let (status, problem) = served.get(path).await;
         assert_eq!((&problem["code"], status < 500), (&json!(code), true), "{path}: {problem}");
+        // What is about all threads is about no thread of a reserved name.
+        assert!(!problem.to_string().contains("hitl:"), "{path}: {problem}");
     }
+    let (_, problem) = served.get("/v1/nothing").await;
+    assert!(problem["detail"].as_str().unwrap().contains("`/v1/nothing`"), "{problem}");
     served.stop().await;
 }
 
@@ -192,6 +195,19 @@ async fn a_verdict_is_given_by_its_name() {
             assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{path}: {problem}");
             assert_eq!(problem["errors"][0]["path"], "verdict", "{path}: {problem}");
         }
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalid_page_token_is_named() {
+    let served = Served::start();
+    let _ = served.waiting("t").await;
+    for path in ["/v1/reviews?operator=mara&after=%20", "/v1/threads?operator=mara&after=%ef%bf%bd"] {
+        let (status, problem) = served.get(path).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{path}: {problem}");
+        assert_eq!(problem["errors"][0]["path"], "after", "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("`next`"), "{path}: {problem}");
     }
     served.stop().await;
 }

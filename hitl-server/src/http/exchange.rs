@@ -12,7 +12,7 @@ use tracing::Span;
 
 use super::payload::Route;
 use crate::{
-    api::{ApiError, Reply},
+    api::{ApiError, Reply, invalid},
     identity::Caller,
     server::{
         AppState, AuthenticatedRequest, Connection, ConnectionExtension, Execution, Received, Refusal,
@@ -47,6 +47,7 @@ impl Exchange {
 
     async fn execute(self, route: Route, members: Members) -> Result<Reply, Refusal> {
         let Self { state, connection, headers } = self;
+        let has_query = matches!(members, Members::Query(_));
         let (caller, bytes, execution) = match members {
             Members::Query(members) => {
                 let caller = state.caller(headers, "http").await?;
@@ -70,7 +71,12 @@ impl Exchange {
             request.authorize(&shared, &caller).await?;
             request.execute(&shared).await
         };
-        state.work(answering).await
+        state.work(answering).await.map_err(|mut refusal| {
+            if has_query {
+                refusal.error = named_page_token(refusal.error);
+            }
+            refusal
+        })
     }
 
     /// Identifies the caller, and checks their right to a request without a body. It is not executed; the caller of this
@@ -105,4 +111,14 @@ pub(super) async fn respond(
         })
     };
     receive::answer(span, connection, answering).await
+}
+
+/// Names the parameter of a page token that the store does not accept. Of the errors of a store, only that one has this
+/// status in a request that reads.
+fn named_page_token(error: ApiError) -> ApiError {
+    if (error.status, error.code) != (400, "store") {
+        return error;
+    }
+    invalid("`after` is not a page token of this list: give the `next` of the page before, or leave it out")
+        .detail("path", "after")
 }

@@ -6,6 +6,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use hitl_runtime::ThreadId;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -55,6 +56,11 @@ impl Problem {
         let ApiError { status, code, message, details: mut more } = error;
         let errors = field_errors(&message, &mut more);
         more.retain(|name, _| !Self::OWN.contains(&name.as_str()));
+        // What is about all threads has an internal name as its thread.
+        let is_reserved = |name: &str| ThreadId::existing(name).is_ok_and(|thread| thread.is_reserved());
+        if more.get("thread").and_then(Value::as_str).is_some_and(is_reserved) {
+            more.remove("thread");
+        }
         let mut title = code.replace('_', " ");
         if let Some(first) = title.get_mut(..1) {
             first.make_ascii_uppercase();

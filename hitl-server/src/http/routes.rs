@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::{RawQuery, State},
-    http::{HeaderMap, Method, Uri},
+    extract::{OriginalUri, RawQuery, State},
+    http::{HeaderMap, Method},
     response::Response,
     routing::{MethodRouter, get, post},
 };
@@ -125,7 +125,7 @@ async fn answer(
     Exchange::new(state, connection, headers).answer(route, members).await
 }
 
-async fn no_such_path(uri: Uri) -> Response {
+async fn no_such_path(OriginalUri(uri): OriginalUri) -> Response {
     let problem = match uri.path().len() {
         0..=200 => format!("there is no path `{}`; /v1/openapi.json describes the paths", uri.path()),
         _ => "there is no such path; /v1/openapi.json describes the paths".to_owned(),
