@@ -83,6 +83,80 @@ async fn a_request_that_cannot_be_executed_is_a_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalid_page_token_is_named() {
+    let served = Served::start();
+    let _ = served.waiting("t").await;
+    for path in ["/v1/reviews?operator=mara&after=%20", "/v1/threads?operator=mara&after=%ef%bf%bd"] {
+        let (status, problem) = served.get(path).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{path}: {problem}");
+        assert_eq!(problem["errors"][0]["path"], "after", "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("`next`"), "{path}: {problem}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_takes_its_name_and_its_input() {
+    let served = Served::start();
+    let input = json!({ "message": "A-9133 arrived broken" });
+    for (body, path) in [
+        (json!({ "thread_id": "t", "input": input, "operator": "mara" }), "operator"),
+        (json!({ "thread_id": "t", "input": input, "roles": ["clerk"] }), "roles"),
+        (json!({ "thread_id": "t", "message": "A-9133 arrived broken", "operator": "mara" }), "operator"),
+        (json!({ "thread_id": "t", "message": "A-9133 arrived broken" }), "message"),
+        (json!({ "thread_id": "t" }), "input"),
+        (json!({ "thread_id": "t", "input": "A-9133" }), "input"),
+    ] {
+        let started = served.request(Method::POST, "/v1/threads").json(&body).send().await.unwrap();
+        let (status, problem) = read(started).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{body}: {problem}");
+        assert_eq!(problem["errors"][0]["path"], path, "{body}: {problem}");
+        let takes_no_operator = problem["detail"].as_str().unwrap().contains("a start takes no operator");
+        assert_eq!(takes_no_operator, matches!(path, "operator" | "roles"), "{problem}");
+    }
+    assert_eq!(served.get("/v1/threads/t").await.0, 404);
+    // In an action of AgentCore, too.
+    let invoke = json!({ "action": "start", "thread_id": "t", "input": input, "operator": "mara" });
+    let invoked = served.request(Method::POST, "/invocations").json(&invoke).send().await.unwrap();
+    let error: Value = invoked.json().await.unwrap();
+    assert!(error["error"].as_str().unwrap().contains("a start takes no operator"), "{error}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_of_the_store_without_a_role_for_it_names_the_setting() {
+    let served = Served::start();
+    let _ = served.waiting("t").await;
+    let (status, problem) = served.post("/v1/store/cancel", json!({ "reason": "a test" })).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("role_missing")), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("`stop_role`") && !detail.contains("retry"), "{problem}");
+    assert_eq!(served.get("/v1/stops").await.1["stops"], json!([]));
+    served.stop().await;
+}
+
+/// The document has a verdict by its name only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verdict_is_given_by_its_name() {
+    let served = Served::start();
+    let digest = served.waiting("t").await;
+    let review = format!("/v1/threads/t/reviews/{digest}");
+    for verdict in [json!({ "action": "approve" }), json!({ "approve": {} }), json!(1)] {
+        let batch = json!({ "verdict": verdict, "reviews": [{ "thread_id": "t", "digest": digest }] });
+        for (path, body) in [
+            (format!("{review}/preview"), json!({ "verdict": verdict })),
+            (format!("{review}/verdict"), json!({ "verdict": verdict })),
+            ("/v1/batches".to_owned(), batch),
+        ] {
+            let (status, problem) = served.post(&path, body).await;
+            assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{path}: {problem}");
+            assert_eq!(problem["errors"][0]["path"], "verdict", "{path}: {problem}");
+        }
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hostile_body_is_a_problem() {
     let served = Served::start();
     let digest = served.waiting("t").await;
@@ -147,67 +221,5 @@ async fn other_methods_are_problems_that_name_the_allowed_ones() {
     // The paths of AgentCore keep their form of an error.
     let other = served.request(Method::GET, "/v2").send().await.unwrap();
     assert_eq!(other.headers()["content-type"], "application/json");
-    served.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_takes_its_name_and_its_input() {
-    let served = Served::start();
-    let input = json!({ "message": "A-9133 arrived broken" });
-    for (body, path) in [
-        (json!({ "thread_id": "t", "input": input, "operator": "mara" }), "operator"),
-        (json!({ "thread_id": "t", "input": input, "roles": ["clerk"] }), "roles"),
-        (json!({ "thread_id": "t", "message": "A-9133 arrived broken", "operator": "mara" }), "operator"),
-        (json!({ "thread_id": "t", "message": "A-9133 arrived broken" }), "message"),
-        (json!({ "thread_id": "t" }), "input"),
-        (json!({ "thread_id": "t", "input": "A-9133" }), "input"),
-    ] {
-        let started = served.request(Method::POST, "/v1/threads").json(&body).send().await.unwrap();
-        let (status, problem) = read(started).await;
-        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{body}: {problem}");
-        assert_eq!(problem["errors"][0]["path"], path, "{body}: {problem}");
-        let takes_no_operator = problem["detail"].as_str().unwrap().contains("a start takes no operator");
-        assert_eq!(takes_no_operator, matches!(path, "operator" | "roles"), "{problem}");
-    }
-    assert_eq!(served.get("/v1/threads/t").await.0, 404);
-    // In an action of AgentCore, too.
-    let invoke = json!({ "action": "start", "thread_id": "t", "input": input, "operator": "mara" });
-    let invoked = served.request(Method::POST, "/invocations").json(&invoke).send().await.unwrap();
-    let error: Value = invoked.json().await.unwrap();
-    assert!(error["error"].as_str().unwrap().contains("a start takes no operator"), "{error}");
-    served.stop().await;
-}
-
-/// The document has a verdict by its name only.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_verdict_is_given_by_its_name() {
-    let served = Served::start();
-    let digest = served.waiting("t").await;
-    let review = format!("/v1/threads/t/reviews/{digest}");
-    for verdict in [json!({ "action": "approve" }), json!({ "approve": {} }), json!(1)] {
-        let batch = json!({ "verdict": verdict, "reviews": [{ "thread_id": "t", "digest": digest }] });
-        for (path, body) in [
-            (format!("{review}/preview"), json!({ "verdict": verdict })),
-            (format!("{review}/verdict"), json!({ "verdict": verdict })),
-            ("/v1/batches".to_owned(), batch),
-        ] {
-            let (status, problem) = served.post(&path, body).await;
-            assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{path}: {problem}");
-            assert_eq!(problem["errors"][0]["path"], "verdict", "{path}: {problem}");
-        }
-    }
-    served.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_invalid_page_token_is_named() {
-    let served = Served::start();
-    let _ = served.waiting("t").await;
-    for path in ["/v1/reviews?operator=mara&after=%20", "/v1/threads?operator=mara&after=%ef%bf%bd"] {
-        let (status, problem) = served.get(path).await;
-        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{path}: {problem}");
-        assert_eq!(problem["errors"][0]["path"], "after", "{path}: {problem}");
-        assert!(problem["detail"].as_str().unwrap().contains("`next`"), "{path}: {problem}");
-    }
     served.stop().await;
 }

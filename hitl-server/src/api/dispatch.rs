@@ -184,6 +184,18 @@ async fn stop(
     operator: &Operator,
     reason: String,
 ) -> Result<Reply, ApiError> {
+    // A retry cannot succeed before the configuration is changed, so this is no temporary failure of the server.
+    if scope == Scope::Store
+        && kind == Some(StopKind::Cancel)
+        && matches!(engine.roles_to_stop(&scope, kind), Err(Error::NotSetUp { .. }))
+    {
+        return Err(ApiError::new(
+            403,
+            "role_missing",
+            "no operator may cancel the threads of all graphs, because this program has no role for it: set the agent's \
+             `stop_role`, or cancel the threads of one graph",
+        ));
+    }
     let report = match kind {
         None => engine.unpause(scope.clone(), operator, reason).await.map(|()| None)?,
         Some(StopKind::Cancel) => Some(engine.cancel(scope.clone(), operator, reason).await?),
