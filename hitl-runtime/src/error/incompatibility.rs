@@ -1,6 +1,7 @@
 //! The reasons why a thread is incompatible with this program.
 
 use hitl_core::text::list;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::Violation;
@@ -277,19 +278,25 @@ impl Incompatibility {
     }
 }
 
+/// An incompatibility between a thread and the program, in JSON.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Difference<'a> {
+    /// The stable code of its kind, for programs.
+    code: &'static str,
+    /// The problem and its solution, for people.
+    message: String,
+    /// The node that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
+    /// The field that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
 impl Serialize for Incompatibility {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Json<'a> {
-            code: &'static str,
-            message: String,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            node: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            field: Option<&'a str>,
-        }
         let message = self.to_string();
-        Json { code: self.code(), message, node: self.node(), field: self.field() }.serialize(serializer)
+        Difference { code: self.code(), message, node: self.node(), field: self.field() }.serialize(serializer)
     }
 }
 

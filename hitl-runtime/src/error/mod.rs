@@ -5,6 +5,7 @@ mod incompatibility;
 mod kind;
 mod violation;
 
+pub(crate) use incompatibility::Difference;
 pub use incompatibility::Incompatibility;
 pub use kind::ErrorKind;
 pub use violation::Violation;

@@ -44,7 +44,7 @@ const STAMPED_WITHIN: Duration = Duration::from_secs(60);
 /// assert_eq!(Source::Start.to_string(), "the start");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Source {

@@ -125,7 +125,13 @@ const STOPS: [&str; 3] = ["pause", "unpause", "cancel"];
 const WITHOUT_THREAD: [&str; 5] = ["stops", "inbox", "sweep", "threads", "batch"];
 
 /// The maximum number of entries in a page of a history, or of reviews in a page of an inbox.
-const MAX_PAGE: usize = 1000;
+pub(crate) const MAX_PAGE: usize = 1000;
+
+/// The number of entries or of threads in a page, if a request has no limit.
+pub(crate) const DEFAULT_PAGE: usize = 100;
+
+/// The number of reviews in a page, if a request has no limit.
+pub(crate) const DEFAULT_REVIEWS: usize = 50;
 
 impl Request {
     /// Creates a request without an operator.
@@ -385,7 +391,7 @@ struct HistoryMembers {
 }
 
 fn default_limit() -> usize {
-    100
+    DEFAULT_PAGE
 }
 
 #[derive(Deserialize)]
@@ -409,7 +415,7 @@ struct ThreadsMembers {
 }
 
 fn default_inbox_limit() -> usize {
-    50
+    DEFAULT_REVIEWS
 }
 
 fn check_limit(limit: usize) -> Result<(), ApiError> {

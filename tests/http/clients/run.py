@@ -52,7 +52,10 @@ def generate(document, folder):
 
 
 def operation(name):
-    return importlib.import_module(f"generated_client.api.default.{name}")
+    """Returns the module of an operation, which is in the package of its tag."""
+    api = importlib.import_module("generated_client.api")
+    (tag,) = (path.parent.name for path in pathlib.Path(api.__path__[0]).glob(f"*/{name}.py"))
+    return importlib.import_module(f"generated_client.api.{tag}.{name}")
 
 
 def fits(document, name, value):
@@ -118,14 +121,14 @@ def main(program):
         assert (decided.count, decided.decided) == (2, True), decided
 
         history = operation("get_history").sync("one", client=front)
-        assert [list(row.event)[0] for row in history.entries][:4] == ["started", "ran", "ran", "paused"], history
+        assert [row.event.additional_keys[0] for row in history.entries][:4] == ["started", "ran", "ran", "paused"], history
         fits(document, "HistoryPage", history.to_dict())
         threads = operation("list_threads").sync(client=front, **MARA)
         assert len(threads.threads) == 3, threads
         fits(document, "ThreadPage", threads.to_dict())
-        pause = models.Stop.from_dict(MARA | {"reason": "a test"})
+        pause = models.StopRequest.from_dict(MARA | {"reason": "a test"})
         stops = operation("pause_graph").sync(client=front, body=pause)
-        assert stops.stops[0]["reason"] == "a test", stops
+        assert stops.stops[0].reason == "a test", stops
         fits(document, "StopList", stops.to_dict())
     print("the document is valid, and a generated client decides reviews")
 

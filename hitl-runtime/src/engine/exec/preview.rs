@@ -53,7 +53,7 @@ pub struct Preview {
 /// }
 /// assert_eq!(warning(None), "this signs it");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Reproposal {
     /// The field that is proposed.
@@ -61,6 +61,7 @@ pub struct Reproposal {
     /// The point at which the field was last written, and to which the thread goes back.
     pub from: Source,
     /// The step that follows with the edited draft: a node, a fork, the end. Nodes between it and the review run again.
+    #[schemars(schema_with = "name_or_object")]
     pub to: Transition,
     /// The review that opens there, if no node runs before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +83,12 @@ pub struct Reproposal {
     pub may_be_unasked: bool,
 }
 
+/// Returns the schema of a [`Transition`]: a node and the end are their names, and every other transition is an object
+/// with its kind as the only member.
+fn name_or_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "anyOf": [{ "type": "string" }, { "type": "object", "maxProperties": 1 }] })
+}
+
 /// The review that an edit leads to.
 ///
 /// ```
@@ -90,7 +97,7 @@ pub struct Reproposal {
 ///     if opens.signs { "you" } else { opens.role.as_deref().unwrap_or("somebody") }
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct NextReview {
     /// The node that waits.

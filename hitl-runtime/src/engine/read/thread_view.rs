@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::item::ItemView;
 use crate::{
     Digest, Incompatibility, Place, ThreadId, ThreadStatus, Timestamp,
+    error::Difference,
     graph::RiskLevel,
     journal::{Condition, Stop},
 };
@@ -53,7 +54,7 @@ pub struct ThreadView {
     /// The incompatibilities between the thread and this program. If there are any, the view shows the thread as far as
     /// this program can read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<Map<String, Value>>")]
+    #[schemars(with = "Vec<Difference<'static>>")]
     pub differences: Vec<Incompatibility>,
     /// The open reviews.
     pub reviews: Vec<ReviewView>,
@@ -62,7 +63,6 @@ pub struct ThreadView {
     pub failure: Option<FailureView>,
     /// The stop of the thread, its graph or its store.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Map<String, Value>>")]
     pub stop: Option<Stop>,
     /// The effect that is in doubt.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,7 +117,6 @@ pub struct ReviewView {
     /// The condition of the review, and its value: why a person is asked. If it is false, one was asked about this
     /// draft before, or the thread is a fork. Left out if the review has no condition, or new code opened it again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Map<String, Value>>")]
     pub when: Option<Condition>,
     /// The risk of the action, the highest one of its effects. Left out if the program declares none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,8 @@
 //! The schemas are generated from the types by which requests are parsed and replies are serialized, and from the types of
 //! the graph's drafts. CI validates the document, and decides a review by a client that is generated from it.
 
+mod bodies;
+mod operations;
 mod paths;
 mod replies;
 mod schemas;
@@ -48,7 +50,7 @@ pub(super) async fn document(
 /// Returns the description of the API of a graph.
 fn describe(engine: &Engine, operators: &OperatorAuth) -> Value {
     let mut schemas = Schemas::new();
-    let paths = paths::paths(&mut schemas, operators.lets_anyone_decide());
+    let paths = paths::paths(&mut schemas, engine, operators.lets_anyone_decide());
     let reviews: Map<String, Value> = engine
         .review_schemas()
         .iter()
@@ -66,6 +68,7 @@ fn describe(engine: &Engine, operators: &OperatorAuth) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
         },
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "tags": paths::tags(),
         "paths": paths,
         "components": { "schemas": schemas.into_components() },
         // The draft of each review, by its node.

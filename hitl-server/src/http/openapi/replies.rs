@@ -1,8 +1,8 @@
 //! The schemas of the replies whose members are those of a variant of [`Reply`](crate::api::Reply).
 #![allow(dead_code, reason = "only their schemas are used")]
 
-use hitl_runtime::{Digest, OpenReview, Place, ThreadId, Timestamp};
-use schemars::JsonSchema;
+use hitl_runtime::{Digest, OpenReview, Place, Reproposal, ThreadId, Timestamp, journal::Stop};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -47,8 +47,9 @@ pub(super) struct HistoryRow {
     at: Timestamp,
     /// The hash of the entry, which covers every entry before it.
     hash: Digest,
-    /// The event: its name, with its members.
-    event: Value,
+    /// The event: its name, such as `started` or `decided`, as the only member, with its data.
+    #[schemars(schema_with = "one_member")]
+    event: Map<String, Value>,
     /// The model usage of the attempt that led to this entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     spent: Vec<Map<String, Value>>,
@@ -71,14 +72,14 @@ pub(super) struct VerdictPreview {
     proposes: Option<Value>,
     /// The destination of that edit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    again: Option<Map<String, Value>>,
+    again: Option<Reproposal>,
 }
 
 /// The stops of graphs and of the store that are in force.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct StopList {
     /// The stops.
-    stops: Vec<Map<String, Value>>,
+    stops: Vec<Stop>,
     /// The number of threads that the request has cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancelled: Option<u64>,
@@ -88,4 +89,14 @@ pub(super) struct StopList {
     /// The threads that could not be cancelled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<ThreadId>,
+}
+
+/// Returns the schema of an object with one member, which is an object.
+fn one_member(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": { "type": "object" },
+    })
 }

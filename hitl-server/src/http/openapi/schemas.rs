@@ -81,6 +81,14 @@ impl Schemas {
         all.append(&mut self.received.take_definitions(true));
         all.append(&mut self.named);
         all.values_mut().for_each(join_names);
+        all.values_mut().for_each(|schema| {
+            // A summary is followed by an example in Rust, which tells a client of the API nothing.
+            if let Some(Value::String(description)) = schema.get_mut("description")
+                && let Some(end) = description.find("\n\n```")
+            {
+                description.truncate(end);
+            }
+        });
         all
     }
 }
