@@ -63,7 +63,8 @@ async fn the_parameters_are_those_of_the_server() {
         let limit = &parameter(&document, path, "limit")["schema"];
         let [minimum, maximum] = ["minimum", "maximum"].map(|name| limit[name].as_u64().unwrap());
         let path = path.replace("{thread}", "t");
-        for (size, is_valid) in [(minimum, true), (maximum, true), (minimum - 1, false), (maximum + 1, false)] {
+        for (size, is_valid) in [(minimum, true), (maximum, true), (minimum - 1, false), (maximum + 1, false)]
+        {
             let (status, _) = served.get(&format!("{path}?operator=mara&limit={size}")).await;
             assert_eq!(status != 400, is_valid, "{path} {size}");
         }
@@ -116,7 +117,8 @@ async fn the_members_of_replies_have_types_and_no_examples_in_rust() {
     // An example can be sent as it is.
     let digest = served.waiting("t").await;
     let review = "/v1/threads/{thread}/reviews/{digest}/preview";
-    let examples = &document["paths"][review]["post"]["requestBody"]["content"]["application/json"]["examples"];
+    let examples =
+        &document["paths"][review]["post"]["requestBody"]["content"]["application/json"]["examples"];
     for verdict in ["edit", "reject", "ask", "approve"] {
         let body = examples[verdict]["value"].clone();
         let (status, reply) = served.post(&format!("/v1/threads/t/reviews/{digest}/preview"), body).await;

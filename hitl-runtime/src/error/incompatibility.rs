@@ -296,7 +296,8 @@ pub(crate) struct Difference<'a> {
 impl Serialize for Incompatibility {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let message = self.to_string();
-        Difference { code: self.code(), message, node: self.node(), field: self.field() }.serialize(serializer)
+        Difference { code: self.code(), message, node: self.node(), field: self.field() }
+            .serialize(serializer)
     }
 }
 

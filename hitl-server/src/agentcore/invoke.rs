@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Response, sse::Event},
 };
+
 use super::{
     session::{session_of, thread_of},
     stream,

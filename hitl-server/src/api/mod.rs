@@ -90,7 +90,8 @@ pub(crate) use inbox::{ReviewFilter, inbox};
 pub use request::{Action, Request};
 #[cfg(feature = "http")]
 pub(crate) use request::{
-    Approve, Ask, DEFAULT_PAGE, DEFAULT_REVIEWS, Edit, MAX_PAGE, Reject, Settle, VERDICTS, action_name, beside_input, excerpt, invalid,
+    Approve, Ask, DEFAULT_PAGE, DEFAULT_REVIEWS, Edit, MAX_PAGE, Reject, Settle, VERDICTS, action_name,
+    beside_input, excerpt, invalid,
 };
 pub use sweep::SweepCounts;
 #[cfg(feature = "http")]

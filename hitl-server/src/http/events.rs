@@ -62,8 +62,7 @@ async fn open(exchange: &Exchange, thread: String, query: &str, is_head: bool) -
     let (next, parameter) = next_place(&exchange.headers, &mut members)?;
     check_names(&members)?;
     // The stream does not count as a request that is executed, but its opening does: it reads the journal.
-    let (caller, execution) =
-        exchange.admit(Route::new("history").thread(thread.clone()), members).await?;
+    let (caller, execution) = exchange.admit(Route::new("history").thread(thread.clone()), members).await?;
     let thread = ThreadId::existing(&thread).map_err(|error| ApiError::from(Error::from(error)))?;
     // Subscribe before the first read, so that no entry is missed in between.
     let subscription = state.engine.listen(&thread);
@@ -142,8 +141,9 @@ fn check_names(members: &Value) -> Result<(), ApiError> {
         None => Ok(()),
         Some(name) => {
             let name = excerpt(name);
-            let problem =
-                format!("`{name}` is no parameter of the events: remove it, or use `after`, `operator` or `roles`");
+            let problem = format!(
+                "`{name}` is no parameter of the events: remove it, or use `after`, `operator` or `roles`"
+            );
             Err(invalid(problem).detail("path", name))
         }
     }

@@ -22,11 +22,11 @@
 //! | `POST /v1/graph/pause`, `unpause`, `cancel`; `POST /v1/store/…` | the stop of all threads |
 //! | `GET /v1/stops` | `stops` |
 //! | `POST /v1/batches` | `batch`: one verdict on reviews of many threads |
-//! | `GET /v1/openapi.json` | this API as OpenAPI 3.1, with the schemas of the graph's drafts |
+//! | `GET /v1/openapi.json` | this API as OpenAPI 3.1, with the schemas of the graph's drafts; where tokens are verified, for every caller with one |
 //!
 //! The names in a path are percent-encoded. A body is JSON, with the content type `application/json`, also if it is `{}`. The
 //! operator is the subject of the verified token. Where operators are [claimed](OperatorAuth::claimed), `operator` and
-//! `roles` are members of the body, or of the query of a `GET`.
+//! `roles` are members of the body, or of the query of a `GET`; a start takes no operator.
 //!
 //! # Errors
 //!

@@ -130,8 +130,9 @@ fn check_start(members: &Map<String, Value>) -> Result<(), ApiError> {
     match members.get("input") {
         Some(Value::Object(_)) => Ok(()),
         Some(_) => Err(invalid("`input` must be an object with the inputs by name").detail("path", "input")),
-        None => Err(invalid("`input` is missing: give an object with the inputs by name")
-            .detail("path", "input")),
+        None => {
+            Err(invalid("`input` is missing: give an object with the inputs by name").detail("path", "input"))
+        }
     }
 }
 
@@ -185,7 +186,8 @@ pub(super) fn members_of_query(query: &str) -> Result<Value, ApiError> {
 fn is_utf8_once_decoded(query: &str) -> bool {
     let (mut decoded, mut rest) = (Vec::with_capacity(query.len()), query.as_bytes());
     while let Some((first, tail)) = rest.split_first() {
-        let digits = tail.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let digits =
+            tail.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
         let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         decoded.push(byte.unwrap_or(*first));
         rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };

@@ -46,7 +46,8 @@ pub(crate) async fn receive(
             return Err(error);
         }
     };
-    let bytes = payload::read(body, state.max_bytes, state.limits.body, connection.map(AsRef::as_ref)).await?;
+    let bytes =
+        payload::read(body, state.max_bytes, state.limits.body, connection.map(AsRef::as_ref)).await?;
     Ok(Received { caller, bytes, execution: begin_execution(connection)? })
 }
 

@@ -77,7 +77,13 @@ impl Paths {
     }
 
     /// Adds a request that reads. It may claim an operator.
-    pub(super) fn get(&mut self, path: &str, operation: &Operation<'_>, mut query: Vec<Value>, reply: &Value) {
+    pub(super) fn get(
+        &mut self,
+        path: &str,
+        operation: &Operation<'_>,
+        mut query: Vec<Value>,
+        reply: &Value,
+    ) {
         query.extend(self.claims());
         self.add(path, operation, query, None, &json(reply));
     }
@@ -149,7 +155,8 @@ impl Paths {
             if !examples.is_empty() {
                 content["examples"] = json!(examples);
             }
-            described["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
+            described["requestBody"] =
+                json!({ "required": true, "content": { "application/json": content } });
         }
         let method = if body.is_some() { "post" } else { "get" };
         let methods = self.paths.entry(path).or_insert_with(|| json!({}));

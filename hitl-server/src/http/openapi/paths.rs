@@ -38,8 +38,7 @@ pub(super) fn paths(schemas: &mut Schemas, engine: &Engine, are_claimed: bool) -
         summary: "Previews one verdict on reviews of many threads; with the `confirm` of the preview, gives it.",
     };
     paths.post("/v1/batches", &give, &bodies.batch, &schemas.reply::<BatchReply>());
-    let describe =
-        Operation { tag: "description", id: "get_description", summary: "Returns this document." };
+    let describe = Operation { tag: "description", id: "get_description", summary: "Returns this document." };
     paths.description("/v1/openapi.json", &describe);
     paths.into_paths()
 }
@@ -57,12 +56,7 @@ fn add_threads(paths: &mut Paths, schemas: &mut Schemas, bodies: &Bodies) {
     paths.get("/v1/threads/{thread}", &get, vec![], &thread);
     let history = threads("get_history", "Returns entries of the journal.");
     let page = schemas.reply::<HistoryPage>();
-    paths.get(
-        "/v1/threads/{thread}/history",
-        &history,
-        vec![place("from"), limit(DEFAULT_PAGE)],
-        &page,
-    );
+    paths.get("/v1/threads/{thread}/history", &history, vec![place("from"), limit(DEFAULT_PAGE)], &page);
     let events = threads("get_events", "Sends the entries of a thread as they are stored.");
     paths.events("/v1/threads/{thread}/events", &events);
     let resume = threads("resume_thread", "Resumes a thread, and retries a failed node.");

@@ -134,17 +134,25 @@ fn component(draft: &str, inner: &str) -> String {
     format!("{draft}.{inner}")
 }
 
-/// Replaces a choice of documented names by an `enum`, which generators of clients know.
+/// Replaces the documented names in a choice by one `enum`, which generators of clients know.
 fn join_names(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
+            let name = |choice: &Value| choice.get("const").filter(|name| name.is_string()).cloned();
             let choices = members.get("oneOf").and_then(Value::as_array);
-            let names: Option<Vec<Value>> =
-                choices.and_then(|all| all.iter().map(|one| one.get("const").cloned()).collect());
-            if let Some(names) = names.filter(|names| names.iter().all(Value::is_string)) {
-                members.remove("oneOf");
-                members.insert("type".to_owned(), "string".into());
-                members.insert("enum".to_owned(), names.into());
+            let names: Vec<Value> = choices.into_iter().flatten().filter_map(name).collect();
+            if !names.is_empty()
+                && let Some(Value::Array(mut choices)) = members.remove("oneOf")
+            {
+                choices.retain(|choice| name(choice).is_none());
+                let names =
+                    Map::from_iter([("type".to_owned(), "string".into()), ("enum".to_owned(), names.into())]);
+                if choices.is_empty() {
+                    members.extend(names);
+                } else {
+                    choices.insert(0, names.into());
+                    members.insert("oneOf".to_owned(), choices.into());
+                }
             }
             members.values_mut().for_each(join_names);
         }
@@ -200,6 +208,12 @@ mod tests {
             json!({ "properties": { "how": { "oneOf": [{ "const": "a" }, { "const": "b" }] } } });
         join_names(&mut schema);
         assert_eq!(schema, json!({ "properties": { "how": { "type": "string", "enum": ["a", "b"] } } }));
+        let mut mixed = json!({ "oneOf": [{ "const": "a" }, { "type": "object" }, { "const": "b" }] });
+        join_names(&mut mixed);
+        assert_eq!(
+            mixed,
+            json!({ "oneOf": [{ "type": "string", "enum": ["a", "b"] }, { "type": "object" }] })
+        );
         let mut other = json!({ "oneOf": [{ "const": 1 }, { "type": "string" }] });
         let before = other.clone();
         join_names(&mut other);
