@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Histogram,
@@ -45,7 +48,8 @@ impl PartialEq for Metrics {
 impl Eq for Metrics {}
 
 /// The property by which counts are grouped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum By {
     /// The graph and the node that waits: `RefundAgent.pay`.
@@ -193,33 +197,48 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// The JSON of a summary has its counts and its rates.
+/// The JSON of a time to decision, in whole seconds.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DecisionTimes")]
+struct Times {
+    count: u64,
+    median_s: Option<u64>,
+    p95_s: Option<u64>,
+}
+
+/// The JSON of a summary: its counts, and its rates from 0 to 1, which are null without decisions.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ReviewNumbers")]
+struct Json<'a> {
+    decisions: u64,
+    approved: u64,
+    edited: u64,
+    rejected: &'a BTreeMap<String, u64>,
+    asked: u64,
+    expired: u64,
+    rule_signed: u64,
+    in_doubt: u64,
+    approvals_of_unknown_time: u64,
+    approval_rate: Option<f64>,
+    edit_rate: Option<f64>,
+    rejection_rate: Option<f64>,
+    from_opened: Times,
+    from_shown: Times,
+    decisions_per_operator_hour: Option<f64>,
+}
+
+impl JsonSchema for Summary {
+    fn schema_name() -> Cow<'static, str> {
+        Json::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Json::json_schema(generator)
+    }
+}
+
 impl Serialize for Summary {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Times {
-            count: u64,
-            median_s: Option<u64>,
-            p95_s: Option<u64>,
-        }
-        #[derive(Serialize)]
-        struct Json<'a> {
-            decisions: u64,
-            approved: u64,
-            edited: u64,
-            rejected: &'a BTreeMap<String, u64>,
-            asked: u64,
-            expired: u64,
-            rule_signed: u64,
-            in_doubt: u64,
-            approvals_of_unknown_time: u64,
-            approval_rate: Option<f64>,
-            edit_rate: Option<f64>,
-            rejection_rate: Option<f64>,
-            from_opened: Times,
-            from_shown: Times,
-            decisions_per_operator_hour: Option<f64>,
-        }
         let times = |of: &Histogram| Times {
             count: of.count(),
             median_s: of.quantile(0.5),

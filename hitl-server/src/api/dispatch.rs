@@ -16,6 +16,7 @@ use super::{
     Action, ApiError, BatchReply, Request, SweepCounts,
     batch::batch,
     inbox::{AllReviews, inbox},
+    metrics::MetricsReply,
     sweep::sweep,
 };
 
@@ -70,6 +71,8 @@ pub enum Reply {
         /// The `after` of the next page; `None` after the last page.
         next: Option<String>,
     },
+    /// The numbers of the reviews in the store.
+    Metrics(Box<MetricsReply>),
     /// The results of a batch.
     Batch(Box<BatchReply>),
     /// The events of one sweep.
@@ -149,6 +152,11 @@ pub(crate) async fn dispatch_on(
         Action::Threads { status, after, limit } => {
             by()?;
             return threads(engine, status, after, limit).await;
+        }
+        Action::Metrics { since, by: grouping } => {
+            by()?;
+            let metrics = engine.metrics(since).await?;
+            return Ok(Reply::Metrics(Box::new(MetricsReply::new(&metrics, grouping))));
         }
         Action::Batch(given) => {
             return Ok(Reply::Batch(Box::new(batch(engine, by()?, given, &AllReviews).await?)));

@@ -54,6 +54,7 @@
 //! | `history` | `from`, `limit` | returns a page of the journal |
 //! | `inbox` | `node`, `role`, `thread_prefix`, `after`, `limit` (50), without a `thread_id` | returns a page of the open reviews of this graph that the operator may decide, oldest first, as `reviews`; its `next` is the `after` of the next page, or null |
 //! | `threads` | `status`, `after`, `limit` (100), without a `thread_id` | returns a page of the threads of the store, in the order of their names |
+//! | `metrics` | `since_ms`, `by`: `node`, `rule`, `operator` or `day`, without a `thread_id` | [`Agent::metrics`]: their `total`, and with `by` the `groups` |
 //! | `batch` | `reviews`: a list of `thread_id` and `digest`, `verdict` as in `preview`, `confirm`; without a `thread_id` | previews one verdict on reviews of many threads, which have the same node and rule; with the `confirm` of the preview, gives it |
 //! | `sweep` | without a `thread_id` | [`Agent::sweep`]; returns how many threads have `moved` or `failed`, were `reminded` of or `refused`; with `more` if a server did not wait for the end |
 //!
@@ -64,6 +65,7 @@
 //! [`Agent::preview`]: hitl_runtime::Agent::preview
 //! [`Agent::settle`]: hitl_runtime::Agent::settle
 //! [`Agent::resume`]: hitl_runtime::Agent::resume
+//! [`Agent::metrics`]: hitl_runtime::Agent::metrics
 //! [`Agent::continue_thread`]: hitl_runtime::Agent::continue_thread
 //! [`Agent::sweep`]: hitl_runtime::Agent::sweep
 //! [`Front::pause`]: hitl_runtime::Front::pause
@@ -72,6 +74,7 @@ mod batch;
 mod dispatch;
 mod error;
 mod inbox;
+mod metrics;
 mod request;
 mod sweep;
 #[cfg(test)]
@@ -87,6 +90,7 @@ pub use error::ApiError;
 pub use inbox::InboxFilter;
 #[cfg(feature = "http")]
 pub(crate) use inbox::{ReviewFilter, inbox};
+pub use metrics::{MetricsGroup, MetricsReply};
 pub use request::{Action, Request};
 #[cfg(feature = "http")]
 pub(crate) use request::{

@@ -2,9 +2,10 @@
 
 use hitl_core::text::nearest;
 use hitl_runtime::{
-    Digest, NotedVerdict, Operator, Place, Reason, Scope, ThreadId, ThreadStatus, Verdict,
+    Digest, NotedVerdict, Operator, Place, Reason, Scope, ThreadId, ThreadStatus, Timestamp, Verdict,
     agent::Graph,
     journal::{Settlement, StopKind, Values},
+    metrics::By,
     state::StateTable,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -97,6 +98,13 @@ pub enum Action {
         /// The maximum number of threads.
         limit: usize,
     },
+    /// Returns the numbers of the reviews in the store.
+    Metrics {
+        /// A time of the first day, in UTC; `None` for all days.
+        since: Option<Timestamp>,
+        /// The property by which they are grouped; `None` for their sum alone.
+        by: Option<By>,
+    },
     /// Previews or gives one verdict on reviews of many threads.
     Batch(Batch),
     /// Sweeps the store once.
@@ -110,9 +118,9 @@ pub enum Action {
     },
 }
 
-const ACTIONS: [&str; 20] = [
+const ACTIONS: [&str; 21] = [
     "start", "get", "approve", "edit", "reject", "ask", "decide", "preview", "settle", "resume", "continue",
-    "pause", "unpause", "cancel", "stops", "history", "inbox", "sweep", "threads", "batch",
+    "pause", "unpause", "cancel", "stops", "history", "inbox", "sweep", "threads", "metrics", "batch",
 ];
 
 /// The actions that decide a review, and that can be previewed: the names of [`Verdict`].
@@ -122,7 +130,7 @@ pub(crate) const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
 const STOPS: [&str; 3] = ["pause", "unpause", "cancel"];
 
 /// The actions that are about no thread.
-const WITHOUT_THREAD: [&str; 5] = ["stops", "inbox", "sweep", "threads", "batch"];
+const WITHOUT_THREAD: [&str; 6] = ["stops", "inbox", "sweep", "threads", "metrics", "batch"];
 
 /// The maximum number of entries in a page of a history, or of reviews in a page of an inbox.
 pub(crate) const MAX_PAGE: usize = 1000;
@@ -201,6 +209,7 @@ impl Request {
             Action::Stops
                 | Action::Inbox { .. }
                 | Action::Threads { .. }
+                | Action::Metrics { .. }
                 | Action::Batch(_)
                 | Action::Sweep
                 | Action::Stop { scope: Scope::Graph | Scope::Store, .. }
@@ -414,6 +423,13 @@ struct ThreadsMembers {
     limit: usize,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsMembers {
+    since_ms: Option<Timestamp>,
+    by: Option<By>,
+}
+
 fn default_inbox_limit() -> usize {
     DEFAULT_REVIEWS
 }
@@ -491,6 +507,10 @@ fn parse_action(action: &str, thread: &ThreadId, rest: Map<String, Value>) -> Re
             let ThreadsMembers { status, after, limit } = parse_members(rest)?;
             check_limit(limit)?;
             Action::Threads { status, after, limit }
+        }
+        "metrics" => {
+            let MetricsMembers { since_ms: since, by } = parse_members(rest)?;
+            Action::Metrics { since, by }
         }
         "batch" => Action::Batch(Batch::parse(rest, |rest| {
             let (name, rest) = named_verdict(rest)?;

@@ -21,6 +21,7 @@
 //! | `POST /v1/threads/{thread}/pause`, `unpause`, `cancel` | the stop of a thread |
 //! | `POST /v1/graph/pause`, `unpause`, `cancel`; `POST /v1/store/…` | the stop of all threads |
 //! | `GET /v1/stops` | `stops` |
+//! | `GET /v1/metrics?since_ms=&by=` | `metrics`: the numbers of the reviews in the store |
 //! | `POST /v1/batches` | `batch`: one verdict on reviews of many threads |
 //! | `GET /v1/openapi.json` | this API as OpenAPI 3.1, with the schemas of the graph's drafts; where tokens are verified, for every caller with one |
 //!

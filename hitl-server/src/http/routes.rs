@@ -50,6 +50,7 @@ pub(crate) fn routes() -> Routes {
             post_with_digest(|thread, digest| Route::new("settle").thread(thread).digest(digest)),
         )
         .route("/batches", post_all(Route::with_verdict("batch")))
+        .route("/metrics", get_all("metrics"))
         .route("/stops", get_all("stops"));
     for scope in ["graph", "store"] {
         for action in ["pause", "unpause", "cancel"] {

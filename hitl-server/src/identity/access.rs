@@ -191,12 +191,14 @@ pub(crate) async fn authorize(
         // A sweep moves the threads of all callers, so no stake in one of them is enough.
         Action::Sweep if rule.is_held_by(operator) => return Ok(Visibility::Nothing),
         // A page token has the name of a thread in it, so a list of all threads takes the right to all of them.
-        Action::Threads { .. } if rule.is_held_by(operator) => return Ok(Visibility::Nothing),
-        Action::Threads { .. } => {
+        Action::Threads { .. } | Action::Metrics { .. } if rule.is_held_by(operator) => {
+            return Ok(Visibility::Nothing);
+        }
+        Action::Threads { .. } | Action::Metrics { .. } => {
             return Err(ApiError::new(
                 403,
                 "role_missing",
-                "the token has no role that may list all threads; the roles that may are in HITL_READ_ROLES, or set by \
+                "the token has no role that may read all threads; the roles that may are in HITL_READ_ROLES, or set by \
                  `OperatorAuth::role_for`",
             ));
         }

@@ -53,7 +53,7 @@ impl Engine {
                 if let Err(error) = engine.continue_thread(thread).await {
                     let kind = error.code();
                     span.in_scope(
-                        || tracing::warn!(target: "hitl::thread", error.type = kind, "not continued; a sweep continues the thread"),
+                        || tracing::warn!(target: "hitl::thread", "error.type" = kind, "not continued; a sweep continues the thread"),
                     );
                 }
             }

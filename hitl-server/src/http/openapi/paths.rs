@@ -1,6 +1,6 @@
 //! The paths of the document.
 
-use hitl_runtime::{ThreadStatus, ThreadView, plumbing::Engine};
+use hitl_runtime::{ThreadStatus, ThreadView, metrics::By, plumbing::Engine};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -9,14 +9,15 @@ use super::{
     replies::{HistoryPage, ReviewPage, StopList, ThreadPage, VerdictPreview},
     schemas::Schemas,
 };
-use crate::api::{BatchReply, DEFAULT_PAGE, DEFAULT_REVIEWS, MAX_PAGE};
+use crate::api::{BatchReply, DEFAULT_PAGE, DEFAULT_REVIEWS, MAX_PAGE, MetricsReply};
 
 /// The groups of operations, with their descriptions.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("threads", "Threads: their start, their state, their history and their events."),
     ("reviews", "Open reviews and effects in doubt, and the verdicts on them."),
     ("batches", "One verdict on reviews of many threads."),
     ("stops", "Pauses and cancellations of a thread, of a graph and of the store."),
+    ("metrics", "The numbers of reviews: rates, times to decision, effects in doubt."),
     ("description", "This document."),
 ];
 
@@ -38,6 +39,13 @@ pub(super) fn paths(schemas: &mut Schemas, engine: &Engine, are_claimed: bool) -
         summary: "Previews one verdict on reviews of many threads; with the `confirm` of the preview, gives it.",
     };
     paths.post("/v1/batches", &give, &bodies.batch, &schemas.reply::<BatchReply>());
+    let read = Operation {
+        tag: "metrics",
+        id: "get_metrics",
+        summary: "Returns the numbers of the reviews in the store, of all graphs.",
+    };
+    let filters = vec![place("since_ms"), query("by", schemas.reply::<By>())];
+    paths.get("/v1/metrics", &read, filters, &schemas.reply::<MetricsReply>());
     let describe = Operation { tag: "description", id: "get_description", summary: "Returns this document." };
     paths.description("/v1/openapi.json", &describe);
     paths.into_paths()
