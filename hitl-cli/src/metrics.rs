@@ -37,7 +37,10 @@ impl Execution<'_> {
         // The alarms may need more days than the report.
         let read_since = since.map(|since| since.min(now.saturating_sub(limits.window)));
         let read = self.with_suggestion(self.engine.metrics(read_since).await)?;
-        let lost_threads = args.recompute && self.compare(&read, read_since).await?;
+        let compared = match args.recompute {
+            true => Some(self.compare(&read, read_since).await?),
+            false => None,
+        };
         if args.prometheus {
             self.terminal.raw(&read.to_prometheus(&limits, now))?;
             return Ok(Exit::Done);
@@ -62,6 +65,7 @@ impl Execution<'_> {
                 "alarms": alarms,
                 "source": if metrics.is_from_journals() { "journals" } else { "tallies" },
                 "unreadable_entries": metrics.unreadable(),
+                "recomputed": compared.map(Comparison::as_str),
             }))?;
             return Ok(exit);
         }
@@ -72,9 +76,14 @@ impl Execution<'_> {
             _ => table([("all".to_owned(), &total)].into_iter(), &limits),
         };
         out += &notes(&metrics, &total);
-        if lost_threads {
-            out += "the store counts more than its journals have, as after the deletion of a thread\n";
-        }
+        out += match compared {
+            Some(Comparison::More) => {
+                "the store counts more than its journals have, as after the deletion of a thread\n"
+            }
+            Some(Comparison::NoTallies) => "the store keeps no tallies to compare with its journals\n",
+            Some(Comparison::Equal) => "the store counts what its journals have\n",
+            None => "",
+        };
         for alarm in alarms {
             out += &format!("ALARM: {}\n", escape_sentence(&alarm.to_string()));
         }
@@ -82,14 +91,16 @@ impl Execution<'_> {
         Ok(exit)
     }
 
-    /// Compares a report with the journals, and fails if the store lacks counts that they have. Returns whether it has
-    /// more, because a deleted thread stays counted.
-    async fn compare(&mut self, read: &Metrics, since: Option<Timestamp>) -> Result<bool, CliError> {
+    /// Compares a report with the journals, and fails if the store lacks counts that they have.
+    async fn compare(&mut self, read: &Metrics, since: Option<Timestamp>) -> Result<Comparison, CliError> {
+        if read.is_from_journals() {
+            return Ok(Comparison::NoTallies);
+        }
         let recomputed = self.with_suggestion(self.engine.recomputed_metrics(since).await)?;
         // Threads have moved since, so the journals may exceed the first report, but not one that is read after them.
         let later = self.with_suggestion(self.engine.metrics(since).await)?;
-        if read.is_from_journals() || later.is_from_journals() {
-            return Ok(false);
+        if later.is_from_journals() {
+            return Ok(Comparison::NoTallies);
         }
         if recomputed.exceeds(&later) {
             let problem = "the tallies of the store lack decisions that its journals have: tallies were deleted or \
@@ -98,7 +109,26 @@ impl Execution<'_> {
                 .detail("store", json!(later.total()))
                 .detail("journals", json!(recomputed.total())));
         }
-        Ok(read.exceeds(&recomputed))
+        Ok(if read.exceeds(&recomputed) { Comparison::More } else { Comparison::Equal })
+    }
+}
+
+/// The result of a comparison of tallies with the journals.
+#[derive(Clone, Copy)]
+enum Comparison {
+    Equal,
+    /// The store counts more, because a deleted thread stays counted.
+    More,
+    NoTallies,
+}
+
+impl Comparison {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::More => "more_in_store",
+            Self::NoTallies => "no_tallies",
+        }
     }
 }
 

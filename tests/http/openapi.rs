@@ -30,7 +30,7 @@ async fn every_path_of_the_description_is_served() {
             count += 1;
         }
     }
-    assert_eq!(count, 23);
+    assert_eq!(count, 24);
     // The draft of the graph, with the documentation of its fields.
     let review = &document["x-hitl-reviews"]["pay"];
     assert_eq!(review, &json!({ "field": "draft", "draft": { "$ref": "#/components/schemas/Draft.pay" } }));

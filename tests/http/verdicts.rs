@@ -151,3 +151,35 @@ async fn two_servers_of_one_store_agree_on_the_verdict() {
     one.stop().await;
     two.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_numbers_of_the_reviews_are_those_of_the_agent() {
+    let served = Served::start();
+    for (thread, verdict) in
+        [("a", json!({ "verdict": "approve" })), ("b", json!({ "verdict": "reject", "reason": "other" }))]
+    {
+        let digest = served.waiting(thread).await;
+        let (status, view) =
+            served.post(&format!("/v1/threads/{thread}/reviews/{digest}/verdict"), verdict).await;
+        assert_eq!(status, 200, "{view}");
+    }
+    let query = "operator=mara&roles=clerk";
+    let (status, numbers) = served.get(&format!("/v1/metrics?by=operator&{query}")).await;
+    let expected = serde_json::to_value(served.agent.metrics(None).await.unwrap().total()).unwrap();
+    assert_eq!((status, &numbers["total"]), (200, &expected), "{numbers}");
+    assert_eq!(
+        (&numbers["total"]["approved"], &numbers["total"]["rejected"]),
+        (&json!(1), &json!({ "other": 1 }))
+    );
+    assert_eq!(numbers["groups"][0]["name"], "mara");
+    assert_eq!(numbers["groups"][0]["numbers"]["decisions"], 2);
+    let (status, numbers) = served.get(&format!("/v1/metrics?since_ms=4000000000000&{query}")).await;
+    assert_eq!(
+        (status, &numbers["total"]["decisions"], numbers.get("groups")),
+        (200, &json!(0), None),
+        "{numbers}"
+    );
+    let (status, problem) = served.get(&format!("/v1/metrics?by=thread&{query}")).await;
+    assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{problem}");
+    served.stop().await;
+}

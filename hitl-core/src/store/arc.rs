@@ -62,6 +62,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).delete(thread)
     }
 
+    fn keeps_tallies(&self) -> bool {
+        (**self).keeps_tallies()
+    }
+
     fn tallies<'a>(
         &'a self,
         from: &'a str,

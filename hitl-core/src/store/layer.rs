@@ -174,7 +174,8 @@ pub trait StoreLayer: Send + Sync + 'static {
         store.backfill(backfill)
     }
 
-    /// As [`Store::delete_tallies`]. Called only if [`Self::passes_tallies`].
+    /// As [`Store::delete_tallies`]. Unlike the others it is always called: a store behind a layer that hides tallies may
+    /// have those of the time before the layer.
     ///
     /// # Errors
     /// As [`Store::delete_tallies`].
@@ -213,7 +214,7 @@ impl<S, L> LayeredStore<S, L> {
 
 impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
     fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
-        if !self.layer.passes_tallies() {
+        if !self.keeps_tallies() {
             append.tallies = None;
         }
         self.layer.append(&self.store, append)
@@ -266,6 +267,10 @@ impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
         self.layer.delete(&self.store, thread)
     }
 
+    fn keeps_tallies(&self) -> bool {
+        self.layer.passes_tallies() && self.store.keeps_tallies()
+    }
+
     fn tallies<'a>(
         &'a self,
         from: &'a str,
@@ -297,10 +302,7 @@ impl<S: Store, L: StoreLayer> Store for LayeredStore<S, L> {
     }
 
     fn delete_tallies<'a>(&'a self, before: Option<&'a str>) -> BoxFuture<'a, Result<(), StoreError>> {
-        if self.layer.passes_tallies() {
-            return self.layer.delete_tallies(&self.store, before);
-        }
-        Box::pin(ready(Ok(())))
+        self.layer.delete_tallies(&self.store, before)
     }
 
     fn system_name(&self) -> &str {

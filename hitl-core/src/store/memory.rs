@@ -291,6 +291,10 @@ impl Store for MemoryStore {
         Box::pin(ready(Ok(())))
     }
 
+    fn keeps_tallies(&self) -> bool {
+        true
+    }
+
     fn tallies<'a>(
         &'a self,
         from: &'a str,

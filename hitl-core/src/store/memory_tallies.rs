@@ -38,7 +38,7 @@ impl Tallies {
     /// Adds tallies of entries that were not counted, in a journal of this length.
     pub(super) fn backfill(&mut self, backfill: Backfill, length: Place) -> bool {
         let Backfill { thread, from, to, tallies, .. } = backfill;
-        if self.uncounted.get(&thread) != Some(&from) {
+        if to < from || self.uncounted.get(&thread) != Some(&from) {
             return false;
         }
         let next = to.saturating_add(1);

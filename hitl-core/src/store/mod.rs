@@ -158,6 +158,12 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a thread with its entries and its data in the index. Succeeds if the thread does not exist.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// Returns whether this store keeps the tallies of an append. `false`, the default, is right for a store that encrypts
+    /// entries or separates tenants before another one: tallies name operators, and are then not sent to it.
+    fn keeps_tallies(&self) -> bool {
+        false
+    }
+
     /// Returns a page of the tallies whose group is at least `from`, in the byte order of their groups. A group may be
     /// returned several times, one after the other: the sums of its counts are what counts.
     ///
@@ -165,7 +171,7 @@ pub trait Store: Send + Sync + 'static {
     /// answer of a store that keeps none, and of one that found a tally it cannot read: it then deletes all tallies, and
     /// [`Self::uncounted`] returns every thread from place 0 on, so that all are counted again.
     ///
-    /// A store that keeps tallies adds [`Append::tallies`] in the same atomic change as the entries, and implements
+    /// A store that [keeps tallies](Self::keeps_tallies) adds [`Append::tallies`] in the same atomic change as the entries, and implements
     /// [`Self::uncounted`], [`Self::backfill`] and [`Self::delete_tallies`] too. No tally, readable or not, makes an
     /// append fail. Deleting a thread leaves its counts in the tallies: they have no content of the thread.
     ///

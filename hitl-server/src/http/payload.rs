@@ -153,7 +153,7 @@ fn verdict_name(verdict: Option<&Value>) -> Result<&'static str, ApiError> {
     }
 }
 
-/// Returns the members in a query. `limit` and `from` are numbers, and `roles` is a list.
+/// Returns the members in a query. `limit`, `from` and `since_ms` are numbers, and `roles` is a list.
 ///
 /// # Errors
 /// 400 if a name other than `roles` is given twice, or the query is not UTF-8.
@@ -165,7 +165,9 @@ pub(super) fn members_of_query(query: &str) -> Result<Value, ApiError> {
     let mut members = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
-            "limit" | "from" => value.parse::<u64>().map_or_else(|_| value.into_owned().into(), Value::from),
+            "limit" | "from" | "since_ms" => {
+                value.parse::<u64>().map_or_else(|_| value.into_owned().into(), Value::from)
+            }
             "roles" => {
                 let roles = members.entry("roles").or_insert_with(|| Value::Array(Vec::new()));
                 if let Value::Array(roles) = roles {

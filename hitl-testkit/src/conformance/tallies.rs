@@ -18,7 +18,9 @@ const PREFIX: &str = "\u{1}conformance";
 /// If the promise is not kept.
 pub async fn tallies<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
-    if ok("a page of tallies", store.tallies("", None, 1).await).is_none() {
+    let page = ok("a page of tallies", store.tallies("", None, 1).await);
+    assert_eq!(page.is_some(), store.keeps_tallies(), "`keeps_tallies` differs from `tallies`");
+    if page.is_none() {
         let page = ok("a page of uncounted threads", store.uncounted(None, 1).await);
         assert!(page.items.is_empty(), "a store without tallies has uncounted threads");
         ok("delete_tallies", store.delete_tallies(None).await);

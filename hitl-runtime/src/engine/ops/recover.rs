@@ -12,6 +12,7 @@ use crate::{
         exec::{RunError, finish_for},
     },
     journal::{Event, Fold, Lane, LaneState, Requester},
+    telemetry::plain,
 };
 
 /// The work that is repeated when a thread is resumed.
@@ -46,15 +47,13 @@ impl Engine {
     pub fn continue_in_background(self: &Arc<Self>, threads: Vec<ThreadId>, at_once: usize) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let engine = Arc::clone(self);
-        let run = move |thread| {
+        let run = move |thread: ThreadId| {
             let engine = Arc::clone(&engine);
             async move {
-                let span = engine.thread_span("continue", &thread);
+                let name = thread.clone();
                 if let Err(error) = engine.continue_thread(thread).await {
-                    let kind = error.code();
-                    span.in_scope(
-                        || tracing::warn!(target: "hitl::thread", "error.type" = kind, "not continued; a sweep continues the thread"),
-                    );
+                    let (thread, kind) = (&*plain(name.as_str()), error.code());
+                    tracing::warn!(target: "hitl::thread", thread, error.type = kind, "not continued; a sweep continues the thread");
                 }
             }
         };

@@ -15,10 +15,13 @@ use crate::{
 const PAGE: usize = 4_096;
 
 /// The number of entries that are read at once, and the maximum that is counted in one transaction of the store.
-const RANGE: usize = 256;
+const RANGE: usize = 128;
 
 /// The number of journals that are counted at the same time.
-const CONCURRENCY: usize = 64;
+const CONCURRENCY: usize = 8;
+
+/// The maximum number of passes over the uncounted threads, if other processes count them at the same time.
+const PASSES: usize = 3;
 
 impl Engine {
     /// Returns the counts since the start of a day in UTC. A store that keeps tallies is first made to count the
@@ -52,13 +55,13 @@ impl Engine {
         Ok(self.store.delete_tallies(Some(&first_group_of(before))).await?)
     }
 
-    /// Returns `None` if the store has no tallies, or they cannot be read.
+    /// Returns `None` if the store has no tallies.
     async fn metrics_from_tallies(&self, since: Timestamp) -> Result<Option<Metrics>, Error> {
         let from = first_group_of(since);
         if self.store.tallies(&from, None, 1).await?.is_none() {
             return Ok(None);
         }
-        let Some(mut metrics) = self.backfill(since).await? else { return Ok(None) };
+        let mut metrics = self.backfill(since).await?;
         let mut after = None::<String>;
         loop {
             let Some(page) = self.store.tallies(&from, after.as_deref(), PAGE).await? else {
@@ -92,34 +95,50 @@ impl Engine {
         }
     }
 
-    /// Counts the entries that were written without tallies, by an older program for example: each journal once, even if
-    /// more are written meanwhile. Returns the counts of those that must stay uncounted; `None` if the store cannot be
-    /// written.
-    async fn backfill(&self, since: Timestamp) -> Result<Option<Metrics>, Error> {
-        let (mut metrics, mut after) = (Metrics::default(), None::<String>);
+    /// Counts the entries that were written without tallies, by an older program for example. Returns the counts of those
+    /// that stay uncounted.
+    async fn backfill(&self, since: Timestamp) -> Result<Metrics, Error> {
+        let mut pass = 1;
+        loop {
+            let (metrics, is_raced) = self.backfill_once(since).await?;
+            if !is_raced || pass == PASSES {
+                return Ok(metrics);
+            }
+            pass += 1;
+        }
+    }
+
+    /// Counts each journal once, even if more are written meanwhile. Returns also whether another process counted one of
+    /// them at the same time.
+    async fn backfill_once(&self, since: Timestamp) -> Result<(Metrics, bool), Error> {
+        let (mut metrics, mut is_raced, mut after) = (Metrics::default(), false, None::<String>);
         loop {
             let page = self.store.uncounted(after.as_deref(), PAGE).await?;
             let journals = stream::iter(page.items).map(|uncounted| self.backfill_journal(uncounted, since));
             let mut journals = pin!(journals.buffer_unordered(CONCURRENCY));
             while let Some(rest) = journals.try_next().await? {
-                let Some(rest) = rest else { return Ok(None) };
-                metrics.add(&rest);
+                match rest {
+                    Some(rest) => metrics.add(&rest),
+                    None => is_raced = true,
+                }
             }
             after = page.next;
             if after.is_none() {
-                return Ok(Some(metrics));
+                return Ok((metrics, is_raced));
             }
         }
     }
 
     /// Counts a journal in ranges, up to the first entry that cannot be read. That one and those after it stay
-    /// uncounted, so that a program that can read it counts it; their counts are returned, for this report alone.
+    /// uncounted, so that a program that can read it counts it; their counts are returned, for this report alone. So are
+    /// those of all entries if the store cannot be written. Returns `None` if another process counts it at the same time.
     async fn backfill_journal(
         &self,
         mut uncounted: UncountedThread,
         since: Timestamp,
     ) -> Result<Option<Metrics>, Error> {
-        let (mut counter, mut next, mut is_readable) = (JournalCounter::default(), Place::START, true);
+        // `false` from the first entry on that stays uncounted.
+        let (mut counter, mut next, mut is_kept) = (JournalCounter::default(), Place::START, true);
         let mut rest = Metrics::default();
         loop {
             let records = self.store.entries(&uncounted.thread, next, RANGE).await?;
@@ -132,23 +151,28 @@ impl Engine {
                     continue;
                 }
                 match read {
-                    Ok(tally) if is_readable => {
+                    Ok(tally) if is_kept => {
                         last = Some((record.place, record.hash));
                         tallies.extend(tally);
                     }
                     Ok(tally) => tally.iter().for_each(|tally| rest.read(tally, since)),
                     Err(_) => {
-                        is_readable = false;
+                        is_kept = false;
                         rest.skip();
                     }
                 }
             }
             let Some((to, hash)) = last else { continue };
-            match self.store.backfill(Backfill::new(uncounted.clone(), to, hash, tallies)).await {
+            let backfill = Backfill::new(uncounted.clone(), to, hash, tallies);
+            let counted = backfill.tallies.clone();
+            match self.store.backfill(backfill).await {
                 Ok(true) => uncounted.from = to.saturating_add(1),
-                // Another process counts this journal at the same time, or the thread was deleted.
-                Ok(false) => return Ok(Some(Metrics::default())),
-                Err(_) => return Ok(None),
+                // Another process counts this journal, or the thread was deleted.
+                Ok(false) => return Ok(None),
+                Err(_) => {
+                    is_kept = false;
+                    counted.iter().for_each(|tally| rest.read(tally, since));
+                }
             }
         }
     }

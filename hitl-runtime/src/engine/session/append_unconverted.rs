@@ -40,7 +40,7 @@ impl Engine {
             .with_reviews(reviews(fold))
             .with_due(due(fold))
             .with_after(Some(after))
-            .with_tallies(Some(tallies));
+            .with_tallies(self.store.keeps_tallies().then_some(tallies));
         let history = self.history_of(&append);
         self.store.append(append).await?;
         self.publish(&thread, history);

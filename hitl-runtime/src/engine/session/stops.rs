@@ -288,7 +288,7 @@ impl Engine {
         // A stop counts nothing.
         let append = Append::new(thread, vec![record], ThreadStatus::Waiting)
             .with_after((place > 0).then_some(hash))
-            .with_tallies(Some(Vec::new()));
+            .with_tallies(self.store.keeps_tallies().then(Vec::new));
         match self.store.append(append).await {
             Ok(()) => Ok(Some(place)),
             Err(StoreError::Conflict { .. }) => Ok(None),

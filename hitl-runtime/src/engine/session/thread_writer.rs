@@ -355,7 +355,7 @@ impl ThreadWriter {
             .with_reviews(reviews(&self.fold))
             .with_due(due(&self.fold))
             .with_after(after)
-            .with_tallies(Some(std::mem::take(&mut self.tallies)));
+            .with_tallies(self.engine.store.keeps_tallies().then_some(std::mem::take(&mut self.tallies)));
         let history = self.engine.history_of(&append);
         let took_over = std::mem::take(&mut self.takes_over);
         let store = &self.engine.store;

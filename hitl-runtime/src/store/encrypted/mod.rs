@@ -204,11 +204,17 @@ impl<S: Store> Store for EncryptedStore<S> {
                     })?;
             }
             self.store.append(append).await?;
-            // The append is stored, whatever happens here; the next one tries again.
-            if !self.has_deleted_tallies.load(Ordering::Relaxed)
-                && self.store.delete_tallies(None).await.is_ok()
+            // Once in each process, so that a store which cannot delete them delays no further append.
+            if !self.has_deleted_tallies.swap(true, Ordering::Relaxed)
+                && let Err(error) = self.store.delete_tallies(None).await
             {
-                self.has_deleted_tallies.store(true, Ordering::Relaxed);
+                // The append is stored.
+                tracing::warn!(
+                    target: "hitl::store",
+                    db.system.name = self.store.system_name(),
+                    error.type = error.code(),
+                    "tallies of the time before encryption not deleted; the next process tries again"
+                );
             }
             Ok(())
         })

@@ -199,6 +199,10 @@ impl Store for SqliteStore {
         Box::pin(self.0.writer.delete(thread.clone()))
     }
 
+    fn keeps_tallies(&self) -> bool {
+        true
+    }
+
     fn tallies<'a>(
         &'a self,
         from: &'a str,

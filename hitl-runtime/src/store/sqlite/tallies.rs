@@ -97,7 +97,8 @@ pub(super) fn backfill(connection: &Connection, backfill: &Backfill) -> rusqlite
     let to = signed(backfill.to.get())?;
     let hash: Option<[u8; 32]> =
         connection.prepare_cached(HASH_AT)?.query_row((found.id, to), |row| row.get(0)).optional()?;
-    if found.uncounted != Some(signed(backfill.from.get())?)
+    if backfill.to < backfill.from
+        || found.uncounted != Some(signed(backfill.from.get())?)
         || hash.map(Digest::from_bytes) != Some(backfill.hash)
     {
         return Ok(false);
