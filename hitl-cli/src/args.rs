@@ -280,7 +280,7 @@ pub(super) struct MetricsArgs {
     /// The smallest number of decisions before a node on which there is an alarm
     #[arg(long, env = "HITL_ALARM_MINIMUM", value_name = "N", default_value_t = 20)]
     pub(super) alarm_minimum: u64,
-    /// The alarms are those of the days from this long ago on, in UTC, whatever --since is
+    /// The alarms are those of the days from this long ago on, in UTC, independent of --since
     #[arg(long, env = "HITL_ALARM_WINDOW", value_name = "DURATION", default_value = "168h", value_parser = parse_duration)]
     pub(super) alarm_window: Duration,
 }

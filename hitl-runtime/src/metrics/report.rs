@@ -38,7 +38,7 @@ pub struct Metrics {
     is_from_journals: bool,
 }
 
-/// Two reports are equal if their counts are, wherever they come from.
+/// Two reports are equal if their counts are, from tallies or from journals.
 impl PartialEq for Metrics {
     fn eq(&self, other: &Self) -> bool {
         self.groups == other.groups

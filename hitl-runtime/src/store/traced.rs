@@ -186,7 +186,7 @@ fn record_page<T>(page: &Page<T>, span: &Span) {
 }
 
 /// Returns the name of an error's variant. Its text names files and tables, and may quote a page token.
-fn error_type(error: &StoreError) -> &'static str {
+pub(super) fn error_type(error: &StoreError) -> &'static str {
     match error {
         StoreError::Conflict { .. } => "conflict",
         StoreError::NotAStore { .. } => "not_a_store",

@@ -97,7 +97,7 @@ impl Server {
         self.state.guard.origins.insert(origin);
     }
 
-    /// Returns whether callers whom nothing identifies could decide or read, although that is not allowed.
+    /// Returns whether callers without a verified token could decide or read, although that is not allowed.
     fn serves_unknown_callers(&self) -> bool {
         let operators = &self.state.operators;
         let is_unknown = operators.lets_anyone_decide() || self.stands_alone && !operators.verifies();

@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    /// Counts each journal once, even if more are written meanwhile. Returns also whether another process counted one of
+    /// Counts each journal once, even if more are written during the pass. Returns also whether another process counted one of
     /// them at the same time.
     async fn backfill_once(&self, since: Timestamp) -> Result<(Metrics, bool), Error> {
         let (mut metrics, mut is_raced, mut after) = (Metrics::default(), false, None::<String>);

@@ -81,7 +81,7 @@ pub use self::{
     source::{Context, KeySource},
 };
 use self::{cipher::EncryptionKey, header::ParsedValue};
-use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus};
+use super::{Append, OpenReview, Page, Record, Store, StoreError, Tail, ThreadStatus, traced::error_type};
 use crate::{Place, ThreadId, Timestamp};
 
 /// The maximum number of entries that are decrypted concurrently.
@@ -209,10 +209,10 @@ impl<S: Store> Store for EncryptedStore<S> {
                 && let Err(error) = self.store.delete_tallies(None).await
             {
                 // The append is stored.
+                let kind = error_type(&error);
                 tracing::warn!(
                     target: "hitl::store",
-                    db.system.name = self.store.system_name(),
-                    error.type = error.code(),
+                    { error.type = kind },
                     "tallies of the time before encryption not deleted; the next process tries again"
                 );
             }
