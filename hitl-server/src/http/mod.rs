@@ -34,12 +34,20 @@
 //! An error is a problem (RFC 9457, `application/problem+json`) with `type`, `title`, `status`, `detail`, its stable
 //! `code`, and further data of the error by name. `errors` lists the invalid fields, each with `path` and `detail`.
 //!
+//! # Browsers
+//!
+//! A page of another origin can use the API if its origin is [allowed](HttpApi::allow_origin): preflight requests are answered,
+//! and the replies can be read (CORS). The `EventSource` of a browser sends no `Authorization`; where tokens are verified, a page
+//! reads events with `fetch`.
+//!
 //! # Batches
 //!
 //! `POST /v1/batches` with `reviews`, a list of `thread_id` and `digest`, and a `verdict` is a preview: it returns what the
 //! verdict would do for each review, their `count`, and `confirm`, a digest of exactly this set and verdict. The same
-//! request with this `confirm` gives the verdicts. Each is an append of its own: a review that another operator has decided
-//! in between is `refused` with their name, and the others are decided.
+//! request with this `confirm` records the verdicts, and the threads go on in the background. Each is an append of its own: a
+//! review that another operator has decided in between is `refused` with their name, and the others are decided. A request
+//! that is sent again, because its reply was lost, is refused for each review by its own verdict: `already_decided`, `by` the
+//! same operator.
 
 mod events;
 mod exchange;

@@ -88,7 +88,7 @@ impl OperatorAuth {
     /// Accepts the `operator` and `roles` that the payload claims. The journal records `unverified` with each verdict.
     ///
     /// Everyone who can reach the server can decide, so it listens on an address that other machines reach only if
-    /// [`let_anyone_decide`](crate::agentcore::AgentCore::let_anyone_decide) allows it.
+    /// [`let_anyone_decide`](crate::http::HttpApi::let_anyone_decide) allows it.
     pub fn claimed() -> Self {
         Self { claimed: true, ..Self::default() }
     }
