@@ -28,6 +28,7 @@ mod kit;
 mod look_alikes;
 mod loop_limits;
 mod metrics;
+mod metrics_counts;
 mod new_code;
 mod node_values;
 mod older_snapshots;
