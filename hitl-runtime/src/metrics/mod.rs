@@ -3,7 +3,7 @@
 //! They are a fold of the journals, which are the source of truth. A store that keeps tallies ([`Store::tallies`]) gets
 //! the counts of an entry in the same atomic append as the entry, and a report then reads no journal. Journals that were
 //! written before are counted on the first report. For any other store, such as one on DynamoDB or an encrypted one, a
-//! report reads all journals. Both ways use [`count_event`], and give the same numbers. If a tally is damaged, all
+//! report reads all journals. Both ways count an event in the same way, and give the same numbers. If a tally is damaged, all
 //! of them are deleted and counted again.
 //!
 //! The numbers are for people who watch a team of operators. Nothing is decided by them, and they are not
