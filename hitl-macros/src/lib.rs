@@ -105,7 +105,7 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | meaning |
 /// |---|---|
 /// | `when = draft.amount > 100.0` | the condition under which a person is asked. If it is false when the node is reached, the rule signs, and the node runs |
-/// | `risk = high` | the risk of the action, `low`, `medium` or `high`, or one that is chosen, `if draft.amount > 1000.0 { high } else { low }`. It is shown. Of high risk, a person always signs, even if `when` is false. The highest risk counts: a covered effect may declare its own, `#[node(…, effect, risk = high)]` |
+/// | `risk = high` | the risk of the action, `low`, `medium` or `high`, or one that is chosen, `if draft.amount > 1000.0 { high } else { low }`. It is shown. Of high risk, a person always signs, even if `when` is false. The highest risk counts: a covered effect may declare its own, `#[node(…, effect, risk = high)]`, or have a review with one. Who was shown a lower risk has not signed a higher one |
 /// | `reversible = false` | the action cannot be undone, which is shown |
 /// | `role = "refund-approver"` | the role that an operator must hold: text, a constant, or one that is chosen, `if draft.amount > 1000.0 { "director" } else { "clerk" }` |
 /// | `expires = "24h"` | the time that the review stays open; then it counts as rejected, or follows the `expire -> …` edge. It can be a constant `Duration` or chosen, as the role |

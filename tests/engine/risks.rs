@@ -223,3 +223,172 @@ async fn a_forged_risk_runs_nothing() {
     }
     assert_eq!(world.calls(), 0);
 }
+
+#[tokio::test]
+async fn an_edit_signs_no_higher_risk_than_its_operator_was_shown() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let agent = Payer::new(world.clone(), store.clone());
+    let PayerTurn::Pay(review) = agent.start("t", input(200, false)).await.unwrap() else { panic!() };
+    assert_eq!(review.risk(), Some(RiskLevel::Low));
+    let edit = || Verdict::Edit { patch: json!({ "abroad": true }) };
+    let preview = agent.preview("t", review.digest(), &clerk(), edit()).await.unwrap();
+    let opens = preview.again.and_then(|again| again.opens).unwrap();
+    assert!(!opens.signs, "{opens:?}");
+    let turn = agent.decide("t", review.digest(), &clerk(), edit()).await.unwrap();
+    let PayerTurn::Pay(review) = turn else { panic!("{turn}") };
+    assert_eq!((review.risk(), world.calls()), (Some(RiskLevel::High), 0));
+    agent.verify("t").await.unwrap();
+    // An edit that lowers the risk signs at once.
+    let lower = Verdict::Edit { patch: json!({ "abroad": false, "cents": 300 }) };
+    let turn = agent.decide("t", review.digest(), &clerk(), lower).await.unwrap();
+    assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
+    assert_eq!(world.called(), ["pay 300 by carl"]);
+    agent.verify("t").await.unwrap();
+}
+
+/// Returns a thread that a clerk has signed under `Payer`, and whose effect has not begun.
+async fn signed_by_a_person(cents: u32) -> MemoryStore {
+    let store = MemoryStore::new();
+    let agent = Payer::new(World::default(), store.clone());
+    let PayerTurn::Pay(review) = agent.start("t", input(cents, false)).await.unwrap() else { panic!() };
+    let _ = review.approve(&clerk()).await.unwrap();
+    let records = journal(&store).await;
+    let end = names(&records).iter().position(|name| *name == "began").unwrap();
+    stored(records[..end].to_vec()).await
+}
+
+#[tokio::test]
+async fn what_a_person_signed_as_a_lower_risk_is_signed_again() {
+    let world = World::default();
+    let agent = riskier::Payer::new(world.clone(), signed_by_a_person(200).await).clock(later());
+    let check = agent.check("t").await.unwrap();
+    assert_eq!(check.changes[0].code(), "signed_again", "{:?}", check.changes);
+    let turn = agent.resume("t").await.unwrap();
+    let riskier::PayerTurn::Pay(review) = turn else { panic!("{turn}") };
+    assert_eq!((review.risk(), world.calls()), (Some(RiskLevel::High), 0));
+    let _ = review.approve(&clerk()).await.unwrap();
+    assert_eq!(world.called(), ["pay 200 by carl"]);
+    agent.verify("t").await.unwrap();
+    // The same program pays on the signature.
+    let agent = Payer::new(world.clone(), signed_by_a_person(200).await).clock(later());
+    assert!(matches!(agent.resume("t").await.unwrap(), PayerTurn::Done(_)));
+}
+
+mod limits {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use super::*;
+
+    static LIMIT: AtomicU32 = AtomicU32::new(1_000);
+
+    #[interrupt_before(role = "clerk", risk = if draft.cents > LIMIT.load(SeqCst) { high } else { low })]
+    #[node(Order, writes = receipts, effect)]
+    async fn pay(draft: &Approved<Payment>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+        Ok(vec![
+            world.call(&format!("pay {} by {}", draft.cents, draft.signer()), cx.idempotency_key()).await?,
+        ])
+    }
+
+    graph! {
+        pub Payer<Order, World> {
+            start -> propose -> pay -> end;
+            pay { reject -> refuse }
+            refuse -> end;
+        }
+    }
+
+    /// The fingerprint is the same, because the text of the choice is.
+    #[tokio::test]
+    async fn a_limit_that_has_changed_asks_again() {
+        let (store, world) = (MemoryStore::new(), World::default());
+        let agent = Payer::new(World::default(), store.clone());
+        let PayerTurn::Pay(review) = agent.start("t", input(200, false)).await.unwrap() else { panic!() };
+        let _ = review.approve(&clerk()).await.unwrap();
+        let records = journal(&store).await;
+        let end = names(&records).iter().position(|name| *name == "began").unwrap();
+        let agent = Payer::new(world.clone(), stored(records[..end].to_vec()).await).clock(later());
+        LIMIT.store(100, SeqCst);
+        let turn = agent.resume("t").await.unwrap();
+        let PayerTurn::Pay(review) = turn else { panic!("{turn}") };
+        assert_eq!((review.risk(), world.calls()), (Some(RiskLevel::High), 0));
+    }
+}
+
+mod covered_reviews {
+    use super::*;
+
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
+    #[garde(allow_unvalidated)]
+    pub struct Letter {
+        pub text: String,
+    }
+
+    #[state]
+    pub struct Parcel {
+        #[input]
+        pub cents: u32,
+        pub draft: Payment,
+        pub letter: Letter,
+        #[output]
+        #[reduce(append)]
+        pub receipts: Vec<String>,
+    }
+
+    #[node(Parcel, writes = (draft, letter))]
+    async fn write(cents: u32) -> Result<(Payment, Letter)> {
+        Ok((Payment { cents, abroad: false }, Letter { text: "Dear Ada".into() }))
+    }
+
+    #[interrupt_before(role = "clerk", covers = (wire), when = draft.cents > 100)]
+    #[node(Parcel, writes = receipts, effect)]
+    async fn hold(draft: &Approved<Payment>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+        Ok(vec![world.call(&format!("hold {}", draft.cents), cx.idempotency_key()).await?])
+    }
+
+    #[interrupt_before(review = letter, role = "clerk", risk = high, reversible = false)]
+    #[node(Parcel, writes = receipts, effect)]
+    async fn wire(
+        letter: &Approved<Letter>,
+        draft: &Approved<Payment>,
+        world: Deps<World>,
+        cx: &Cx,
+    ) -> Result<Vec<String>> {
+        let by = draft.signer();
+        Ok(vec![
+            world
+                .call(&format!("wire {} by {by}: {}", draft.cents, letter.text), cx.idempotency_key())
+                .await?,
+        ])
+    }
+
+    #[node(Parcel, writes = receipts)]
+    async fn drop_it(rejection: &Rejection) -> Result<Vec<String>> {
+        Ok(vec![format!("refused by {}", rejection.operator)])
+    }
+
+    graph! {
+        pub Parcels<Parcel, World> {
+            start -> write -> hold -> wire -> end;
+            hold { reject -> drop_it }
+            wire { reject -> drop_it }
+            drop_it -> end;
+        }
+    }
+
+    /// The draft is used by an effect whose own review, of the letter, is of high risk.
+    #[tokio::test]
+    async fn a_rule_signs_nothing_for_an_effect_whose_own_review_is_of_high_risk() {
+        let (store, world) = (MemoryStore::new(), World::default());
+        let agent = Parcels::new(world.clone(), store);
+        let turn = agent.start("t", ParcelInput { cents: 9 }).await.unwrap();
+        let ParcelsTurn::Hold(review) = turn else { panic!("{turn}") };
+        assert_eq!((review.risk(), review.is_reversible()), (Some(RiskLevel::High), false));
+        assert_eq!(world.calls(), 0);
+        let turn = review.approve(&clerk()).await.unwrap();
+        let ParcelsTurn::Wire(review) = turn else { panic!("{turn}") };
+        let _ = review.approve(&clerk()).await.unwrap();
+        assert_eq!(world.called(), ["hold 9", "wire 9 by carl: Dear Ada"]);
+        agent.verify("t").await.unwrap();
+    }
+}

@@ -162,3 +162,114 @@ async fn an_invalid_batch_decides_nothing() {
     assert!(served.desk.paid().is_empty());
     served.stop().await;
 }
+
+mod mixed {
+    use hitl::{
+        MemoryStore, Operator,
+        api::{ApiError, Request, dispatch},
+        prelude::*,
+    };
+    use serde_json::{Value, json};
+
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
+    #[garde(allow_unvalidated)]
+    pub struct Payment {
+        pub cents: u32,
+        pub kind: Kind,
+    }
+
+    #[draft]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Kind {
+        Refund,
+        Wire,
+    }
+
+    #[state]
+    pub struct Order {
+        #[input]
+        pub cents: u32,
+        pub draft: Payment,
+        pub kind: Kind,
+        #[output]
+        #[reduce(append)]
+        pub receipts: Vec<String>,
+    }
+
+    #[node(Order, writes = draft)]
+    async fn propose(cents: u32) -> Result<Payment> {
+        Ok(Payment { cents, kind: Kind::Refund })
+    }
+
+    #[node(Order, writes = kind)]
+    async fn sort(draft: &Payment) -> Result<Kind> {
+        Ok(draft.kind)
+    }
+
+    #[interrupt_before(role = "clerk", risk = if draft.cents > 500 { high } else { low })]
+    #[node(Order, writes = receipts, effect)]
+    async fn refund(draft: &Approved<Payment>) -> Result<Vec<String>> {
+        Ok(vec![format!("refund {}", draft.cents)])
+    }
+
+    #[interrupt_before(role = "clerk")]
+    #[node(Order, writes = receipts, effect)]
+    async fn wire(draft: &Approved<Payment>) -> Result<Vec<String>> {
+        Ok(vec![format!("wire {}", draft.cents)])
+    }
+
+    #[node(Order, writes = receipts)]
+    async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
+        Ok(vec![format!("refused by {}", rejection.operator)])
+    }
+
+    graph! {
+        pub Payer<Order> {
+            start -> propose -> sort -> match kind { Kind::Refund => refund, Kind::Wire => wire };
+            refund -> end;
+            wire -> end;
+            refund { reject -> refuse }
+            wire { reject -> refuse }
+            refuse -> end;
+        }
+    }
+
+    async fn batch(agent: &Agent<Payer>, threads: &[&str], more: Value) -> Result<Value, ApiError> {
+        let mut reviews = Vec::new();
+        for thread in threads {
+            let digest = agent.view(*thread).await.unwrap().reviews[0].digest;
+            reviews.push(json!({ "thread_id": thread, "digest": digest }));
+        }
+        let mut request = json!({ "action": "batch", "reviews": reviews });
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let clerk = Operator::new("mara").role("clerk");
+        let reply = dispatch(agent, Request::parse(request, None)?, Some(&clerk)).await?;
+        Ok(serde_json::to_value(reply).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_batch_has_one_risk_and_no_edit_that_leads_elsewhere() {
+        let agent = Payer::new(MemoryStore::new());
+        for (thread, cents) in [("a", 9), ("b", 8), ("c", 900)] {
+            let _ = agent.start(thread, OrderInput { cents }).await.unwrap();
+        }
+        let approve = json!({ "verdict": "approve" });
+        let error = batch(&agent, &["a", "b", "c"], approve.clone()).await.unwrap_err();
+        assert_eq!((error.status, error.code), (422, "mixed_batch"), "{}", error.message);
+        let preview = batch(&agent, &["c"], approve).await.unwrap();
+        assert_eq!((&preview["risk"], &preview["count"]), (&json!("high"), &json!(1)), "{preview}");
+
+        // Each of these edits would lead to the review before another node.
+        for patch in [json!({ "draft": { "kind": "Wire" } }), json!({ "draft": { "cents": 800 } })] {
+            let edit = json!({ "verdict": "edit", "patch": patch });
+            let preview = batch(&agent, &["a", "b"], edit.clone()).await.unwrap();
+            assert_eq!(preview["results"][0]["refused"]["code"], "proposed_again", "{preview}");
+            let mut confirmed = edit;
+            confirmed["confirm"] = preview["confirm"].clone();
+            let decided = batch(&agent, &["a", "b"], confirmed).await.unwrap();
+            assert_eq!((&decided["decided"], &decided["count"]), (&json!(true), &json!(0)), "{decided}");
+        }
+        assert_eq!(agent.view("a").await.unwrap().reviews[0].node, "refund");
+    }
+}

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     pub(crate) effect: Option<Span>,
     pub(crate) idempotent: Option<Span>,
     pub(crate) low_risk: Option<Span>,
-    /// The risk of an effect that a signature covers: `medium` or `high`.
+    /// The risk of an effect: `low`, which also sets `low_risk`, or that of one that a signature covers.
     pub(crate) risk: Option<Ident>,
     pub(crate) retries: Option<(Span, u32)>,
     pub(crate) backoff_ms: Option<u64>,
@@ -159,16 +159,15 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
             let level = input
                 .call(Ident::parse_any)
                 .map_err(|e| syn::Error::new(e.span(), "expected `risk = low`"))?;
-            if level == "medium" || level == "high" {
-                return set_once(word, &mut args.risk, level, errors);
-            }
-            if level != "low" {
+            if level == "low" {
+                args.low_risk = Some(level.span());
+            } else if level != "medium" && level != "high" {
                 errors.at(
                     level.span(),
                     format!("`risk = {level}` does not exist: write `risk = low` if the effect needs no signature, or `risk = medium` or `risk = high` if it does"),
                 );
             }
-            set_once(word, &mut args.low_risk, level.span(), errors)
+            set_once(word, &mut args.risk, level, errors)
         }
         "retries" => {
             parse_equals(word, "3", input)?;

@@ -280,7 +280,7 @@ fn spec(node: &Node) -> TokenStream {
                 (duration(args.backoff_ms.unwrap_or(0)), optional(args.timeout_ms.map(duration)));
             quote!(::hitl::__private::RetrySpec { retries: #retries, backoff: #backoff, timeout: #timeout })
         });
-    let risk = args.risk.as_ref().map(|risk| {
+    let risk = args.risk.as_ref().filter(|_| args.low_risk.is_none()).map(|risk| {
         let level = if risk == "high" { quote!(High) } else { quote!(Medium) };
         quote!(::core::option::Option::Some(::hitl::__private::RiskLevel::#level))
     });

@@ -391,7 +391,7 @@ impl Node {
         if let (Some(span), true) = (args.low_risk, reviewed) {
             errors.at(span, format!("node `{name}` has `risk = low`, which means no review, and `#[interrupt_before]`: keep one of them"));
         }
-        if let (None, Some(risk)) = (args.effect, &args.risk) {
+        if let (None, None, Some(risk)) = (args.effect, args.low_risk, &args.risk) {
             errors.at(
                 risk.span(),
                 format!(

@@ -142,7 +142,9 @@ pub(super) const fn fault_of_node<const N: usize>(
     node: usize,
 ) -> Option<Fault> {
     let (declared, proved) = (&spec.nodes[node], &proof.nodes[node]);
-    if declared.effect && !declared.low_risk && !takes_approved(declared) && declared.interrupt.is_none() {
+    // A risk beside `low_risk`, in a graph written by hand, needs a signature as without it.
+    let is_low = declared.low_risk && declared.risk.is_none();
+    if declared.effect && !is_low && !takes_approved(declared) && declared.interrupt.is_none() {
         return Some(Fault::Unreviewed { node });
     }
     let needs = &proved.verdict_transfer;

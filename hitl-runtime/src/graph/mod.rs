@@ -25,6 +25,7 @@ pub use check::{check_edge, check_list, check_node, check_route};
 pub(crate) use edit_analysis::{EditOutcome, edit_outcome};
 pub use proof::{Proof, prove};
 pub(crate) use resume_check::{LaneFacts, LanePosition, UnmetRequirement, next_review, unmet_requirements};
+pub(crate) use risk_level::ReviewRisk;
 pub use risk_level::RiskLevel;
 pub use spec::*;
 

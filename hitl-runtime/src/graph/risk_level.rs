@@ -42,3 +42,43 @@ impl fmt::Display for RiskLevel {
         f.write_str(self.as_str())
     }
 }
+
+/// The risk of what is signed in a review, and whether it cannot be undone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReviewRisk {
+    pub(crate) level: Option<RiskLevel>,
+    pub(crate) irreversible: bool,
+}
+
+impl ReviewRisk {
+    /// Returns whether a person who was shown another risk has been shown this one. No risk is as a low one.
+    pub(crate) fn is_within(self, shown: Self) -> bool {
+        let level = |risk: Self| risk.level.unwrap_or(RiskLevel::Low);
+        level(self) <= level(shown) && self.irreversible <= shown.irreversible
+    }
+
+    /// Returns the higher one of each.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self { level: self.level.max(other.level), irreversible: self.irreversible || other.irreversible }
+    }
+
+    /// Returns whether a person always signs.
+    pub(crate) fn is_high(self) -> bool {
+        self.level == Some(RiskLevel::High)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_higher_risk_is_not_within_a_lower_one() {
+        let risk = |level, irreversible| ReviewRisk { level, irreversible };
+        let (low, high) = (risk(Some(RiskLevel::Low), false), risk(Some(RiskLevel::High), false));
+        assert!(low.is_within(ReviewRisk::default()) && ReviewRisk::default().is_within(low));
+        assert!(low.is_within(high) && !high.is_within(low) && !high.is_within(ReviewRisk::default()));
+        assert!(!risk(None, true).is_within(high) && high.is_within(risk(Some(RiskLevel::High), true)));
+        assert_eq!(risk(None, true).max(high), risk(Some(RiskLevel::High), true));
+    }
+}

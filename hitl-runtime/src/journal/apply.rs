@@ -130,6 +130,8 @@ impl Fold {
                     covers: covers.clone(),
                     shows: shows.clone(),
                     spent: BTreeMap::new(),
+                    risk: None,
+                    irreversible: false,
                 };
                 Arc::make_mut(&mut lane.signatures).insert(field.clone(), signature);
             }

@@ -45,6 +45,8 @@ impl Fold {
             covers,
             shows,
             deadline,
+            risk,
+            irreversible,
             ..
         } = *open;
         let (covered, shown) = (covers.clone(), lane.fields.values_of(&shows)?);
@@ -58,6 +60,8 @@ impl Fold {
             covers,
             shows,
             spent: BTreeMap::new(),
+            risk,
+            irreversible,
         };
         // The rejection or question that led to the node stays available to its run.
         let mut feedback = activation.feedback;
@@ -75,7 +79,9 @@ impl Fold {
             Decision::Approve => {
                 Arc::make_mut(&mut lane.signatures).insert(field, sign(seen));
             }
-            Decision::Edit { after, .. } if let Some(Proposal::Made { from, roles, until }) = proposal => {
+            Decision::Edit { after, .. }
+                if let Some(Proposal::Made { from, roles, until, risk, irreversible }) = proposal =>
+            {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 self.lane(id)?.sources.edited(&named);
                 let (roles, draft) = (roles.clone(), after.clone());
@@ -89,7 +95,20 @@ impl Fold {
                 let until = until.iter().chain(&deadline).min().copied();
                 self.propose(
                     id,
-                    Pending { field, by, opened, roles, draft, shown, covered, before, until, signs: true },
+                    Pending {
+                        field,
+                        by,
+                        opened,
+                        roles,
+                        draft,
+                        shown,
+                        covered,
+                        before,
+                        until,
+                        risk: *risk,
+                        irreversible: *irreversible,
+                        signs: true,
+                    },
                 )?;
                 signed = false;
                 // A lane that stays before its node keeps what led to it.

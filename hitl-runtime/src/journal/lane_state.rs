@@ -5,7 +5,7 @@ use std::time::Duration;
 use hitl_core::millis;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::RiskLevel;
+use crate::graph::{ReviewRisk, RiskLevel};
 
 use super::{
     Condition, Digest, Each, FoldError, Place, Proposer, Question, Rejection, Timestamp, Transition, entry,
@@ -134,6 +134,13 @@ pub(crate) struct OpenReviewState {
     /// `true` if the action cannot be undone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) irreversible: bool,
+}
+
+impl OpenReviewState {
+    /// Returns the risk that the review shows.
+    pub(crate) fn shown_risk(&self) -> ReviewRisk {
+        ReviewRisk { level: self.risk, irreversible: self.irreversible }
+    }
 }
 
 fn is_none_yet(n: &u64) -> bool {

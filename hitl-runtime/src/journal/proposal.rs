@@ -27,6 +27,7 @@ use serde_json::{Value, value::RawValue};
 use super::{Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Place, Subject, Transition, Values};
 use crate::{
     Timestamp,
+    graph::{ReviewRisk, RiskLevel},
     state::{FieldError, Slots},
 };
 
@@ -119,6 +120,12 @@ pub enum Proposal {
         /// The deadline of the edited review. The edit signs nothing at or after it.
         #[serde(rename = "until_ms", default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// The risk that the edited review showed. The edit signs nothing of a higher one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        risk: Option<RiskLevel>,
+        /// `true` if the edited review said that the action cannot be undone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        irreversible: bool,
     },
     /// The verdict is an approval that the operator gave in advance with an edit.
     #[non_exhaustive]
@@ -174,6 +181,11 @@ pub(crate) struct Pending {
     /// The deadline of the edited review. The edit signs nothing at or after it.
     #[serde(rename = "until_ms", default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Timestamp>,
+    /// The risk that the edited review showed. The edit signs nothing of a higher one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) risk: Option<RiskLevel>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) irreversible: bool,
     /// `true` if the edit may sign the next review that opens.
     pub(crate) signs: bool,
 }
@@ -453,6 +465,7 @@ impl Pending {
             && self.before.contains(&open.activation.node)
             && self.until.is_none_or(|until| now < until)
             && open.role.as_ref().is_none_or(|role| self.roles.contains(role))
+            && open.shown_risk().is_within(ReviewRisk { level: self.risk, irreversible: self.irreversible })
             && self.has_seen(open, fields)?)
     }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, Place};
+use crate::graph::{ReviewRisk, RiskLevel};
 
 /// The condition of a review (`#[interrupt_before(when = …)]`), and its value.
 ///
@@ -121,6 +122,12 @@ pub struct Signature {
     /// a signature in one activation only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spent: BTreeMap<String, Place>,
+    /// The risk that the review showed to the person. `None` if it showed none, and for a rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskLevel>,
+    /// `true` if the review said that the action cannot be undone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
 }
 
 impl Signature {
@@ -128,6 +135,11 @@ impl Signature {
     /// on.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.place, self.digest) == (other.place, other.digest)
+    }
+
+    /// Returns the risk that the review showed.
+    pub(crate) fn shown_risk(&self) -> ReviewRisk {
+        ReviewRisk { level: self.risk, irreversible: self.irreversible }
     }
 
     /// Returns whether a rule gave it, so that no person was asked.

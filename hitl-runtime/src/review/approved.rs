@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     Place, ThreadId,
-    graph::{GraphSpec, NodeSpec, ReadKind},
+    graph::{GraphSpec, NodeSpec, ReadKind, ReviewRisk},
     journal::{Digest, DigestError, Signature, Signer, Subject, shown},
     json::exact::{Integers, normal},
     state::Slots,
@@ -273,7 +273,7 @@ pub(crate) fn applicable_reviews<'g>(
 }
 
 /// Returns whether a signature was given under a rule at least as strict as that of the review before this node: with
-/// each field shown that the review shows, and in the role that it requires, or, if a rule signed, for values about which
+/// each field shown that the review shows, no lower risk, and in the role that it requires, or, if a rule signed, for values about which
 /// this review does not ask a person either.
 pub(crate) fn satisfies(reviewed: &NodeSpec, signature: &Signature, rules: &impl CurrentRules) -> bool {
     let Some(review) = reviewed.interrupt else { return false };
@@ -284,7 +284,12 @@ pub(crate) fn satisfies(reviewed: &NodeSpec, signature: &Signature, rules: &impl
         }
         (Signer::Rule(_), _) => review.when.is_some() && !rules.asks(reviewed),
     };
-    is_permitted && review.shows.iter().all(|field| signature.shows.iter().any(|shown| shown == field))
+    // A rule has seen its values, and a person what the review showed.
+    let is_known = signature.is_of_rule()
+        || rules.risk(reviewed).is_ok_and(|risk| risk.is_within(signature.shown_risk()));
+    is_permitted
+        && is_known
+        && review.shows.iter().all(|field| signature.shows.iter().any(|shown| shown == field))
 }
 
 /// The rules of this program's reviews for the values of one lane.
@@ -297,6 +302,12 @@ pub(crate) trait CurrentRules {
     /// # Errors
     /// If it cannot be evaluated.
     fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String>;
+
+    /// Returns the risk of what is signed in the review before a node.
+    ///
+    /// # Errors
+    /// If it cannot be evaluated.
+    fn risk(&self, reviewed: &NodeSpec) -> Result<ReviewRisk, String>;
 }
 
 /// The rules of an effect that has begun: its runner has checked that the rule signs, and no role is checked again.
@@ -309,6 +320,10 @@ impl CurrentRules for Checked {
 
     fn role(&self, _: &NodeSpec) -> Result<Option<&'static str>, String> {
         Err("the role was checked before the effect began".to_owned())
+    }
+
+    fn risk(&self, _: &NodeSpec) -> Result<ReviewRisk, String> {
+        Err("the risk was checked before the effect began".to_owned())
     }
 }
 
@@ -393,7 +408,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::graph::{ExpressionSpec, InterruptSpec, Point, ReadSpec, RoleSpec, StateSpec};
+    use crate::graph::{ExpressionSpec, InterruptSpec, Point, ReadSpec, RiskSpec, RoleSpec, StateSpec};
 
     /// The rules of these graphs, with the value of each condition.
     struct Rules(bool);
@@ -408,6 +423,14 @@ mod tests {
                 Some(RoleSpec::Fixed(role)) => Ok(Some(role)),
                 Some(RoleSpec::Chosen { .. }) => Err("it panicked".to_owned()),
                 None => Ok(None),
+            }
+        }
+
+        fn risk(&self, reviewed: &NodeSpec) -> Result<ReviewRisk, String> {
+            match reviewed.interrupt.and_then(|interrupt| interrupt.risk) {
+                Some(RiskSpec::Fixed(risk)) => Ok(ReviewRisk { level: Some(risk), irreversible: false }),
+                Some(RiskSpec::Chosen { .. }) => Err("it panicked".to_owned()),
+                None => Ok(ReviewRisk::default()),
             }
         }
     }

@@ -7,8 +7,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
 use hitl_runtime::{
-    Digest, Error, NotedVerdict, Operator, ThreadId, ThreadStatus,
+    Digest, Error, NotedVerdict, Operator, ThreadId, ThreadStatus, Verdict,
     agent::ReviewView,
+    graph::RiskLevel,
     plumbing::{Engine, GivenVerdict, VerdictInput},
 };
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,12 @@ pub struct BatchReply {
     pub node: Option<String>,
     /// The role that their operator must hold.
     pub role: Option<String>,
+    /// The risk of each of the actions. Left out if the program declares none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskLevel>,
+    /// `true` if the program declares that the actions cannot be undone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
     /// The digest of the exact set of threads, drafts and the verdict. The same request with this `confirm` gives the
     /// verdicts.
     pub confirm: Digest,
@@ -88,19 +95,21 @@ pub struct BatchReply {
     pub results: Vec<BatchResult>,
 }
 
-/// The part of a review that must be the same in all reviews of a batch.
+/// The part of a review that must be the same in all reviews of a batch: what is confirmed for all is the same for each.
 #[derive(PartialEq)]
 struct Rule {
     node: String,
     field: String,
     role: Option<String>,
+    risk: Option<RiskLevel>,
+    irreversible: bool,
     verdicts: Vec<&'static str>,
 }
 
 impl Rule {
     fn of(review: ReviewView) -> Self {
-        let ReviewView { node, field, role, verdicts, .. } = review;
-        Self { node, field, role, verdicts }
+        let ReviewView { node, field, role, risk, irreversible, verdicts, .. } = review;
+        Self { node, field, role, risk, irreversible, verdicts }
     }
 }
 
@@ -164,12 +173,15 @@ pub(crate) async fn batch(
         ));
     }
     let (decided, verdict) = (batch.confirm.is_some(), &batch.verdict);
-    // In a preview, the whole of what the verdict would do; before the verdicts, only the rules.
+    let is_edit = matches!(verdict.verdict(), Verdict::Edit { .. });
+    // In a preview, the whole of what the verdict would do; before the verdicts, the rules, and where an edit would lead.
     let read = stream::iter(batch.reviews.iter().cloned()).map(|review| async move {
         let rule = rule(engine, &review, filter).await;
         // The preview of a review that is not open says who decided it, or that it is stale.
         let preview = match &rule {
-            Ok(rule) if !decided || rule.is_none() => Some(preview(engine, &review, operator, verdict).await),
+            Ok(rule) if !decided || is_edit || rule.is_none() => {
+                Some(preview(engine, &review, operator, verdict).await)
+            }
             _ => None,
         };
         (review, rule, preview)
@@ -188,6 +200,7 @@ pub(crate) async fn batch(
         .detail("nodes", vec![first.node.clone(), other.node.clone()]));
     }
     let (node, role) = first.map(|rule| (rule.node.clone(), rule.role.clone())).unzip();
+    let (risk, irreversible) = first.map_or((None, false), |rule| (rule.risk, rule.irreversible));
     let results: Vec<BatchResult> = stream::iter(read)
         .map(|(review, rule, preview)| async move {
             let (mut draft, mut standing) = (None, None);
@@ -195,10 +208,12 @@ pub(crate) async fn batch(
                 (Err(error), _) => Err(error),
                 // It was opened after its rule was read.
                 (Ok(None), Some(Ok(_))) => Err(stale(&review)),
-                (Ok(_), Some(preview)) => preview.map(|found| draft = Some(found)),
-                (Ok(_), None) => {
-                    record(engine, &review, operator, verdict).await.map(|found| standing = found)
+                (Ok(_), Some(Err(error))) => Err(error),
+                (Ok(_), Some(Ok(found))) if !decided => {
+                    draft = Some(found);
+                    Ok(())
                 }
+                (Ok(_), _) => record(engine, &review, operator, verdict).await.map(|found| standing = found),
             };
             BatchResult { review, draft, standing, refused: result.err() }
         })
@@ -211,7 +226,7 @@ pub(crate) async fn batch(
         let threads = results.iter().filter(is_done).map(|result| result.review.thread_id.clone()).collect();
         engine.continue_in_background(threads, AT_ONCE);
     }
-    Ok(BatchReply { decided, count, node, role: role.flatten(), confirm, results })
+    Ok(BatchReply { decided, count, node, role: role.flatten(), risk, irreversible, confirm, results })
 }
 
 /// Returns the rule of a review; `None` if it is not open.
@@ -242,6 +257,14 @@ async fn preview(
     let (thread, digest) = (&review.thread_id, review.digest);
     let input = VerdictInput::by_field(verdict.clone());
     let preview = engine.preview(thread, digest, operator, &input).await.map_err(redacted)?;
+    if preview.again.is_some() {
+        return Err(ApiError::new(
+            422,
+            "proposed_again",
+            "this edit signs nothing at this review, because the draft is proposed again: edit it by itself, and see where \
+             that leads",
+        ));
+    }
     engine.note_preview(thread, digest, operator, verdict.verdict());
     Ok(preview.draft.unwrap_or_default())
 }

@@ -169,6 +169,8 @@ impl RemoteKeys {
         // Redirects are not followed: the target is not the host that the configured URL names.
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(FETCH_TIMEOUT);
+        // A proxy could replace keys that come by http.
+        let client = if self.url.scheme() == "http" { client.no_proxy() } else { client };
         let client =
             client.https_only(self.url.scheme() == "https").build().map_err(|error| causes(&error))?;
         let response = async { client.get(self.url.clone()).send().await?.error_for_status() };

@@ -58,7 +58,9 @@ impl RequestGuard {
     /// Returns the layer that lets the pages of the allowed origins read replies, and answers a browser that asks before
     /// a request (the CORS protocol of the Fetch standard). `None` without an allowed origin.
     pub(super) fn cross_origin(&self) -> Option<CorsLayer> {
-        let origins = self.origins.iter().map(|origin| HeaderValue::from_str(origin));
+        // `*` is no origin, and allows none.
+        let origins = self.origins.iter().filter(|origin| *origin != "*");
+        let origins = origins.map(|origin| HeaderValue::from_str(origin));
         let origins: Vec<HeaderValue> = origins.filter_map(Result::ok).collect();
         let layer = CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
@@ -86,7 +88,8 @@ impl RequestGuard {
         if request.uri().path() == "/ping" {
             return Ok(());
         }
-        if self.local_callers_only && !(is_local_peer(request) && is_loopback(host.host())) {
+        let is_local = is_local_peer(request) && is_loopback(host.host()) && !is_forwarded(headers);
+        if self.local_callers_only && !is_local {
             return Err(ApiError::new(
                 403,
                 "foreign_peer",
@@ -128,6 +131,12 @@ impl RequestGuard {
 fn is_local_peer(request: &Request) -> bool {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
+}
+
+/// Returns whether a proxy on this machine may have sent the request for a caller elsewhere.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    let names = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+    names.iter().any(|name| headers.contains_key(*name))
 }
 
 fn foreign_origin() -> ApiError {

@@ -43,6 +43,7 @@ impl Server {
             () = stop => {}
         }
         tracing::info!("stopping");
+        engine.stop_background();
         let _ = stopping.send(());
         let drain = async {
             let answered = ended.await;

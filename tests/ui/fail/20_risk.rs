@@ -43,4 +43,10 @@ async fn unknown_effect(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)
 }
 
+#[node(Ticket, writes = outcome, effect, risk = low, risk = high)]
+//                                                   ^^^^ `risk` is given twice
+async fn two_risks(plan: &str) -> Result<Outcome> {
+    Ok(Outcome)
+}
+
 fn main() {}

@@ -1,6 +1,6 @@
 //! The number of threads that run in this process, for health checks and a clean shutdown.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -39,6 +39,16 @@ impl Engine {
         }
     }
 
+    /// Lets no further thread be continued in the background, because the program stops.
+    pub fn stop_background(&self) {
+        self.run_counters.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether threads may still be continued in the background.
+    pub(in crate::engine) fn may_continue_in_background(&self) -> bool {
+        !self.run_counters.stopping.load(Ordering::SeqCst)
+    }
+
     /// Waits until no thread runs in this process.
     pub async fn wait_idle(&self) {
         loop {
@@ -57,10 +67,12 @@ pub(in crate::engine) struct RunCounters {
     running: AtomicUsize,
     since: AtomicU64,
     rests: Notify,
+    /// `true` once the program stops: nothing begins in the background any more.
+    stopping: AtomicBool,
 }
 
 /// A guard that counts one running thread until it is dropped.
-pub(super) struct RunningGuard<'a>(&'a Engine);
+pub(in crate::engine) struct RunningGuard<'a>(&'a Engine);
 
 impl<'a> RunningGuard<'a> {
     pub(in crate::engine) fn begin(engine: &'a Engine) -> Self {

@@ -25,7 +25,7 @@ use crate::{
     engine::{
         Engine,
         routing::{self, for_each},
-        session::{LocatedReview, edited, may_decide, required_role, unreadable},
+        session::{LocatedReview, edited, may_decide, required_role, risk, unreadable},
     },
     graph::{EditOutcome, Point, edit_outcome},
     journal::{
@@ -60,15 +60,19 @@ impl Engine {
             problem,
         };
         let field = open.field.as_str();
-        // The role that this review requires for the edited draft: an edit may choose another one.
+        // The role that this review requires for the edited draft, and the risk: an edit may choose others.
         let entry = &self.graph.nodes[found.node];
         let fields = fold.lanes.get(&found.lane).map(|lane| edited(&lane.fields, field, after)).transpose();
         let fields = fields.map_err(|error| refused(error.to_string()))?;
-        let role = fields.map(|fields| required_role(entry, &fields)).transpose();
+        let role = fields.as_ref().map(|fields| required_role(entry, fields)).transpose();
         let role = role.map_err(|error| refused(error.to_string()))?.flatten();
         let has_role = open.role.as_deref() == role;
+        let risk = fields.as_ref().map(|fields| risk(self.graph, entry, fields)).transpose();
+        let risk = risk.map_err(|error| refused(error.to_string()))?.unwrap_or_default();
+        // Whoever must hold another role, or has been shown a lower risk, has not signed the edited draft.
+        let may_sign = (has_role || role.is_none()) && risk.is_within(open.shown_risk());
         match edit_outcome(self.graph.spec, found.node) {
-            EditOutcome::Signs if has_role || role.is_none() => return Ok(EditResult::Signs),
+            EditOutcome::Signs if may_sign => return Ok(EditResult::Signs),
             EditOutcome::Signs => {
                 let from = Source::At(entry.spec.name.to_owned());
                 let to = Transition::Node(open.activation.node.clone());
@@ -101,7 +105,7 @@ impl Engine {
             }
             EditRouteError::Lost(problem) => refused(problem),
         })?;
-        if to == Transition::Node(open.activation.node.clone()) && (has_role || role.is_none()) {
+        if to == Transition::Node(open.activation.node.clone()) && may_sign {
             return Ok(EditResult::Signs);
         }
         Ok(self.proposes(open, from, to, operator))
@@ -119,8 +123,8 @@ impl Engine {
         let mut roles: Vec<String> = held.map(str::to_owned).collect();
         roles.sort_unstable();
         roles.dedup();
-        let until = open.deadline;
-        EditResult::Proposes { proposal: Proposal::Made { from, roles, until }, to }
+        let (until, risk, irreversible) = (open.deadline, open.risk, open.irreversible);
+        EditResult::Proposes { proposal: Proposal::Made { from, roles, until, risk, irreversible }, to }
     }
 
     /// Returns the step that the graph prescribes from a point if a field has this value.

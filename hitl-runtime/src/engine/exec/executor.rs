@@ -29,7 +29,7 @@ use crate::{
             covered_and_shown, gone, incompatible, take_draft,
         },
     },
-    graph::{Point, ReadKind, RiskLevel},
+    graph::{Point, ReadKind},
     journal::{
         Activation, CheckedDraft, Condition, Event, Fold, Lane, LaneId, LaneState, ROOT, Signature, Signer,
     },
@@ -471,11 +471,11 @@ fn first_of(writer: &mut ThreadWriter, id: LaneId) -> Result<First, Error> {
         return Ok(First::Review(Opening::First));
     }
     let mut evaluated = Vec::new();
-    let chooses_role = entry.expressions.role.is_some();
+    let chooses = entry.expressions.role.is_some() || entry.expressions.risk.is_some();
     for (field, signature) in signatures_of(lane, entry) {
         let is_of_rule = signature.is_of_rule();
-        // A constant of the program may have changed the role that the review chooses.
-        let depends = is_of_rule || chooses_role && own == Some(field);
+        // A constant of the program may have changed the role or the risk that the review chooses.
+        let depends = is_of_rule || chooses && own == Some(field);
         if !depends || lane.evaluated.contains(&signature.place) {
             continue;
         }
@@ -697,12 +697,12 @@ pub(super) fn pause(
         let edit = lane.pending.as_deref().filter(|pending| pending.is_of_review(interrupt.field, &node));
         let until = edit.and_then(|edit| edit.until).filter(|until| *until > now);
         rule.deadline = rule.deadline.into_iter().chain(until).min();
-        if opening == Opening::RuleAsks && rule.risk == Some(RiskLevel::High) {
+        if opening == Opening::RuleAsks && rule.risk.is_high() {
             // The condition may be false: what changed may be the risk.
             return Ok((digest, DraftSigner::Person(rule, None)));
         }
         if let Some(Condition { expr, value: false, .. }) = &when
-            && rule.risk != Some(RiskLevel::High)
+            && !rule.risk.is_high()
             && writer.fold.may_sign_by_rule(lane, interrupt.field)
         {
             return Ok((digest, DraftSigner::Rule(expr.clone(), rule.role)));
@@ -742,8 +742,8 @@ pub(super) fn pause(
                 edit: interrupt.edit,
                 proposed: writer.fold.proposer(id, interrupt.field),
                 when,
-                risk: rule.risk,
-                irreversible: interrupt.irreversible,
+                risk: rule.risk.level,
+                irreversible: rule.risk.irreversible,
             })?;
             let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
             match drafted

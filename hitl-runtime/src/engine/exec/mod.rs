@@ -18,7 +18,7 @@ pub use self::{
     preview::{NextReview, Preview, Reproposal},
 };
 pub(super) use self::{
-    activity::RunCounters,
+    activity::{RunCounters, RunningGuard},
     edit_path::{EditResult, takes_no_edit},
     executor::{RunError, context, execute},
     run_signals::RunSignals,

@@ -9,7 +9,7 @@ use crate::{
     Error, Operator, ThreadId,
     engine::{
         Engine,
-        exec::{RunError, finish_for},
+        exec::{RunError, RunningGuard, finish_for},
     },
     journal::{Event, Fold, Lane, LaneState, Requester},
     telemetry::plain,
@@ -47,17 +47,22 @@ impl Engine {
     pub fn continue_in_background(self: &Arc<Self>, threads: Vec<ThreadId>, at_once: usize) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let engine = Arc::clone(self);
-        let run = move |thread: ThreadId| {
-            let engine = Arc::clone(&engine);
-            async move {
+        let run_all = async move {
+            // Whoever waits until nothing runs waits for all of them, also between two.
+            let _running = RunningGuard::begin(&engine);
+            let run = async |thread: ThreadId| {
+                if !engine.may_continue_in_background() {
+                    return;
+                }
                 let name = thread.clone();
                 if let Err(error) = engine.continue_thread(thread).await {
                     let (thread, kind) = (&*plain(name.as_str()), error.code());
                     tracing::warn!(target: "hitl::thread", thread, error.type = kind, "not continued; a sweep continues the thread");
                 }
-            }
+            };
+            stream::iter(threads).for_each_concurrent(at_once, run).await;
         };
-        drop(runtime.spawn(stream::iter(threads).for_each_concurrent(at_once, run)));
+        drop(runtime.spawn(run_all));
     }
 
     pub(super) async fn take_up(

@@ -150,8 +150,8 @@ impl ThreadWriter {
             shows,
             edit: interrupt.edit,
             when: None,
-            risk: rule.risk,
-            irreversible: interrupt.irreversible,
+            risk: rule.risk.level,
+            irreversible: rule.risk.irreversible,
         })
     }
 }

@@ -354,6 +354,14 @@ impl Engine {
                     return Ok(false);
                 }
                 let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
+                // The risk that the person was shown is that of the opening.
+                if let (Event::Paused { risk, irreversible, .. }, false) =
+                    (&entry.event, signature.is_of_rule())
+                    && record.place == signature.place
+                    && (*risk, *irreversible) != (signature.risk, signature.irreversible)
+                {
+                    return Ok(false);
+                }
                 let is_given_here = !signature.is_of_rule() || record.place == signature.place;
                 if let Some(lane) = gives(&entry.event, signature).filter(|_| is_given_here) {
                     given = Some(SignatureOrigin { lane, is_authentic: false, is_over: false });
@@ -501,10 +509,13 @@ fn made_by(fold: &Fold, event: &Event, pending: &Pending) -> bool {
     else {
         return false;
     };
-    let Some(Proposal::Made { roles, until, .. }) = proposal.as_deref() else { return false };
+    let Some(Proposal::Made { roles, until, risk, irreversible, .. }) = proposal.as_deref() else {
+        return false;
+    };
     *operator == pending.by.operator
         && *unverified == pending.by.unverified
         && *roles == pending.roles
+        && (*risk, *irreversible) == (pending.risk, pending.irreversible)
         && after.get() == pending.draft.get()
         && pending.is_within(node, to, *until)
         && pending.digest_is(fold, node, *signed)

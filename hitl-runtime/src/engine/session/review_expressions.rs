@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use crate::{
-    graph::{ExpirySpec, ExpressionSpec, NodeSpec, RiskLevel, RiskSpec, RoleSpec},
+    graph::{ExpirySpec, ExpressionSpec, NodeSpec, ReviewRisk, RiskSpec, RoleSpec},
     journal::{Condition, Fold, Lane, Signature},
     node::{Evaluate, GraphTable, NodeTable},
     review::CurrentRules,
@@ -64,7 +64,8 @@ pub(super) fn expires(entry: &NodeTable, fields: &Slots) -> Result<Option<Durati
 }
 
 /// Returns the risk of the action under review before a node: the highest one of its review and of the effects that run
-/// on the signature. `None` if none of them declares a risk.
+/// on the signature, and of the reviews before those effects. Of a risk that another review chooses, the highest one counts,
+/// because the fields by which it is chosen may not be written yet.
 ///
 /// # Errors
 /// As [`condition`].
@@ -72,8 +73,8 @@ pub(in crate::engine) fn risk(
     graph: &GraphTable,
     entry: &NodeTable,
     fields: &Slots,
-) -> Result<Option<RiskLevel>, UserCodeError> {
-    let Some(interrupt) = entry.spec.interrupt else { return Ok(None) };
+) -> Result<ReviewRisk, UserCodeError> {
+    let Some(interrupt) = entry.spec.interrupt else { return Ok(ReviewRisk::default()) };
     let own = match (interrupt.risk, entry.expressions.risk) {
         (None, _) => None,
         (Some(RiskSpec::Fixed(risk)), _) => Some(risk),
@@ -83,8 +84,20 @@ pub(in crate::engine) fn risk(
         ),
         (Some(RiskSpec::Chosen { by, .. }), None) => return Err(missing("risk", by, entry)),
     };
-    let covered = interrupt.covers.iter().filter_map(|name| graph.node(name)?.1.spec.risk);
-    Ok(own.into_iter().chain(entry.spec.risk).chain(covered).max())
+    let own = ReviewRisk { level: own.max(entry.spec.risk), irreversible: interrupt.irreversible };
+    let covered = interrupt.covers.iter().filter_map(|name| Some(highest_risk(&graph.node(name)?.1.spec)));
+    Ok(covered.fold(own, ReviewRisk::max))
+}
+
+/// Returns the highest risk that an effect and its review can have.
+fn highest_risk(node: &NodeSpec) -> ReviewRisk {
+    let review = match node.interrupt.and_then(|interrupt| interrupt.risk) {
+        Some(RiskSpec::Fixed(risk)) => Some(risk),
+        Some(RiskSpec::Chosen { values, .. }) => values.iter().copied().max(),
+        None => None,
+    };
+    let irreversible = node.interrupt.is_some_and(|interrupt| interrupt.irreversible);
+    ReviewRisk { level: node.risk.max(review), irreversible }
 }
 
 fn evaluate<T>(
@@ -138,7 +151,7 @@ pub(in crate::engine) fn edited(fields: &Slots, field: &str, after: &RawValue) -
 /// condition is false and the risk is not high.
 fn asks(graph: &GraphTable, entry: &NodeTable, fields: &Slots) -> bool {
     !matches!(condition(entry, fields), Ok(Some(Condition { value: false, .. })))
-        || !matches!(risk(graph, entry, fields), Ok(risk) if risk != Some(RiskLevel::High))
+        || !matches!(risk(graph, entry, fields), Ok(risk) if !risk.is_high())
 }
 
 /// The rules of this program's reviews for the present values of a lane, by which one of its signatures is checked.
@@ -174,7 +187,19 @@ impl CurrentRules for LaneRules<'_> {
         let Some((_, entry)) = self.graph.node(reviewed.name) else { return true };
         let place = self.lane.signatures.get(self.field).map_or(self.fold.next, |signature| signature.place);
         let may_sign = self.fold.may_have_signed_by_rule(self.lane, self.field, place);
-        !self.is_evaluated && (!may_sign || asks(self.graph, entry, &self.lane.fields))
+        // What was evaluated is the review before which the rule signed, and no other one that covers the node.
+        let signature = self.lane.signatures.get(self.field);
+        let signed_before = signature.and_then(|signature| self.graph.current(&signature.node));
+        let is_evaluated =
+            self.is_evaluated && signed_before.is_some_and(|(_, before)| before.spec.name == reviewed.name);
+        !is_evaluated && (!may_sign || asks(self.graph, entry, &self.lane.fields))
+    }
+
+    fn risk(&self, reviewed: &NodeSpec) -> Result<ReviewRisk, String> {
+        match self.graph.node(reviewed.name) {
+            Some((_, entry)) => risk(self.graph, entry, &self.lane.fields).map_err(|error| error.to_string()),
+            None => Err(format!("the graph has no node `{}`", reviewed.name)),
+        }
     }
 
     fn role(&self, reviewed: &NodeSpec) -> Result<Option<&'static str>, String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{review_expressions, review_terms};
 use crate::{
     Timestamp,
-    graph::RiskLevel,
+    graph::ReviewRisk,
     journal::OpenReviewState,
     node::{GraphTable, NodeTable},
     state::Slots,
@@ -19,7 +19,7 @@ pub(in crate::engine) struct ReviewRule {
     pub(in crate::engine) role: Option<String>,
     pub(in crate::engine) deadline: Option<Timestamp>,
     pub(in crate::engine) remind: Option<Duration>,
-    pub(in crate::engine) risk: Option<RiskLevel>,
+    pub(in crate::engine) risk: ReviewRisk,
 }
 
 impl ReviewRule {
@@ -62,7 +62,7 @@ impl ReviewRule {
             role: asked.role.or_else(|| open.role.clone()),
             deadline: open.deadline.into_iter().chain(asked.deadline).min(),
             remind: asked.remind,
-            risk: asked.risk.max(open.risk),
+            risk: asked.risk.max(open.shown_risk()),
         })
     }
 
@@ -83,8 +83,7 @@ impl ReviewRule {
         interrupt.field == open.field
             && interrupt.edit == open.edit
             && interrupt.remind == open.remind
-            && interrupt.irreversible == open.irreversible
-            && risk <= open.risk
+            && risk.is_within(open.shown_risk())
             && (role.is_none() || role == open.role)
             && latest.is_none_or(|latest| open.deadline.is_some_and(|deadline| deadline <= latest))
             && review_terms::are(&open.covers, &open.shows, entry.spec.name, &interrupt)

@@ -49,8 +49,7 @@ impl Replay<'_> {
                 wrong.push((FindingKind::Unsigned, format!("a rule signed before `{node}`, but {error}")));
             }
         }
-        if !matches!(risk(self.engine.graph, entry, &lane.fields), Ok(risk) if risk != Some(RiskLevel::High))
-        {
+        if !matches!(risk(self.engine.graph, entry, &lane.fields), Ok(risk) if !risk.is_high()) {
             let problem = format!("a rule signed before `{node}`, but a person signs what is of high risk");
             wrong.push((FindingKind::Unsigned, problem));
         }
