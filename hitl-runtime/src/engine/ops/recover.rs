@@ -48,7 +48,7 @@ impl Engine {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let engine = Arc::clone(self);
         let run_all = async move {
-            // Whoever waits until nothing runs waits for all of them, also between two.
+            // A wait until nothing runs is a wait for all of them, also between two.
             let _running = RunningGuard::begin(&engine);
             let run = async |thread: ThreadId| {
                 if !engine.may_continue_in_background() {
