@@ -69,7 +69,7 @@ impl Engine {
         let has_role = open.role.as_deref() == role;
         let risk = fields.as_ref().map(|fields| risk(self.graph, entry, fields)).transpose();
         let risk = risk.map_err(|error| refused(error.to_string()))?.unwrap_or_default();
-        // Whoever must hold another role, or has been shown a lower risk, has not signed the edited draft.
+        // A person who must hold another role, or was shown a lower risk, has not signed the edited draft.
         let may_sign = (has_role || role.is_none()) && risk.is_within(open.shown_risk());
         match edit_outcome(self.graph.spec, found.node) {
             EditOutcome::Signs if may_sign => return Ok(EditResult::Signs),
