@@ -1,6 +1,7 @@
 //! The time of a report on the reviews of 100,000 threads, from the tallies of a SQLite file and from its journals.
 //!
-//! `cargo bench --bench metrics`. The threads are real ones of the refund agent, decided by ten operators over 365 days.
+//! `cargo bench --bench metrics`. The threads are real ones of the refund agent, decided by ten operators over 365
+//! days.
 
 mod graphs;
 mod machine;

@@ -6,8 +6,8 @@ pub use hitl_cli::{Cli, Exit, Io, Subcommand};
 
 use crate::{Agent, Graph, NodeError};
 
-/// Executes the program's arguments, and returns its exit code. With the feature `http` or `agentcore`, `serve` is one of the
-/// commands.
+/// Executes the program's arguments, and returns its exit code. With the feature `http` or `agentcore`, `serve` is one
+/// of the commands.
 #[must_use = "the exit code is the result of the command: return it from `main`"]
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
     Cli::new(agent).subcommand(serve()).run().await
@@ -25,8 +25,8 @@ where
 }
 
 /// Creates the command `serve`, which serves the agent over HTTP: see the module `agentcore`. [`run`] and
-/// [`entrypoint`](crate::entrypoint) add it themselves. Without the feature `http` or `agentcore`, the command says that it is
-/// missing.
+/// [`entrypoint`](crate::entrypoint) add it themselves. Without the feature `http` or `agentcore`, the command says
+/// that it is missing.
 ///
 /// ```no_run
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
@@ -55,8 +55,8 @@ pub fn serve() -> Subcommand {
         /// in any name (or HITL_LET_ANYONE_DECIDE=1)
         #[arg(long)]
         let_anyone_decide: bool,
-        /// Serve only the API, for people, and run no node: what they decide is recorded, and a runner on the same store
-        /// goes on. HITL_RUNNER_URL, such as http://127.0.0.1:8080, names one to wake at once
+        /// Serve only the API, for people, and run no node: what they decide is recorded, and a runner on the same
+        /// store goes on. HITL_RUNNER_URL, such as http://127.0.0.1:8080, names one to wake at once
         #[arg(long)]
         front: bool,
     }

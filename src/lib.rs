@@ -763,8 +763,8 @@ pub use hitl_macros::interrupt_after;
 /// ```
 pub use hitl_macros::graph;
 
-/// Makes a program of a graph: a `main` with its [command line](cli) and, with the feature `http` or `agentcore`, the server that
-/// Amazon Bedrock AgentCore Runtime calls.
+/// Makes a program of a graph: a `main` with its [command line](cli) and, with the feature `http` or `agentcore`, the
+/// server that Amazon Bedrock AgentCore Runtime calls.
 ///
 /// The function that it is on creates the dependencies of the nodes. The environment names the store
 /// ([`store::from_env`]); without one, threads are kept in a file named after the graph, in the current directory.

@@ -9,10 +9,11 @@
 //! ```
 //!
 //! The program has the commands `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`,
-//! `pause`, `unpause`, `cancel`, `stops`, `settle`, `fork`, `check`, `verify`, `adopt`, `sweep`, `metrics` and `draw`, and with the feature `agentcore` also `serve`. On
-//! a terminal and without a command, it leads a person interactively from the message to the result. Without a terminal
-//! it never prompts: missing arguments are errors, a run stops at the review, and the commands that decide it are
-//! printed. `--json` prints one document; `--help` lists the exit codes.
+//! `pause`, `unpause`, `cancel`, `stops`, `settle`, `fork`, `check`, `verify`, `adopt`, `sweep`, `metrics` and `draw`,
+//! and with the feature `agentcore` also `serve`. On a terminal and without a command, it leads a person interactively
+//! from the message to the result. Without a terminal it never prompts: missing arguments are errors, a run stops at
+//! the review, and the commands that decide it are printed. `--json` prints one document; `--help` lists the exit
+//! codes.
 //!
 //! Drafts and errors cannot control the terminal: control characters, characters that change the reading direction and
 //! invisible ones are shown as escapes, a right-to-left value is isolated, and a value that could be confused with
@@ -144,9 +145,9 @@ impl<G: Graph> Cli<G> {
         Self { opened, greeting: None, added: Vec::new(), graph: PhantomData }
     }
 
-    /// Sets the front of the agent: the same graph and store, without the dependencies of the nodes. A command that runs no
-    /// node, `serve --front`, works on it, and its process needs no credentials of an effect. Without this, the agent is
-    /// opened, and its dependencies are dropped.
+    /// Sets the front of the agent: the same graph and store, without the dependencies of the nodes. A command that
+    /// runs no node, `serve --front`, works on it, and its process needs no credentials of an effect. Without this, the
+    /// agent is opened, and its dependencies are dropped.
     ///
     /// ```no_run
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));

@@ -38,7 +38,8 @@ impl Subcommand {
         Self { command, run, needs_front: |_| false }
     }
 
-    /// Lets the command work on the engine of a front if its arguments need no more: see [`Cli::front`](crate::Cli::front).
+    /// Lets the command work on the engine of a front if its arguments need no more: see
+    /// [`Cli::front`](crate::Cli::front).
     #[doc(hidden)]
     #[must_use]
     pub fn on_front_if(self, needs_front: fn(&ArgMatches) -> bool) -> Self {

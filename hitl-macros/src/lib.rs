@@ -118,12 +118,13 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Every field that the node or a covered one reads, except as `&Approved<…>`, must be in `show` or in `unsigned`.
 ///
-/// A condition, and the `if` or `match` that chooses a role, a deadline or a risk, is Rust in which the signed field and the shown
-/// ones are values: `risk == Risk::High`, `is_large(&draft)`. It reads no other field, so that the signature covers what it
-/// depends on, and it must depend on nothing else: a rule's signature that another process finds, and each one that
-/// `verify` reads, is evaluated again. A rule signs nothing about whose current value a person has been asked, and nothing
-/// in a fork of a thread. A condition that panics fails the node. The roles and durations of a choice are written in it,
-/// so that text of a model is never a role; an edit that leads to another role is a new proposal for that role.
+/// A condition, and the `if` or `match` that chooses a role, a deadline or a risk, is Rust in which the signed field
+/// and the shown ones are values: `risk == Risk::High`, `is_large(&draft)`. It reads no other field, so that the
+/// signature covers what it depends on, and it must depend on nothing else: a rule's signature that another process
+/// finds, and each one that `verify` reads, is evaluated again. A rule signs nothing about whose current value a person
+/// has been asked, and nothing in a fork of a thread. A condition that panics fails the node. The roles and durations
+/// of a choice are written in it, so that text of a model is never a role; an edit that leads to another role is a new
+/// proposal for that role.
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()

@@ -1,5 +1,5 @@
-//! The servers of an agent of `hitl`: the JSON API, its paths over HTTP, and the server for Amazon Bedrock AgentCore. Programs depend on
-//! the crate `hitl`, which re-exports this one as `hitl::api`, `hitl::http` and `hitl::agentcore`.
+//! The servers of an agent of `hitl`: the JSON API, its paths over HTTP, and the server for Amazon Bedrock AgentCore.
+//! Programs depend on the crate `hitl`, which re-exports this one as `hitl::api`, `hitl::http` and `hitl::agentcore`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, missing_debug_implementations)]

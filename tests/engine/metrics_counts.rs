@@ -278,7 +278,8 @@ fn assert_all_groups(metrics: &Metrics) {
     let days = [DAY_1.to_string(), DAY_2.to_string()];
     assert_groups(metrics, By::Day, [(Some(&days[0]), first), (Some(&days[1]), second)]);
 
-    // Each item has its own opening. The two times of a day are 86,385 s and 86,405 s, and both are counted as 86,016 s.
+    // Each item has its own opening. The two times of a day are 86,385 s and 86,405 s, and both are counted as 86,016
+    // s.
     let mut times = hitl::metrics::Histogram::default();
     for seconds in [10, 20, 30, 10, 50, 60, 86_385, 86_405] {
         times.record(seconds, 1);

@@ -118,7 +118,8 @@ async fn the_highest_risk_of_a_chain_counts() -> Result<(), Error> {
     Ok(())
 }
 
-/// A later version of `Payer`: everything abroad or above 10 cents is of high risk, and the condition asks about nothing.
+/// A later version of `Payer`: everything abroad or above 10 cents is of high risk, and the condition asks about
+/// nothing.
 mod riskier {
     use super::*;
 

@@ -1,5 +1,5 @@
-//! Tests of the description of the API. `.ci/openapi` validates it, and decides reviews by a client that is generated from
-//! it.
+//! Tests of the description of the API. `.ci/openapi` validates it, and decides reviews by a client that is generated
+//! from it.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -106,7 +106,8 @@ impl Append {
         Self { after, ..self }
     }
 
-    /// Sets the tallies of the entries, for a store that [keeps them](super::Store::keeps_tallies). Tallies of the same group are added up.
+    /// Sets the tallies of the entries, for a store that [keeps them](super::Store::keeps_tallies). Tallies of the same
+    /// group are added up.
     #[must_use]
     pub fn with_tallies(self, tallies: Option<Vec<Tally>>) -> Self {
         Self { tallies: tallies.map(Tally::merge), ..self }

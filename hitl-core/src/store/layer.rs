@@ -129,8 +129,8 @@ pub trait StoreLayer: Send + Sync + 'static {
 
     /// Returns whether the tallies of the store pass this layer. By default they do not, because they name nodes, rules
     /// and operators in clear, of all threads: a layer that encrypts, or that separates tenants, would reveal them.
-    /// Appends then have no tallies behind this layer, and the metrics are computed from the journals. A layer that only
-    /// observes returns `true`.
+    /// Appends then have no tallies behind this layer, and the metrics are computed from the journals. A layer that
+    /// only observes returns `true`.
     fn passes_tallies(&self) -> bool {
         false
     }
@@ -174,8 +174,8 @@ pub trait StoreLayer: Send + Sync + 'static {
         store.backfill(backfill)
     }
 
-    /// As [`Store::delete_tallies`]. Unlike the others it is always called: a store behind a layer that hides tallies may
-    /// have those of the time before the layer.
+    /// As [`Store::delete_tallies`]. Unlike the others it is always called: a store behind a layer that hides tallies
+    /// may have those of the time before the layer.
     ///
     /// # Errors
     /// As [`Store::delete_tallies`].

@@ -158,8 +158,8 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a thread with its entries and its data in the index. Succeeds if the thread does not exist.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Returns whether this store keeps the tallies of an append. `false`, the default, is right for a store that encrypts
-    /// entries or separates tenants before another one: tallies name operators, and are then not sent to it.
+    /// Returns whether this store keeps the tallies of an append. `false`, the default, is right for a store that
+    /// encrypts entries or separates tenants before another one: tallies name operators, and are then not sent to it.
     fn keeps_tallies(&self) -> bool {
         false
     }
@@ -168,12 +168,13 @@ pub trait Store: Send + Sync + 'static {
     /// returned several times, one after the other: the sums of its counts are what counts.
     ///
     /// `None`, the default, says that there are no tallies to rely on, so the caller reads the journals. That is the
-    /// answer of a store that keeps none, and of one that found a tally it cannot read: it then deletes all tallies, and
-    /// [`Self::uncounted`] returns every thread from place 0 on, so that all are counted again.
+    /// answer of a store that keeps none, and of one that found a tally it cannot read: it then deletes all tallies,
+    /// and [`Self::uncounted`] returns every thread from place 0 on, so that all are counted again.
     ///
-    /// A store that [keeps tallies](Self::keeps_tallies) adds [`Append::tallies`] in the same atomic change as the entries, and implements
-    /// [`Self::uncounted`], [`Self::backfill`] and [`Self::delete_tallies`] too. No tally, readable or not, makes an
-    /// append fail. Deleting a thread leaves its counts in the tallies: they have no content of the thread.
+    /// A store that [keeps tallies](Self::keeps_tallies) adds [`Append::tallies`] in the same atomic change as the
+    /// entries, and implements [`Self::uncounted`], [`Self::backfill`] and [`Self::delete_tallies`] too. No tally,
+    /// readable or not, makes an append fail. Deleting a thread leaves its counts in the tallies: they have no content
+    /// of the thread.
     ///
     /// # Errors
     /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
@@ -189,7 +190,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns a page of the threads with entries that the tallies do not count, in any order: the entries that were
     /// appended without tallies, and all that follow them in the same thread. A thread that is uncounted from the first
-    /// page to the last is returned exactly once. `after` is the `next` of the previous page; a `limit` of 0 counts as 1.
+    /// page to the last is returned exactly once. `after` is the `next` of the previous page; a `limit` of 0 counts as
+    /// 1.
     ///
     /// # Errors
     /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.

@@ -60,7 +60,8 @@ pub struct Front<G: Graph> {
 }
 
 impl Engine {
-    /// Returns the engine of a front with this store, clock and keys. It runs nothing, and its dependencies are dropped.
+    /// Returns the engine of a front with this store, clock and keys. It runs nothing, and its dependencies are
+    /// dropped.
     pub fn into_front(mut self) -> Self {
         self.deps = None;
         self

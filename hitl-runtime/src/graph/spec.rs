@@ -225,8 +225,8 @@ pub struct NodeSpec {
     pub idempotent: bool,
     /// `true` if `risk = low` declares that it needs no signature.
     pub low_risk: bool,
-    /// The risk that an effect declares, `medium` or `high`. Of the effects that run on one signature, the highest risk is
-    /// that of the review.
+    /// The risk that an effect declares, `medium` or `high`. Of the effects that run on one signature, the highest risk
+    /// is that of the review.
     pub risk: Option<RiskLevel>,
     /// Its parameter for a `Rejection`.
     pub rejection: Payload,

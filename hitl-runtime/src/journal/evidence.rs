@@ -46,9 +46,9 @@ pub struct Evidence {
     /// `true` if the operator was shown what the verdict would sign before they gave it, as far as the channel knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub previewed: bool,
-    /// The time at which the channel first showed the draft to the operator, as far as it knows; `None` otherwise. It is
-    /// the channel's own statement, which nothing checks, and says that the draft was on a screen, and not that it was
-    /// read. Only the metrics use it.
+    /// The time at which the channel first showed the draft to the operator, as far as it knows; `None` otherwise. It
+    /// is the channel's own statement, which nothing checks, and says that the draft was on a screen, and not that it
+    /// was read. Only the metrics use it.
     #[serde(rename = "shown_ms", default, skip_serializing_if = "Option::is_none")]
     pub shown_at: Option<Timestamp>,
 }

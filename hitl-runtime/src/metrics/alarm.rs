@@ -75,8 +75,8 @@ pub struct Alarm {
     pub node: String,
     /// The share that exceeds the limit.
     pub share: f64,
-    /// The number of decisions of which it is a share. For [`AlarmKind::Unread`], these are the approvals for which it is
-    /// known when the draft was shown.
+    /// The number of decisions of which it is a share. For [`AlarmKind::Unread`], these are the approvals for which it
+    /// is known when the draft was shown.
     pub decisions: u64,
     /// The number of approvals for which that is unknown.
     pub approvals_of_unknown_time: u64,

@@ -28,13 +28,13 @@ const TIMES: [(&str, &str, Times); 2] = [
 ];
 
 impl Metrics {
-    /// Returns the counts by node in the text format of Prometheus, for a `Content-Type` of `text/plain; version=0.0.4`,
-    /// and the [alarms](Self::alarms) as the gauge `hitl_alarm`, which is 1 or 0. The counts of operators are not in it,
-    /// because a name is a label without bounds.
+    /// Returns the counts by node in the text format of Prometheus, for a `Content-Type` of `text/plain;
+    /// version=0.0.4`, and the [alarms](Self::alarms) as the gauge `hitl_alarm`, which is 1 or 0. The counts of
+    /// operators are not in it, because a name is a label without bounds.
     ///
-    /// A counter of Prometheus never decreases, so serve the counts of all days (`Agent::metrics(None)`). The counts of a
-    /// store without tallies decrease when a thread is deleted: they are gauges, without `_total` in their names, and of
-    /// the times there are only two quantiles.
+    /// A counter of Prometheus never decreases, so serve the counts of all days (`Agent::metrics(None)`). The counts of
+    /// a store without tallies decrease when a thread is deleted: they are gauges, without `_total` in their names, and
+    /// of the times there are only two quantiles.
     pub fn to_prometheus(&self, limits: &AlarmLimits, now: Timestamp) -> String {
         let nodes = self.by_graph_and_node();
         let (kind, suffix) = if self.is_from_journals() { ("gauge", "") } else { ("counter", "_total") };

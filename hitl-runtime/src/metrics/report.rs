@@ -82,8 +82,8 @@ pub struct Summary {
     pub in_doubt: u64,
     /// The times from the opening of a review to its decision by a person.
     pub opened: Histogram,
-    /// The times from the moment at which a draft was first shown to its decision, of those decisions whose channel knows
-    /// that moment: see [`Evidence::shown_at`](crate::journal::Evidence::shown_at).
+    /// The times from the moment at which a draft was first shown to its decision, of those decisions whose channel
+    /// knows that moment: see [`Evidence::shown_at`](crate::journal::Evidence::shown_at).
     pub shown: Histogram,
     /// The times of [`Self::shown`] that are those of approvals.
     pub approved_after_shown: Histogram,

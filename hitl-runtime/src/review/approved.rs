@@ -273,8 +273,8 @@ pub(crate) fn applicable_reviews<'g>(
 }
 
 /// Returns whether a signature was given under a rule at least as strict as that of the review before this node: with
-/// each field shown that the review shows, no lower risk, and in the role that it requires, or, if a rule signed, for values about which
-/// this review does not ask a person either.
+/// each field shown that the review shows, no lower risk, and in the role that it requires, or, if a rule signed, for
+/// values about which this review does not ask a person either.
 pub(crate) fn satisfies(reviewed: &NodeSpec, signature: &Signature, rules: &impl CurrentRules) -> bool {
     let Some(review) = reviewed.interrupt else { return false };
     let is_permitted = match (&signature.by, review.role) {

@@ -95,8 +95,8 @@ async fn try_invoke(
     Ok(answered)
 }
 
-/// Returns the response to a refused request. Behind the service a refusal has the status 200, with the same body, or is
-/// the only event of a stream.
+/// Returns the response to a refused request. Behind the service a refusal has the status 200, with the same body, or
+/// is the only event of a stream.
 fn respond(refusal: Refusal, behind_service: bool, as_events: bool) -> Response {
     if !behind_service || !refusal.is_for_the_caller() {
         return response::error(&refusal.error);

@@ -48,8 +48,8 @@ fn thread_for(session: &str) -> Option<ThreadId> {
     ThreadId::existing(session).ok().filter(|thread| session_id(thread) == session)
 }
 
-/// Returns the session of a request about a thread: the one in which it was sent, or else that of the thread. Any session
-/// will do: the order of a thread's entries is the journal's, not the session's.
+/// Returns the session of a request about a thread: the one in which it was sent, or else that of the thread. Any
+/// session will do: the order of a thread's entries is the journal's, not the session's.
 pub(super) fn session_of(caller: &Caller, thread: &ThreadId) -> String {
     let sent = caller.session.as_deref().filter(|session| is_id(session));
     sent.map_or_else(|| session_id(thread), str::to_owned)

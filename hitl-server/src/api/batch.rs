@@ -1,7 +1,8 @@
-//! One verdict on reviews of many threads, given in two steps: a preview of all, and the same request with its `confirm`.
+//! One verdict on reviews of many threads, given in two steps: a preview of all, and the same request with its
+//! `confirm`.
 //!
-//! Each verdict is an append of its own, so a batch is not atomic: a review that another operator decides in between has an
-//! error of its own in the reply, and the others are decided.
+//! Each verdict is an append of its own, so a batch is not atomic: a review that another operator decides in between
+//! has an error of its own in the reply, and the others are decided.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -62,8 +63,8 @@ pub struct BatchResult {
     /// After the verdict, the status of the thread, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standing: Option<ThreadStatus>,
-    /// The error for this review, which is then unchanged; only if the store failed, code `store`, the verdict may have been
-    /// recorded, and the thread must be read.
+    /// The error for this review, which is then unchanged; only if the store failed, code `store`, the verdict may have
+    /// been recorded, and the thread must be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "http", schemars(with = "Option<Map<String, Value>>"))]
     pub refused: Option<ApiError>,
@@ -95,7 +96,8 @@ pub struct BatchReply {
     pub results: Vec<BatchResult>,
 }
 
-/// The part of a review that must be the same in all reviews of a batch: what is confirmed for all is the same for each.
+/// The part of a review that must be the same in all reviews of a batch: what is confirmed for all is the same for
+/// each.
 #[derive(PartialEq)]
 struct Rule {
     node: String,
@@ -151,12 +153,12 @@ impl Batch {
     }
 }
 
-/// Previews a batch, or records its verdicts if it has its `confirm`. The threads are then run in the background, or by the
-/// runner that a front wakes.
+/// Previews a batch, or records its verdicts if it has its `confirm`. The threads are then run in the background, or by
+/// the runner that a front wakes.
 ///
 /// # Errors
-/// `confirm_mismatch` if `confirm` is that of another set or verdict; `mixed_batch` if the open reviews differ in node or
-/// rule; and the errors of the store that concern all threads. Nothing was decided then.
+/// `confirm_mismatch` if `confirm` is that of another set or verdict; `mixed_batch` if the open reviews differ in node
+/// or rule; and the errors of the store that concern all threads. Nothing was decided then.
 pub(crate) async fn batch(
     engine: &Arc<Engine>,
     operator: &Operator,
@@ -174,7 +176,8 @@ pub(crate) async fn batch(
     }
     let (decided, verdict) = (batch.confirm.is_some(), &batch.verdict);
     let is_edit = matches!(verdict.verdict(), Verdict::Edit { .. });
-    // In a preview, the whole of what the verdict would do; before the verdicts, the rules, and where an edit would lead.
+    // In a preview, the whole of what the verdict would do; before the verdicts, the rules, and where an edit would
+    // lead.
     let read = stream::iter(batch.reviews.iter().cloned()).map(|review| async move {
         let rule = rule(engine, &review, filter).await;
         // The preview of a review that is not open says who decided it, or that it is stale.

@@ -102,9 +102,9 @@ pub struct ThreadRow {
     pub standing: ThreadStatus,
 }
 
-/// Executes a request on behalf of an operator. A verdict, an inbox and a list of threads without an operator are refused. A thread that an operator
-/// starts belongs to them if their name is verified. If the returned future is dropped, work that has begun continues in
-/// the background. For an example, see [the module](super).
+/// Executes a request on behalf of an operator. A verdict, an inbox and a list of threads without an operator are
+/// refused. A thread that an operator starts belongs to them if their name is verified. If the returned future is
+/// dropped, work that has begun continues in the background. For an example, see [the module](super).
 ///
 /// # Errors
 /// Those of the method of [`Agent`] behind the action, and `operator_missing` for a verdict or an inbox without an operator.

@@ -25,8 +25,8 @@ pub struct MetricsReply {
 #[cfg_attr(feature = "http", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MetricsGroup {
-    /// The graph and the node, `RefundAgent.pay`; the condition of the review; the operator; or the start of the day in Unix
-    /// milliseconds. Null for reviews without a condition, and for what no person decided.
+    /// The graph and the node, `RefundAgent.pay`; the condition of the review; the operator; or the start of the day in
+    /// Unix milliseconds. Null for reviews without a condition, and for what no person decided.
     pub name: Option<String>,
     /// The numbers.
     pub numbers: Summary,

@@ -58,8 +58,9 @@
 //! | `batch` | `reviews`: a list of `thread_id` and `digest`, `verdict` as in `preview`, `confirm`; without a `thread_id` | previews one verdict on reviews of many threads, which have the same node and rule; with the `confirm` of the preview, gives it |
 //! | `sweep` | without a `thread_id` | [`Agent::sweep`]; returns how many threads have `moved` or `failed`, were `reminded` of or `refused`; with `more` if a server did not wait for the end |
 //!
-//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `inbox`, `threads`, `batch`, `sweep`, `stops`,
-//! and the stops of a graph or a store. A request may claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.
+//! The response is the thread as a [`ThreadView`](hitl_runtime::ThreadView), except for `history`, `preview`, `inbox`,
+//! `threads`, `batch`, `sweep`, `stops`, and the stops of a graph or a store. A request may claim an operator by
+//! `operator` and `roles`; the transport decides whether such a claim is accepted.
 //!
 //! [`Agent::start`]: hitl_runtime::Agent::start
 //! [`Agent::preview`]: hitl_runtime::Agent::preview

@@ -570,8 +570,8 @@ fn preview(rest: Map<String, Value>) -> Result<Action, ApiError> {
     Ok(Action::Preview { digest, verdict })
 }
 
-/// Returns the name of the `verdict` of a request, and its members. A `verdict` is a name, with the parameters beside it; an object with an `action`; or an object
-/// with the parameters under the verdict's name.
+/// Returns the name of the `verdict` of a request, and its members. A `verdict` is a name, with the parameters beside
+/// it; an object with an `action`; or an object with the parameters under the verdict's name.
 fn named_verdict(mut rest: Map<String, Value>) -> Result<(String, Map<String, Value>), ApiError> {
     Ok(match rest.remove("verdict") {
         None => return Err(invalid("`verdict` is missing: name the verdict")),
@@ -629,8 +629,8 @@ fn input(mut rest: Map<String, Value>) -> Result<Value, ApiError> {
     }
 }
 
-/// Returns the error of a start with a member beside its `input`. A thread belongs to the subject of a verified token, so
-/// no name that a request claims is its owner.
+/// Returns the error of a start with a member beside its `input`. A thread belongs to the subject of a verified token,
+/// so no name that a request claims is its owner.
 pub(crate) fn beside_input(key: &str) -> ApiError {
     let fix = match key {
         "operator" | "roles" => {

@@ -1,8 +1,8 @@
 //! `GET /v1/threads/{thread}/events`: the entries of a thread as server-sent events, as they are stored.
 //!
-//! The `id` of an event is the place of its entry, so a client that reconnects with `Last-Event-ID`, as every `EventSource`
-//! does, misses nothing. The entries are those of the journal, whichever process appended them: this process is told
-//! about its own, and looks for those of others.
+//! The `id` of an event is the place of its entry, so a client that reconnects with `Last-Event-ID`, as every
+//! `EventSource` does, misses nothing. The entries are those of the journal, whichever process appended them: this
+//! process is told about its own, and looks for those of others.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
@@ -40,8 +40,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The number of entries that are read at a time.
 const PAGE: usize = 100;
 
-/// Answers with the events after the place in `Last-Event-ID` or `after`; by default from the beginning on. After the end
-/// of the thread the response is 204, which tells an `EventSource` not to reconnect.
+/// Answers with the events after the place in `Last-Event-ID` or `after`; by default from the beginning on. After the
+/// end of the thread the response is 204, which tells an `EventSource` not to reconnect.
 pub(super) async fn events(
     PathMembers(thread): PathMembers<String>,
     State(state): State<Arc<AppState>>,
@@ -119,8 +119,8 @@ fn unbuffered(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'st
 /// The header of a client that reconnects, as errors name it.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 
-/// Returns the place of the first entry that is wanted: the one after `Last-Event-ID`, or else after `after`; and the name
-/// of that header or parameter.
+/// Returns the place of the first entry that is wanted: the one after `Last-Event-ID`, or else after `after`; and the
+/// name of that header or parameter.
 fn next_place(headers: &HeaderMap, members: &mut Value) -> Result<(Place, &'static str), ApiError> {
     let after = members.as_object_mut().and_then(|members| members.remove("after"));
     // An empty header is that of a client that has got no event yet.
@@ -176,8 +176,9 @@ struct ThreadEvents {
 }
 
 impl ThreadEvents {
-    /// Returns the next event; `None` after the end of the thread, when the caller's token expires, when the store fails,
-    /// when a newer stream takes its place, and when the server stops. The client then reconnects, and gets the reason.
+    /// Returns the next event; `None` after the end of the thread, when the caller's token expires, when the store
+    /// fails, when a newer stream takes its place, and when the server stops. The client then reconnects, and gets the
+    /// reason.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(entry) = self.read.pop_front() {

@@ -79,8 +79,8 @@ impl Exchange {
         })
     }
 
-    /// Identifies the caller, and checks their right to a request without a body. It is not executed; the caller of this
-    /// function holds its place among the requests that are executed.
+    /// Identifies the caller, and checks their right to a request without a body. It is not executed; the caller of
+    /// this function holds its place among the requests that are executed.
     pub(super) async fn admit(
         &self,
         route: Route,

@@ -75,8 +75,9 @@ impl HttpApi {
         self
     }
 
-    /// Returns the routes, for a program with its own server, which must do what `AgentCore::router` lists. Unless tokens are
-    /// verified, or [`let_anyone_decide`](Self::let_anyone_decide) is set, they serve only callers on this machine.
+    /// Returns the routes, for a program with its own server, which must do what `AgentCore::router` lists. Unless
+    /// tokens are verified, or [`let_anyone_decide`](Self::let_anyone_decide) is set, they serve only callers on this
+    /// machine.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../hitl-runtime/doc/refunds.rs"));

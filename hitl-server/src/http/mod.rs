@@ -1,8 +1,8 @@
 //! The HTTP API of an agent: threads, reviews, verdicts, batches, stops, history and events, under `/v1`.
 //!
-//! A request is converted to an [action](crate::api) and dispatched as one of AgentCore: the same parameters, checks and
-//! results. `serve` on an agent's command line has these paths beside those of AgentCore; `serve --front` starts a process
-//! of its own with nothing else, over the same store, which runs no node. A program with its own server mounts
+//! A request is converted to an [action](crate::api) and dispatched as one of AgentCore: the same parameters, checks
+//! and results. `serve` on an agent's command line has these paths beside those of AgentCore; `serve --front` starts a
+//! process of its own with nothing else, over the same store, which runs no node. A program with its own server mounts
 //! [`HttpApi::router`].
 //!
 //! | request | action |
@@ -25,9 +25,9 @@
 //! | `POST /v1/batches` | `batch`: one verdict on reviews of many threads |
 //! | `GET /v1/openapi.json` | this API as OpenAPI 3.1, with the schemas of the graph's drafts; where tokens are verified, for every caller with one |
 //!
-//! The names in a path are percent-encoded. A body is JSON, with the content type `application/json`, also if it is `{}`. The
-//! operator is the subject of the verified token. Where operators are [claimed](OperatorAuth::claimed), `operator` and
-//! `roles` are members of the body, or of the query of a `GET`; a start takes no operator.
+//! The names in a path are percent-encoded. A body is JSON, with the content type `application/json`, also if it is
+//! `{}`. The operator is the subject of the verified token. Where operators are [claimed](OperatorAuth::claimed),
+//! `operator` and `roles` are members of the body, or of the query of a `GET`; a start takes no operator.
 //!
 //! # Errors
 //!
@@ -36,18 +36,18 @@
 //!
 //! # Browsers
 //!
-//! A page of another origin can use the API if its origin is [allowed](HttpApi::allow_origin): preflight requests are answered,
-//! and the replies can be read (CORS). The `EventSource` of a browser sends no `Authorization`; where tokens are verified, a page
-//! reads events with `fetch`.
+//! A page of another origin can use the API if its origin is [allowed](HttpApi::allow_origin): preflight requests are
+//! answered, and the replies can be read (CORS). The `EventSource` of a browser sends no `Authorization`; where tokens
+//! are verified, a page reads events with `fetch`.
 //!
 //! # Batches
 //!
-//! `POST /v1/batches` with `reviews`, a list of `thread_id` and `digest`, and a `verdict` is a preview: it returns what the
-//! verdict would do for each review, their `count`, and `confirm`, a digest of exactly this set and verdict. The same
-//! request with this `confirm` records the verdicts, and the threads go on in the background. Each is an append of its own: a
-//! review that another operator has decided in between is `refused` with their name, and the others are decided. A request
-//! that is sent again, because its reply was lost, is refused for each review by its own verdict: `already_decided`, `by` the
-//! same operator.
+//! `POST /v1/batches` with `reviews`, a list of `thread_id` and `digest`, and a `verdict` is a preview: it returns what
+//! the verdict would do for each review, their `count`, and `confirm`, a digest of exactly this set and verdict. The
+//! same request with this `confirm` records the verdicts, and the threads go on in the background. Each is an append of
+//! its own: a review that another operator has decided in between is `refused` with their name, and the others are
+//! decided. A request that is sent again, because its reply was lost, is refused for each review by its own verdict:
+//! `already_decided`, `by` the same operator.
 
 mod events;
 mod exchange;

@@ -96,8 +96,8 @@ fn is_of_api(path: &str) -> bool {
     path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Answers an error on a path of the HTTP API with a problem, also that of a check in front of the routes. No response on
-/// these paths is cached.
+/// Answers an error on a path of the HTTP API with a problem, also that of a check in front of the routes. No response
+/// on these paths is cached.
 pub(crate) async fn as_problem(request: Request, next: Next) -> Response {
     if !is_of_api(request.uri().path()) {
         return next.run(request).await;

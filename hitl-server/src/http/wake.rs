@@ -13,8 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The maximum size in bytes of an answer that is searched for an error. An error is smaller; a thread may be larger.
 const MAX_ERROR: usize = 64 * 1024;
 
-/// Converts an engine to that of a front, which wakes the runner at `HITL_RUNNER_URL`, if that is set. Without it, the next
-/// sweep of a runner finds the threads.
+/// Converts an engine to that of a front, which wakes the runner at `HITL_RUNNER_URL`, if that is set. Without it, the
+/// next sweep of a runner finds the threads.
 ///
 /// # Errors
 /// [`Error::NotSetUp`] if the setting is not the address of a server.
@@ -122,7 +122,8 @@ impl Runner {
     }
 }
 
-/// Returns the code of an error, which a runner behind AgentCore reports with the status 200; `None` if the answer is none.
+/// Returns the code of an error, which a runner behind AgentCore reports with the status 200; `None` if the answer is
+/// none.
 async fn code_of(answered: &mut reqwest::Response) -> Option<String> {
     let mut body = Vec::new();
     while let Ok(Some(part)) = answered.chunk().await {

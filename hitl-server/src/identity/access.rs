@@ -186,7 +186,8 @@ pub(crate) async fn authorize(
         });
     }
     match request.action {
-        // The list has only what the operator may decide, and a batch is checked thread by thread: see `DecidableReviews`.
+        // The list has only what the operator may decide, and a batch is checked thread by thread: see
+        // `DecidableReviews`.
         Action::Inbox { .. } | Action::Batch(_) => return Ok(Visibility::Nothing),
         // A sweep moves the threads of all callers, so no stake in one of them is enough.
         Action::Sweep if rule.is_held_by(operator) => return Ok(Visibility::Nothing),

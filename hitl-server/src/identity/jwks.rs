@@ -80,8 +80,8 @@ impl Keys {
     }
 }
 
-/// Returns whether the connection to the server of a URL cannot be read or changed in transit: the URL is `https`, or `http`
-/// on this machine.
+/// Returns whether the connection to the server of a URL cannot be read or changed in transit: the URL is `https`, or
+/// `http` on this machine.
 pub(crate) fn is_private(url: &reqwest::Url) -> bool {
     let host = url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
     let is_local = host.is_some_and(|host| {

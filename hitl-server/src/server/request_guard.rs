@@ -55,8 +55,8 @@ pub(crate) async fn enforce(State(state): State<Arc<AppState>>, request: Request
 }
 
 impl RequestGuard {
-    /// Returns the layer that lets the pages of the allowed origins read replies, and answers a browser that asks before
-    /// a request (the CORS protocol of the Fetch standard). `None` without an allowed origin.
+    /// Returns the layer that lets the pages of the allowed origins read replies, and answers a browser that asks
+    /// before a request (the CORS protocol of the Fetch standard). `None` without an allowed origin.
     pub(super) fn cross_origin(&self) -> Option<CorsLayer> {
         // `*` is no origin, and allows none.
         let origins = self.origins.iter().filter(|origin| *origin != "*");

@@ -12,8 +12,8 @@ use super::{Routes, Server, accept, with_checks};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Server {
-    /// Serves routes on an open listener until `stop` resolves, then waits at most 20 s for the requests and threads that
-    /// are running. Nodes run on the current runtime, and requests are answered on a dedicated thread.
+    /// Serves routes on an open listener until `stop` resolves, then waits at most 20 s for the requests and threads
+    /// that are running. Nodes run on the current runtime, and requests are answered on a dedicated thread.
     ///
     /// # Errors
     /// If the listener fails, or if other machines reach its address and everyone could decide.

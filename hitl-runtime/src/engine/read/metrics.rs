@@ -95,8 +95,8 @@ impl Engine {
         }
     }
 
-    /// Counts the entries that were written without tallies, by an older program for example. Returns the counts of those
-    /// that stay uncounted.
+    /// Counts the entries that were written without tallies, by an older program for example. Returns the counts of
+    /// those that stay uncounted.
     async fn backfill(&self, since: Timestamp) -> Result<Metrics, Error> {
         let mut pass = 1;
         loop {
@@ -108,8 +108,8 @@ impl Engine {
         }
     }
 
-    /// Counts each journal once, even if more are written during the pass. Returns also whether another process counted one of
-    /// them at the same time.
+    /// Counts each journal once, even if more are written during the pass. Returns also whether another process counted
+    /// one of them at the same time.
     async fn backfill_once(&self, since: Timestamp) -> Result<(Metrics, bool), Error> {
         let (mut metrics, mut is_raced, mut after) = (Metrics::default(), false, None::<String>);
         loop {
@@ -130,8 +130,9 @@ impl Engine {
     }
 
     /// Counts a journal in ranges, up to the first entry that cannot be read. That one and those after it stay
-    /// uncounted, so that a program that can read it counts it; their counts are returned, for this report alone. So are
-    /// those of all entries if the store cannot be written. Returns `None` if another process counts it at the same time.
+    /// uncounted, so that a program that can read it counts it; their counts are returned, for this report alone. So
+    /// are those of all entries if the store cannot be written. Returns `None` if another process counts it at the same
+    /// time.
     async fn backfill_journal(
         &self,
         mut uncounted: UncountedThread,

@@ -64,8 +64,8 @@ pub(super) fn expires(entry: &NodeTable, fields: &Slots) -> Result<Option<Durati
 }
 
 /// Returns the risk of the action under review before a node: the highest one of its review and of the effects that run
-/// on the signature, and of the reviews before those effects. Of a risk that another review chooses, the highest one counts,
-/// because the fields by which it is chosen may not be written yet.
+/// on the signature, and of the reviews before those effects. Of a risk that another review chooses, the highest one
+/// counts, because the fields by which it is chosen may not be written yet.
 ///
 /// # Errors
 /// As [`condition`].

@@ -14,8 +14,8 @@
 //! | | with each entry: the id of the vault's key, the wrapped data key, the [`Context`] |
 //!
 //! The store keeps no tallies, because they would name operators and verdicts: [`metrics`](crate::Agent::metrics) reads
-//! and decrypts all journals. Tallies that were kept before the store was encrypted are deleted after the first append of
-//! each process. As with any deleted rows, the file or its backups may still contain them.
+//! and decrypts all journals. Tallies that were kept before the store was encrypted are deleted after the first append
+//! of each process. As with any deleted rows, the file or its backups may still contain them.
 //!
 //! **Hashes and digests do not hide what they cover.** They are SHA-256 of the plaintext, because
 //! [`verify`](crate::Agent::verify), verdicts and the conflict check of an append need them. A reader of the store who

@@ -1,7 +1,7 @@
 //! `GET /v1/openapi.json`: the description of the API (OpenAPI 3.1).
 //!
-//! The schemas are generated from the types by which requests are parsed and replies are serialized, and from the types of
-//! the graph's drafts. CI validates the document, and decides a review by a client that is generated from it.
+//! The schemas are generated from the types by which requests are parsed and replies are serialized, and from the types
+//! of the graph's drafts. CI validates the document, and decides a review by a client that is generated from it.
 
 mod bodies;
 mod operations;
