@@ -15,7 +15,7 @@ use crate::{
         payment::Draft,
         world::{Behavior, World},
     },
-    new_code::{altered, events, journal, names, stored},
+    new_code::{altered, cut_before, events, journal, later},
 };
 
 const LONG: Duration = Duration::from_hours(24);
@@ -256,11 +256,8 @@ async fn new_code_chooses_again() {
     let signed = MemoryStore::new();
     let first = Payer::new(World::default(), signed.clone());
     let _ = open(&first, "t", 500).await.approve(&clerk()).await.unwrap();
-    let records = journal(&signed).await;
-    let end = names(&records).iter().position(|name| *name == "began").unwrap();
-    let store = stored(records[..end].to_vec()).await;
-    let later = ManualClock::at(Timestamp::from_millis(4_000_000_000_000));
-    let agent = stricter::Payer::new(World::default(), store).clock(later);
+    let store = cut_before(&signed, "began").await;
+    let agent = stricter::Payer::new(World::default(), store).clock(later());
     let stricter::PayerTurn::Pay(review) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(review.role(), Some("director"));
     agent.verify("t").await.unwrap();

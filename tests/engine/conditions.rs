@@ -17,7 +17,7 @@ use crate::{
         operators::{both, clerk, director},
         world::{Behavior, World},
     },
-    new_code::{altered, events, id, journal, names, stored},
+    new_code::{altered, cut_before, events, id, journal, later, names, stored},
 };
 
 /// The limits above which a condition asks, by the tag of a draft, and how often they were read. Tests run concurrently,
@@ -102,18 +102,6 @@ graph! {
 }
 
 const RULE: &str = "the rule `when = draft.cents > limit(&draft.tag)`";
-
-/// Returns a copy of the journal of `t` that ends before the first event of this name.
-async fn cut_before(store: &MemoryStore, event: &str) -> MemoryStore {
-    let records = journal(store).await;
-    let end = names(&records).iter().position(|name| *name == event).unwrap();
-    stored(records[..end].to_vec()).await
-}
-
-/// A clock after the end of every lease so far.
-fn later() -> ManualClock {
-    ManualClock::at(Timestamp::from_millis(4_000_000_000_000))
-}
 
 #[tokio::test]
 async fn a_rule_signs_what_its_condition_does_not_ask_about() {

@@ -1,11 +1,11 @@
 //! The risk of a review, `risk = …`: a person signs what is of high risk, even if the condition of the review is false.
 
-use hitl::{Error, ManualClock, MemoryStore, RiskLevel, Timestamp, journal::Event, prelude::*};
+use hitl::{Error, MemoryStore, RiskLevel, journal::Event, prelude::*};
 use serde_json::json;
 
 use crate::{
     kit::{operators::clerk, world::World},
-    new_code::{altered, events, journal, names, stored},
+    new_code::{altered, cut_before, events, journal, later, names},
 };
 
 #[draft]
@@ -149,14 +149,7 @@ mod riskier {
 async fn signed(cents: u32) -> MemoryStore {
     let store = MemoryStore::new();
     let _ = Payer::new(World::default(), store.clone()).start("t", input(cents, false)).await.unwrap();
-    let records = journal(&store).await;
-    let end = names(&records).iter().position(|name| *name == "began").unwrap();
-    stored(records[..end].to_vec()).await
-}
-
-/// A clock after the end of every lease so far.
-fn later() -> ManualClock {
-    ManualClock::at(Timestamp::from_millis(4_000_000_000_000))
+    cut_before(&store, "began").await
 }
 
 #[tokio::test]
@@ -253,9 +246,7 @@ async fn signed_by_a_person(cents: u32) -> MemoryStore {
     let agent = Payer::new(World::default(), store.clone());
     let PayerTurn::Pay(review) = agent.start("t", input(cents, false)).await.unwrap() else { panic!() };
     let _ = review.approve(&clerk()).await.unwrap();
-    let records = journal(&store).await;
-    let end = names(&records).iter().position(|name| *name == "began").unwrap();
-    stored(records[..end].to_vec()).await
+    cut_before(&store, "began").await
 }
 
 #[tokio::test]
@@ -305,9 +296,7 @@ mod limits {
         let agent = Payer::new(World::default(), store.clone());
         let PayerTurn::Pay(review) = agent.start("t", input(200, false)).await.unwrap() else { panic!() };
         let _ = review.approve(&clerk()).await.unwrap();
-        let records = journal(&store).await;
-        let end = names(&records).iter().position(|name| *name == "began").unwrap();
-        let agent = Payer::new(world.clone(), stored(records[..end].to_vec()).await).clock(later());
+        let agent = Payer::new(world.clone(), cut_before(&store, "began").await).clock(later());
         LIMIT.store(100, SeqCst);
         let turn = agent.resume("t").await.unwrap();
         let PayerTurn::Pay(review) = turn else { panic!("{turn}") };

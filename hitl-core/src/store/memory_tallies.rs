@@ -1,9 +1,6 @@
 //! The tallies of the in-memory store.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    ops::Bound,
-};
+use std::{collections::BTreeMap, ops::Bound};
 
 use super::{Backfill, Page, Place, StoreError, Tally, UncountedThread, page_token, position_after};
 use crate::ThreadId;
@@ -27,12 +24,7 @@ impl Tallies {
     }
 
     fn add(&mut self, tallies: Vec<Tally>) {
-        for tally in tallies {
-            match self.sums.entry(tally.group.clone()) {
-                Entry::Occupied(mut sum) => sum.get_mut().add(&tally),
-                Entry::Vacant(free) => drop(free.insert(tally)),
-            }
-        }
+        tallies.into_iter().for_each(|tally| tally.add_to(&mut self.sums));
     }
 
     /// Adds tallies of entries that were not counted, in a journal of this length.

@@ -59,13 +59,16 @@ impl Tally {
     /// ```
     pub fn merge(tallies: impl IntoIterator<Item = Self>) -> Vec<Self> {
         let mut sums = BTreeMap::<String, Self>::new();
-        for tally in tallies {
-            match sums.entry(tally.group.clone()) {
-                Entry::Occupied(mut sum) => sum.get_mut().add(&tally),
-                Entry::Vacant(free) => drop(free.insert(tally)),
-            }
-        }
+        tallies.into_iter().for_each(|tally| tally.add_to(&mut sums));
         sums.into_values().collect()
+    }
+
+    /// Adds the tally to the sum of its group.
+    pub(super) fn add_to(self, sums: &mut BTreeMap<String, Self>) {
+        match sums.entry(self.group.clone()) {
+            Entry::Occupied(mut sum) => sum.get_mut().add(&self),
+            Entry::Vacant(free) => drop(free.insert(self)),
+        }
     }
 }
 

@@ -282,8 +282,8 @@ async fn record(
     let BatchReview { thread_id: thread, digest } = review.clone();
     let operator = engine.previewed(&thread, digest, operator, verdict.verdict());
     let given = GivenVerdict { digest, operator, verdict: VerdictInput::by_field(verdict.clone()) };
-    engine.record_all(thread.clone(), vec![given]).await.map_err(redacted)?;
-    Ok(engine.view(&thread).await.ok().map(|view| view.standing))
+    let fold = engine.record_all(thread, vec![given]).await.map_err(redacted)?;
+    Ok(engine.view_of(fold).ok().map(|view| view.standing))
 }
 
 /// Converts the error of one review. The reply has it beside the results of the others, so it is redacted here.

@@ -11,7 +11,8 @@ mod stricter_rules;
 mod versions;
 
 use hitl::{
-    CompatibilityReport, Digest, Error, Graph, Incompatibility, MemoryStore, Store, ThreadId, ThreadStatus,
+    CompatibilityReport, Digest, Error, Graph, Incompatibility, ManualClock, MemoryStore, Store, ThreadId,
+    ThreadStatus, Timestamp,
     journal::{Entry, Event},
     prelude::*,
     store::{Append, Record},
@@ -54,6 +55,18 @@ pub async fn altered(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
         before = record.hash;
     }
     stored(records).await
+}
+
+/// Returns a copy of the journal of `t` that ends before the first event of this name.
+pub async fn cut_before(store: &MemoryStore, event: &str) -> MemoryStore {
+    let records = journal(store).await;
+    let end = names(&records).iter().position(|name| *name == event).unwrap();
+    stored(records[..end].to_vec()).await
+}
+
+/// A clock after the end of every lease so far.
+pub fn later() -> ManualClock {
+    ManualClock::at(Timestamp::from_millis(4_000_000_000_000))
 }
 
 /// Returns the events of the records.

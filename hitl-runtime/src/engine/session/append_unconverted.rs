@@ -2,7 +2,7 @@
 
 use super::{
     entry_log::EntryLog,
-    projection::{due, reviews, tally, thread_status},
+    projection::{due, reviews, thread_status},
 };
 use crate::{
     Error,
@@ -28,7 +28,7 @@ impl Engine {
             let entry = Entry { at: now, event, lease: None, spent: Vec::new(), snapshot: None };
             let place = fold.next;
             let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
-            tallies.extend(tally(fold, &entry));
+            tallies.extend(self.counted(fold, &entry));
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
             logs.extend(EntryLog::of(self.graph, fold, &EntryRef::from(&entry)));
             let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(|e| damaged(e.to_string()))?;

@@ -3,6 +3,7 @@
 
 use crate::{
     OpenReview, ThreadStatus, Timestamp,
+    engine::Engine,
     journal::{Entry, Fold, LaneState},
     metrics::{OpenedReview, count_event},
     store::Tally,
@@ -56,11 +57,16 @@ pub(in crate::engine) fn reviews(fold: &Fold) -> Vec<OpenReview> {
     reviews
 }
 
-/// Returns the counts of an entry for the metrics, before it is applied to the thread.
-pub(in crate::engine) fn tally(fold: &Fold, entry: &Entry) -> Option<Tally> {
-    let review = entry.event.lane().and_then(|lane| match &fold.lanes.get(&lane)?.at {
-        LaneState::Paused(open) => Some(OpenedReview { opened: open.opened, when: open.when.as_ref() }),
-        _ => None,
-    });
-    count_event(&fold.graph, &entry.event, entry.at, review)
+impl Engine {
+    /// Returns the counts of an entry for the metrics, before it is applied to the thread; `None` if the store keeps none.
+    pub(in crate::engine) fn counted(&self, fold: &Fold, entry: &Entry) -> Option<Tally> {
+        if !self.store.keeps_tallies() {
+            return None;
+        }
+        let review = entry.event.lane().and_then(|lane| match &fold.lanes.get(&lane)?.at {
+            LaneState::Paused(open) => Some(OpenedReview { opened: open.opened, when: open.when.as_ref() }),
+            _ => None,
+        });
+        count_event(&fold.graph, &entry.event, entry.at, review)
+    }
 }

@@ -7,7 +7,7 @@ use super::{
     HistoryEntry, ThreadEvent,
     entry_log::EntryLog,
     history_entry::shown,
-    projection::{due, reviews, tally, thread_status},
+    projection::{due, reviews, thread_status},
     random_id::random_id,
     unreadable::{incompatible, unreadable},
 };
@@ -201,7 +201,7 @@ impl ThreadWriter {
     /// way.
     pub(in crate::engine) fn push_entry(&mut self, entry: &Entry) -> Result<(), Error> {
         let place = self.fold.next;
-        let counted = tally(&self.fold, entry);
+        let counted = self.engine.counted(&self.fold, entry);
         let applied = self.fold.apply(entry);
         applied.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
         self.encode_entry(EntryRef::from(entry))?;
