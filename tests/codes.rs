@@ -93,6 +93,8 @@ fn samples() -> Vec<Error> {
         },
         Error::Expired { thread: thread(), node: node(), deadline: Timestamp::UNIX_EPOCH },
         Error::RoleMissing { thread: thread(), node: node(), role: "clerk".into(), operator: "mara".into() },
+        Error::OwnRequest { thread: thread(), node: node(), operator: "mara".into() },
+        Error::RequesterUnknown { thread: thread(), node: node() },
         Error::BadOperator { thread: thread(), operator: "mara".into(), problem: problem() },
         Error::Invalid { thread: thread(), field: field(), violations: vec![] },
         Error::UnknownKey { thread: thread(), field: field(), path: "a".into(), near: None },

@@ -90,8 +90,9 @@ impl<'a> Execution<'a> {
     async fn fork(&mut self, thread: &str, at: Place, new: Option<String>) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let new = self.new_thread(new).await?;
-        let engine = Arc::clone(self.engine);
-        let forked = self.run_interruptible(&new, engine.fork(&thread, at, new.clone())).await?;
+        let (engine, requester) = (Arc::clone(self.engine), self.requester());
+        let forked = engine.fork(&thread, at, new.clone(), requester.as_ref());
+        let forked = self.run_interruptible(&new, forked).await?;
         self.with_suggestion(forked)?;
         self.print_status(&new).await
     }
@@ -342,9 +343,12 @@ impl<'a> Execution<'a> {
         self.invocation = self.invocation.clone().with_operator(self.global.operator_options());
     }
 
-    /// Returns the operator who starts or resumes a thread, if `--operator` names one.
+    /// Returns the operator who starts, forks or resumes a thread, if `--operator` names one, or if a review of the graph
+    /// depends on who they are.
     pub(super) fn requester(&self) -> Option<Operator> {
-        self.global.operator.as_ref().and_then(|_| self.operator(None).ok())
+        let mut reviews = self.engine.graph.spec.nodes.iter().filter_map(|node| node.interrupt);
+        let is_named = self.global.operator.is_some() || reviews.any(|review| review.not_requester);
+        self.operator(None).ok().filter(|_| is_named)
     }
 }
 

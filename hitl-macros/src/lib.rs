@@ -108,6 +108,7 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `risk = high` | the risk of the action, `low`, `medium` or `high`, or one that is chosen, `if draft.amount > 1000.0 { high } else { low }`. It is shown. Of high risk, a person always signs, even if `when` is false. The highest risk counts: a covered effect may declare its own, `#[node(…, effect, risk = high)]`, or have a review with one. Who was shown a lower risk has not signed a higher one |
 /// | `reversible = false` | the action cannot be undone, which is shown |
 /// | `role = "refund-approver"` | the role that an operator must hold: text, a constant, or one that is chosen, `if draft.amount > 1000.0 { "director" } else { "clerk" }` |
+/// | `not = requester` | the person who started the thread may not sign, but may reject or ask. Two people are told apart by the subjects of their tokens from one issuer, or, if neither has a token, by name; who cannot be told from the requester may not sign. A thread starts only in someone's name, `start_as`. The same holds for the settlement of an effect in doubt that the review guards, and for who forks the thread, `fork_as` |
 /// | `expires = "24h"` | the time that the review stays open; then it counts as rejected, or follows the `expire -> …` edge. It can be a constant `Duration` or chosen, as the role |
 /// | `remind = "4h"` | the interval of reminders while the review is open |
 /// | `edit = false` | the draft cannot be edited: it is signed as it is, or not at all |

@@ -35,6 +35,7 @@ mod older_snapshots;
 mod optional_fields;
 mod panics;
 mod reproposed;
+mod requesters;
 mod risks;
 mod routes;
 #[cfg(not(feature = "agentcore"))]

@@ -207,3 +207,19 @@ async fn a_page_of_an_allowed_origin_uses_the_api() {
     }
     served.stop().await;
 }
+
+/// A proxy on this machine sends what comes from elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_is_no_caller_of_its_machine() {
+    let desk = Desk::new();
+    let agent = Refunds::new(desk.clone(), MemoryStore::new());
+    let served = Served::front(agent.front(), agent.clone(), desk);
+    let _ = agent.start("t", TicketInput { message: "A-9133".into() }).await.unwrap();
+    assert_eq!(served.get("/v1/threads/t").await.0, 200);
+    for name in ["forwarded", "x-forwarded-for", "x-real-ip", "via"] {
+        let request = served.request(Method::GET, "/v1/threads/t").header(name, "203.0.113.7");
+        let (status, problem) = read(request.send().await.unwrap()).await;
+        assert_eq!((status, &problem["code"]), (403, &json!("foreign_peer")), "{name}: {problem}");
+    }
+    served.stop().await;
+}

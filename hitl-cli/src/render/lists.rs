@@ -180,7 +180,7 @@ fn describe(event: &Event) -> String {
             }
         }
         Event::Began { .. } => format!("{node} began"),
-        Event::Paused { role, covers, shows, proposed, when, risk, irreversible, .. } => {
+        Event::Paused { role, covers, shows, proposed, when, risk, irreversible, not_requester, .. } => {
             let list = |word: &str, names: &[String]| {
                 let names = names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
                 if names.is_empty() { names } else { format!("; {word} {names}") }
@@ -192,8 +192,9 @@ fn describe(event: &Event) -> String {
                 when.as_ref().map(|when| format!("; {}", escape(&when.to_string()))).unwrap_or_default();
             let risk = risk.map(|risk| format!("; risk {risk}")).unwrap_or_default();
             let undone = if *irreversible { "; cannot be undone" } else { "" };
+            let but = if *not_requester { ", but not by who started the thread" } else { "" };
             format!(
-                "waits before {node}{role}{by}{}{}{when}{risk}{undone}",
+                "waits before {node}{role}{but}{by}{}{}{when}{risk}{undone}",
                 list("covers", covers),
                 list("shows", shows)
             )

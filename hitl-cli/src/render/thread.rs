@@ -84,6 +84,9 @@ pub(crate) fn review(view: &ThreadView, review: &ReviewView, context: RenderCont
     if review.irreversible {
         notes.push("cannot be undone".to_owned());
     }
+    if review.not_requester {
+        notes.push("not signed by who started the thread".to_owned());
+    }
     notes.push(format!("opened {}", ago(review.opened, context.now)));
     if let Some(at) = review.deadline {
         notes.push(deadline(at, context.now));

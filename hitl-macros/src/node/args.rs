@@ -50,10 +50,12 @@ pub(crate) struct Interrupt {
     pub(crate) risk: Option<Expr>,
     /// `reversible = …`, and its position.
     pub(crate) reversible: Option<LitBool>,
+    /// The word in `not = requester`.
+    pub(crate) not: Option<Ident>,
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
-const INTERRUPT: [&str; 11] = [
+const INTERRUPT: [&str; 12] = [
     "role",
     "expires",
     "remind",
@@ -65,6 +67,7 @@ const INTERRUPT: [&str; 11] = [
     "when",
     "risk",
     "reversible",
+    "not",
 ];
 
 /// Parses the arguments. An error in one of them does not hide errors in the others.
@@ -230,6 +233,17 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
                 )
             })?;
             set_once(word, &mut args.reversible, reversible, errors)
+        }
+        "not" => {
+            parse_equals(word, "requester", input)?;
+            let who = input.call(Ident::parse_any)?;
+            if who != "requester" {
+                errors.at(
+                    who.span(),
+                    format!("`not = {who}` does not exist: write `not = requester`, so that the person who started the thread may not sign"),
+                );
+            }
+            set_once(word, &mut args.not, who, errors)
         }
         "covers" => parse_names(word, "(hold, wire)", input, &mut args.covers, errors),
         "show" => parse_names(word, "(iban)", input, &mut args.show, errors),

@@ -246,6 +246,7 @@ fn spec(node: &Node) -> TokenStream {
             }
         }));
         let irreversible = rule.reversible.as_ref().is_some_and(|reversible| !reversible.value);
+        let not_requester = rule.not.is_some();
         let remind = optional(rule.remind_ms.map(duration));
         let edit = rule.edit.unwrap_or(true);
         let is_payload = |ident: &Ident| {
@@ -269,6 +270,7 @@ fn spec(node: &Node) -> TokenStream {
                     when: #when,
                     risk: #risk,
                     irreversible: #irreversible,
+                    not_requester: #not_requester,
                 }
             )
         }

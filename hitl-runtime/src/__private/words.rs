@@ -55,6 +55,8 @@ words! {
         risk;
         /// `reversible = false`: the action cannot be undone.
         reversible;
+        /// `not = requester`: the person who started the thread may not sign.
+        not;
         /// The condition under which a person is asked: `when = draft.amount > 100.0`. If it is false, the rule signs.
         when;
     }

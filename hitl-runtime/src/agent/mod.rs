@@ -586,7 +586,24 @@ impl<G: Graph> Agent<G> {
         place: impl Into<Place>,
         new: impl IntoThreadId,
     ) -> Result<G::Turn, Error> {
-        self.turn_of(self.engine.fork(&thread.into_thread_id()?, place.into(), new.into_thread_id()?).await?)
+        let (thread, new) = (thread.into_thread_id()?, new.into_thread_id()?);
+        self.turn_of(self.engine.fork(&thread, place.into(), new, None).await?)
+    }
+
+    /// Starts a new thread like [`Agent::fork`], in the name of a requester, which the journal keeps. In a review with
+    /// `not = requester`, neither they nor the requester of the old thread may sign.
+    ///
+    /// # Errors
+    /// As [`Agent::fork`], and [`Error::BadOperator`] for an operator who cannot sign.
+    pub async fn fork_as(
+        &self,
+        requester: &Operator,
+        thread: impl IntoThreadId,
+        place: impl Into<Place>,
+        new: impl IntoThreadId,
+    ) -> Result<G::Turn, Error> {
+        let (thread, new) = (thread.into_thread_id()?, new.into_thread_id()?);
+        self.turn_of(self.engine.fork(&thread, place.into(), new, Some(requester)).await?)
     }
 
     /// Returns a view of a thread: everything about it as serializable data, to be shown to people and to programs that

@@ -196,6 +196,11 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         !self.open.turn.found.open.irreversible
     }
 
+    /// Returns whether the person who started the thread may not sign, `not = requester`.
+    pub fn excludes_requester(&self) -> bool {
+        self.open.turn.found.open.not_requester
+    }
+
     /// Returns the deadline of the review.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.open.turn.found.open.deadline

@@ -23,6 +23,8 @@ impl Error {
             | Self::AlreadyDecided { thread, .. }
             | Self::Expired { thread, .. }
             | Self::RoleMissing { thread, .. }
+            | Self::OwnRequest { thread, .. }
+            | Self::RequesterUnknown { thread, .. }
             | Self::BadOperator { thread, .. }
             | Self::Invalid { thread, .. }
             | Self::UnknownKey { thread, .. }
@@ -102,6 +104,8 @@ impl Error {
             Self::NotPaused { scope } => json!({ "scope": scope }),
             Self::MayNotStop { operator, roles } => json!({ "operator": operator, "roles": roles }),
             Self::Expired { node, deadline, .. } => json!({ "node": node, "deadline_ms": deadline }),
+            Self::OwnRequest { node, operator, .. } => json!({ "node": node, "operator": operator }),
+            Self::RequesterUnknown { node, .. } => json!({ "node": node }),
             Self::RoleMissing { node, role, operator, .. } => {
                 json!({ "node": node, "role": role, "operator": operator })
             }

@@ -47,9 +47,11 @@ impl Error {
             | Self::Store(StoreError::InvalidPageToken(_) | StoreError::InvalidAppend { .. }) => {
                 ErrorKind::Malformed
             }
-            Self::RoleMissing { .. } | Self::BadOperator { .. } | Self::MayNotStop { .. } => {
-                ErrorKind::Forbidden
-            }
+            Self::RoleMissing { .. }
+            | Self::OwnRequest { .. }
+            | Self::RequesterUnknown { .. }
+            | Self::BadOperator { .. }
+            | Self::MayNotStop { .. } => ErrorKind::Forbidden,
             Self::UnknownThread { .. } | Self::NoSuchPlace { .. } => ErrorKind::NotFound,
             Self::ThreadExists { .. }
             | Self::Stale { .. }

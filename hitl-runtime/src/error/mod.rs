@@ -132,6 +132,32 @@ pub enum Error {
         /// The name of the operator.
         operator: String,
     },
+    /// The review takes no signature of the person who started the thread, `not = requester`, and the operator may be that
+    /// person: they have the same subject or a name that looks the same, or cannot be compared.
+    #[error(
+        "operator {operator} may be the requester of thread `{thread}`, and the review before `{node}` takes no signature of \
+         theirs; another operator must sign, who is told from the requester by a token of the same issuer or, if neither has \
+         one, by name; {operator} may reject or ask"
+    )]
+    OwnRequest {
+        /// The thread.
+        thread: ThreadId,
+        /// The node after the review.
+        node: String,
+        /// The name of the operator.
+        operator: String,
+    },
+    /// The review takes no signature of the person who started the thread, and it is not known who that is.
+    #[error(
+        "the review before `{node}` takes no signature of its requester, and the requester of thread `{thread}` is not known, \
+         so that no one can sign; start the thread in the name of its requester: `start_as`, `fork_as`, or `--operator`"
+    )]
+    RequesterUnknown {
+        /// The thread.
+        thread: ThreadId,
+        /// The node after the review.
+        node: String,
+    },
     /// The operator's name cannot sign: it could pass for another one, or is reserved for the runtime.
     #[error(
         "operator `{}` cannot sign in thread `{thread}`: the name {problem}; sign under another name",
@@ -409,6 +435,8 @@ impl Error {
             Self::AlreadyDecided { .. } => "already_decided",
             Self::Expired { .. } => "expired",
             Self::RoleMissing { .. } => "role_missing",
+            Self::OwnRequest { .. } => "own_request",
+            Self::RequesterUnknown { .. } => "requester_unknown",
             Self::BadOperator { .. } => "bad_operator",
             Self::Invalid { .. } => "invalid",
             Self::UnknownKey { .. } => "unknown_key",

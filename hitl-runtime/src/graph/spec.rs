@@ -96,6 +96,8 @@ pub struct InterruptSpec {
     pub risk: Option<RiskSpec>,
     /// `true` if the action cannot be undone.
     pub irreversible: bool,
+    /// `true` if the person who started the thread may not sign.
+    pub not_requester: bool,
 }
 
 /// A Rust expression of a review over the fields that are signed there.
@@ -195,6 +197,7 @@ impl InterruptSpec {
             when: None,
             risk: None,
             irreversible: false,
+            not_requester: false,
         }
     }
 }

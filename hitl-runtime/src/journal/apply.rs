@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Place, Proposer, ROOT, Signature, Source,
-    Sources, Stop, Transition, Values, entry_ref::FieldWrites, lane::Write, lane_state::Activation,
-    lane_state::Feedback, lane_state::OpenReviewState, proposal::SourceRef,
+    Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Place, Proposer, ROOT, Requesters,
+    Signature, Source, Sources, Stop, TokenSubject, Transition, Values, entry_ref::FieldWrites, lane::Write,
+    lane_state::Activation, lane_state::Feedback, lane_state::OpenReviewState, proposal::SourceRef,
 };
 use crate::{Timestamp, state::ReadBack};
 
@@ -23,7 +23,7 @@ impl Fold {
                 return Err(FoldError::Damaged("the thread started earlier".to_owned()));
             }
             Event::Started { graph, print, version, id, input, to, requester, from } => {
-                self.requester = requester.as_ref().map(|requester| requester.operator.as_str().into());
+                self.requesters = Arc::new(Requesters::of(requester.as_ref()));
                 graph.clone_into(&mut self.graph);
                 print.clone_into(&mut self.print);
                 self.version = *version;
@@ -77,6 +77,7 @@ impl Fold {
                 when,
                 risk,
                 irreversible,
+                not_requester,
                 ..
             } => {
                 self.opened(*lane, field);
@@ -102,6 +103,7 @@ impl Fold {
                     when: when.clone(),
                     risk: *risk,
                     irreversible: *irreversible,
+                    not_requester: *not_requester,
                 }));
             }
             Event::Signed { node, lane, field, digest, by, role, covers, shows, .. } => {
@@ -132,6 +134,7 @@ impl Fold {
                     spent: BTreeMap::new(),
                     risk: None,
                     irreversible: false,
+                    by_requester: None,
                 };
                 Arc::make_mut(&mut lane.signatures).insert(field.clone(), signature);
             }
@@ -139,10 +142,11 @@ impl Fold {
                 LaneState::Paused(open) => open.reminded = *times,
                 _ => return Err(FoldError::Damaged("it is about a review that is not open".to_owned())),
             },
-            Event::Decided { lane, verdict, operator, unverified, to, proposal, .. } => {
+            Event::Decided { lane, verdict, operator, unverified, to, proposal, evidence, .. } => {
                 self.reset_steps(*lane);
+                let subject = TokenSubject::of(evidence.as_deref());
                 let by = Proposer { operator: operator.clone(), unverified: *unverified, edit: place };
-                self.decide(*lane, verdict, by, to, proposal.as_deref())?;
+                self.decide(*lane, verdict, (by, subject), to, proposal.as_deref())?;
             }
             Event::Failed { lane, error, again, withheld, .. } => {
                 let at = &mut self.lane(*lane)?.at;

@@ -3,26 +3,28 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Decision, Fold, FoldError, LaneId, LaneState, Pending, Proposal, Proposer, Question, Rejection,
-    Settlement, Signature, Signer, Source, Timestamp, Transition, Values, lane_state::Feedback,
+    Decision, Fold, FoldError, LaneId, LaneState, Pending, Person, Proposal, Proposer, Question, Rejection,
+    Settlement, Signature, Signer, Source, Timestamp, TokenSubject, Transition, Values, lane_state::Feedback,
     lane_state::OpenReviewState, migrate, proposal::SourceRef,
 };
 
 impl Fold {
-    /// Applies a verdict. `by` has the operator, and the place of the verdict's entry.
+    /// Applies a verdict. `by` has the operator and the place of the verdict's entry, `subject` that of their token.
     pub(super) fn decide(
         &mut self,
         id: LaneId,
         verdict: &Decision,
-        by: Proposer,
+        (by, subject): (Proposer, Option<TokenSubject>),
         to: &Transition,
         proposal: Option<&Proposal>,
     ) -> Result<(), FoldError> {
         let place = by.edit;
+        let person = Person::new(&by.operator, by.unverified, subject);
+        let by_requester = self.requesters.may_include(&person);
         match (proposal, verdict, self.lanes.get(&id).map(|lane| &lane.at)) {
             (None, ..) | (Some(Proposal::Made { .. }), Decision::Edit { .. }, _) => {}
             (Some(Proposal::Signed { edit }), Decision::Approve, Some(LaneState::Paused(open))) => {
-                self.may_sign(id, open, &by.operator, *edit, self.at)?;
+                self.may_sign(id, open, &person, *edit, self.at)?;
             }
             _ => return Err(FoldError::Damaged("its verdict and its proposal do not match".to_owned())),
         }
@@ -62,6 +64,7 @@ impl Fold {
             spent: BTreeMap::new(),
             risk,
             irreversible,
+            by_requester,
         };
         // The rejection or question that led to the node stays available to its run.
         let mut feedback = activation.feedback;
@@ -108,6 +111,7 @@ impl Fold {
                         risk: *risk,
                         irreversible: *irreversible,
                         signs: true,
+                        subject: person.subject,
                     },
                 )?;
                 signed = false;

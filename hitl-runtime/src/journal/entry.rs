@@ -189,6 +189,9 @@ pub enum Event {
         /// `true` if the program declares that the action cannot be undone.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         irreversible: bool,
+        /// `true` if the person who started the thread may not sign.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        not_requester: bool,
     },
     /// A draft was signed without a review, by a rule.
     #[non_exhaustive]

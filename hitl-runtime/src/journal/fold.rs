@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Stop, StopKind,
-    Unmigrated, entry, genesis, lane_state::OpenReviewState, link, says_what_was_asked, split,
+    Digest, Entry, FoldError, Lane, LaneId, LaneState, Lanes, Lease, Place, Proposer, ROOT, Requesters, Stop,
+    StopKind, Unmigrated, entry, genesis, lane_state::OpenReviewState, link, split,
 };
 use crate::{ThreadId, Timestamp, graph::NodeSpec, state::FieldError, state::Slots, state::StateTable};
 
@@ -29,8 +29,8 @@ pub struct Fold {
     pub(crate) version: u32,
     /// A random id that distinguishes this thread from a deleted one of the same name.
     pub(crate) id: Arc<str>,
-    /// The operator who started the thread, if known.
-    pub(crate) requester: Option<Arc<str>>,
+    /// The people who have asked for what the thread does.
+    pub(crate) requesters: Arc<Requesters>,
     /// `true` if the state comes from stored entries only. `false` if it includes entries that this process has not
     /// stored.
     pub(crate) is_stored: bool,
@@ -108,7 +108,7 @@ impl Fold {
             print: String::new(),
             version: entry::first(),
             id: Arc::default(),
-            requester: None,
+            requesters: Arc::default(),
             is_stored: true,
             is_signed: false,
             is_tail: false,
@@ -176,12 +176,9 @@ impl Fold {
             snapshot => {
                 let bytes = snapshot.as_ref().map(|s| s.get().len());
                 self.apply(&entry)?;
-                if let Some(snapshot) = snapshot
-                    && place > 0
-                    && !says_what_was_asked(snapshot)
-                {
+                if let Some(snapshot) = snapshot.as_ref().filter(|_| place > 0) {
                     // A process that reads on from here knows as little as it says.
-                    self.let_no_rule_sign();
+                    self.forget_unsaid(snapshot);
                 }
                 self.count(body.len(), bytes);
             }

@@ -134,6 +134,9 @@ pub(crate) struct OpenReviewState {
     /// `true` if the action cannot be undone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) irreversible: bool,
+    /// `true` if the person who started the thread may not sign.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) not_requester: bool,
 }
 
 impl OpenReviewState {

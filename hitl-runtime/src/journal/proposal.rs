@@ -24,7 +24,10 @@ use hitl_core::from_text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
-use super::{Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Place, Subject, Transition, Values};
+use super::{
+    Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Person, Place, Requesters, Subject, TokenSubject,
+    Transition, Values,
+};
 use crate::{
     Timestamp,
     graph::{ReviewRisk, RiskLevel},
@@ -188,6 +191,9 @@ pub(crate) struct Pending {
     pub(crate) irreversible: bool,
     /// `true` if the edit may sign the next review that opens.
     pub(crate) signs: bool,
+    /// The subject of the operator's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<TokenSubject>,
 }
 
 /// The sources of a lane's fields. Writes and other events of the lane are numbered, so that their order is known, even
@@ -422,6 +428,11 @@ impl Sources {
 }
 
 impl Pending {
+    /// Returns the person who made the edit.
+    pub(crate) fn person(&self) -> Person {
+        Person::new(&self.by.operator, self.by.unverified, self.subject.clone())
+    }
+
     /// Returns whether `wanted` is the digest of the edited draft in a review before `node`, with the shown values and
     /// covered effects of the edited review.
     pub(crate) fn digest_is(&self, fold: &Fold, node: &str, wanted: Digest) -> bool {
@@ -443,7 +454,7 @@ impl Pending {
                 node,
                 field: &self.field,
                 place: self.opened.get(),
-                requester: fold.requester.as_deref(),
+                requester: fold.requesters.name(),
                 draft: &draft,
                 covers: &self.covered,
                 shown,
@@ -457,6 +468,7 @@ impl Pending {
     pub(crate) fn may_sign(
         &self,
         open: &OpenReviewState,
+        requesters: &Requesters,
         fields: &Slots,
         now: Timestamp,
     ) -> Result<bool, FieldError> {
@@ -466,6 +478,7 @@ impl Pending {
             && self.until.is_none_or(|until| now < until)
             && open.role.as_ref().is_none_or(|role| self.roles.contains(role))
             && open.shown_risk().is_within(ReviewRisk { level: self.risk, irreversible: self.irreversible })
+            && (!open.not_requester || requesters.may_include(&self.person()) == Some(false))
             && self.has_seen(open, fields)?)
     }
 
@@ -556,7 +569,7 @@ impl Fold {
         &self,
         id: LaneId,
         open: &OpenReviewState,
-        operator: &str,
+        person: &Person,
         edit: Place,
         at: Timestamp,
     ) -> Result<(), FoldError> {
@@ -564,11 +577,11 @@ impl Fold {
         let pending = lane.and_then(|lane| lane.pending.as_deref());
         let may = match (lane, pending) {
             (Some(lane), Some(pending)) => {
-                pending.may_sign(open, &lane.fields, at.saturating_sub(STAMPED_WITHIN))?
+                pending.may_sign(open, &self.requesters, &lane.fields, at.saturating_sub(STAMPED_WITHIN))?
             }
             _ => false,
         };
-        let its_own = |pending: &Pending| (pending.by.edit, pending.by.operator.as_str()) == (edit, operator);
+        let its_own = |pending: &Pending| pending.by.edit == edit && pending.person() == *person;
         if may && pending.is_some_and(its_own) {
             return Ok(());
         }

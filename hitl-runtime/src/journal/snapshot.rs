@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::fork_join::view_of;
 use super::{
-    BranchWrite, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Pending, Runs,
-    Signature, Sources, Stop, Values, entry, proposal::SourcesRef,
+    BranchWrite, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Pending, Requesters,
+    Runs, Signature, Sources, Stop, Values, entry, proposal::SourcesRef,
 };
 use crate::state::Slots;
 
@@ -28,6 +28,9 @@ struct SnapshotData {
     sourced: bool,
     #[serde(default)]
     requester: Option<String>,
+    /// `None` in snapshots of an older version of hitl.
+    #[serde(default)]
+    requesters: Option<Requesters>,
     #[serde(default)]
     lease: Option<Lease>,
     #[serde(default)]
@@ -78,6 +81,7 @@ struct SnapshotRef<'a> {
     sourced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     requester: Option<&'a str>,
+    requesters: &'a Requesters,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<&'a Lease>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,7 +159,8 @@ impl Fold {
             made: self.lanes_made,
             steps: self.steps,
             sourced: true,
-            requester: self.requester.as_deref(),
+            requester: self.requesters.name(),
+            requesters: &self.requesters,
             lease: self.lease.as_ref(),
             stop: self.stop.as_deref(),
             forked: self.is_fork,
@@ -164,11 +169,44 @@ impl Fold {
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
     }
 
-    /// Lets no rule sign in the thread: a snapshot of an older version of hitl does not say about which values a person has
-    /// been asked.
-    pub(super) fn let_no_rule_sign(&mut self) {
+    /// Forgets what a snapshot of an older version of hitl does not say.
+    pub(super) fn forget_unsaid(&mut self, snapshot: &RawValue) {
+        #[derive(Deserialize)]
+        struct Marked {
+            #[serde(default)]
+            asks: bool,
+            #[serde(default)]
+            requesters: Option<IgnoredAny>,
+        }
+        let marked = serde_json::from_str::<Marked>(snapshot.get()).ok();
+        if !marked.as_ref().is_some_and(|marked| marked.asks) {
+            self.let_no_rule_sign();
+        }
+        if marked.is_none_or(|marked| marked.requesters.is_none()) {
+            self.forget_people();
+        }
+    }
+
+    /// Lets no rule sign in the thread, because it is not known about which values a person has been asked.
+    fn let_no_rule_sign(&mut self) {
         self.is_fork = true;
         self.lanes.values_mut().for_each(|lane| lane.sources.forget_asked());
+    }
+
+    /// Keeps only the names of the people who started the thread, signed and proposed.
+    fn forget_people(&mut self) {
+        self.requesters = Arc::new(
+            self.requesters.name().map(|name| Requesters::named(name.to_owned())).unwrap_or_default(),
+        );
+        for lane in self.lanes.values_mut() {
+            if let Some(pending) = &mut lane.pending {
+                pending.subject = None;
+            }
+            if lane.signatures.values().any(|signature| signature.by_requester.is_some()) {
+                let signatures = Arc::make_mut(&mut lane.signatures);
+                signatures.values_mut().for_each(|signature| signature.by_requester = None);
+            }
+        }
     }
 
     /// Returns the `for` that the lane is an item of, if it is one.
@@ -227,7 +265,8 @@ impl Fold {
         }
         self.lanes_made = frozen.made;
         self.steps = frozen.steps;
-        self.requester = frozen.requester.map(Into::into);
+        let named = || frozen.requester.map(Requesters::named).unwrap_or_default();
+        self.requesters = Arc::new(frozen.requesters.unwrap_or_else(named));
         self.lease = frozen.lease;
         self.stop = frozen.stop;
         self.is_fork = frozen.forked;
@@ -240,16 +279,6 @@ impl Fold {
         self.lanes.reindex();
         Ok(())
     }
-}
-
-/// Returns whether a snapshot says about which values a person has been asked.
-pub(super) fn says_what_was_asked(snapshot: &RawValue) -> bool {
-    #[derive(Deserialize)]
-    struct Marked {
-        #[serde(default)]
-        asks: bool,
-    }
-    serde_json::from_str(snapshot.get()).is_ok_and(|Marked { asks }| asks)
 }
 
 /// Returns the name of a thread's graph, read from the first entry of the thread's tail.

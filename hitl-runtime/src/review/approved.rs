@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Place, ThreadId,
     graph::{GraphSpec, NodeSpec, ReadKind, ReviewRisk},
-    journal::{Digest, DigestError, Signature, Signer, Subject, shown},
+    journal::{Digest, DigestError, Requesters, Signature, Signer, Subject, shown},
     json::exact::{Integers, normal},
     state::Slots,
 };
@@ -115,7 +115,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
 pub struct Signatures {
     pub(crate) thread: ThreadId,
     pub(crate) id: Arc<str>,
-    pub(crate) requester: Option<Arc<str>>,
+    pub(crate) requesters: Arc<Requesters>,
     pub(crate) by_field: Arc<BTreeMap<String, Signature>>,
     pub(crate) graph: &'static GraphSpec,
     pub(crate) node: &'static NodeSpec,
@@ -152,7 +152,7 @@ impl Signatures {
             node: &signature.node,
             field,
             place: signature.place.get(),
-            requester: self.requester.as_deref(),
+            requester: self.requesters.name(),
             draft: &draft,
             covers: &signature.covers,
             shown: shown.as_ref(),
@@ -273,8 +273,8 @@ pub(crate) fn applicable_reviews<'g>(
 }
 
 /// Returns whether a signature was given under a rule at least as strict as that of the review before this node: with
-/// each field shown that the review shows, no lower risk, and in the role that it requires, or, if a rule signed, for
-/// values about which this review does not ask a person either.
+/// each field shown that the review shows, no lower risk, in the role that it requires and by no person that it
+/// excludes, or, if a rule signed, for values about which this review does not ask a person either.
 pub(crate) fn satisfies(reviewed: &NodeSpec, signature: &Signature, rules: &impl CurrentRules) -> bool {
     let Some(review) = reviewed.interrupt else { return false };
     let is_permitted = match (&signature.by, review.role) {
@@ -287,8 +287,11 @@ pub(crate) fn satisfies(reviewed: &NodeSpec, signature: &Signature, rules: &impl
     // A rule has seen its values, and a person what the review showed.
     let is_known = signature.is_of_rule()
         || rules.risk(reviewed).is_ok_and(|risk| risk.is_within(signature.shown_risk()));
+    let is_excluded =
+        review.not_requester && !signature.is_of_rule() && signature.by_requester != Some(false);
     is_permitted
         && is_known
+        && !is_excluded
         && review.shows.iter().all(|field| signature.shows.iter().any(|shown| shown == field))
 }
 

@@ -21,6 +21,7 @@ mod kms_client;
 mod loop_limits;
 mod pay_agent;
 mod pending_edits;
+mod requesters;
 mod rules;
 #[cfg(feature = "kms")]
 #[path = "../model/server.rs"]

@@ -88,13 +88,14 @@ impl RequestGuard {
         if request.uri().path() == "/ping" {
             return Ok(());
         }
-        let is_local = is_local_peer(request) && is_loopback(host.host()) && !is_forwarded(headers);
+        let is_near = self.loopback_only || is_local_peer(request);
+        let is_local = is_near && is_loopback(host.host()) && !is_forwarded(headers);
         if self.local_callers_only && !is_local {
             return Err(ApiError::new(
                 403,
                 "foreign_peer",
                 "callers without a verified token are accepted only from this machine, and this caller is not known to be \
-                 on it: verify tokens, serve the router by `into_make_service_with_connect_info::<SocketAddr>()` and call \
+                 on it, or came through a proxy: verify tokens, serve the router by `into_make_service_with_connect_info::<SocketAddr>()` and call \
                  it as `localhost`, or allow every caller by `let_anyone_decide`",
             ));
         }

@@ -29,6 +29,8 @@ impl Server {
         let engine = Arc::clone(&self.state.engine);
         self.state.workers = Some(Handle::current());
         self.state.guard.loopback_only = is_loopback(address);
+        // A proxy on this machine may send what comes from elsewhere.
+        self.state.guard.local_callers_only = self.serves_unknown_callers();
         tracing::info!(%address, "serving {}", engine.graph.spec.name);
         let (stopping, stopped) = oneshot::channel::<()>();
         let (ending, ended) = oneshot::channel();

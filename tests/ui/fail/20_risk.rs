@@ -49,4 +49,11 @@ async fn two_risks(plan: &str) -> Result<Outcome> {
     Ok(Outcome)
 }
 
+#[interrupt_before(not = editor)]
+//                       ^^^^^^ `not = editor` does not exist: write `not = requester`, so that the person who started the thread may not sign
+#[node(Ticket, writes = outcome, effect)]
+async fn excluded(draft: &Approved<RefundDraft>) -> Result<Outcome> {
+    Ok(Outcome)
+}
+
 fn main() {}

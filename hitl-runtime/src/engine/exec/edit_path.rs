@@ -29,8 +29,8 @@ use crate::{
     },
     graph::{EditOutcome, Point, edit_outcome},
     journal::{
-        Act, Decision, Event, Fold, FoldError, LaneId, LaneState, OpenReviewState, Proposal, Runs, Source,
-        Transition,
+        Act, Decision, Event, Evidence, Fold, FoldError, LaneId, LaneState, OpenReviewState, Proposal, Runs,
+        Source, Transition,
     },
     node::GraphTable,
     state::{FieldError, Slots},
@@ -163,7 +163,7 @@ impl Engine {
         let lane = fold.lanes.get(&id)?;
         let LaneState::Paused(open) = &lane.at else { return None };
         let pending = lane.pending.as_deref()?;
-        if !pending.may_sign(open, &lane.fields, self.clock.now()).unwrap_or(false) {
+        if !pending.may_sign(open, &fold.requesters, &lane.fields, self.clock.now()).unwrap_or(false) {
             return None;
         }
         let proposed: Value = serde_json::from_str(pending.draft.get()).ok()?;
@@ -185,8 +185,12 @@ impl Engine {
             when: None,
             to: Transition::Node(open.activation.node.clone()),
             proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
-            // The entry of the edit contains the evidence.
-            evidence: None,
+            // The entry of the edit contains the rest of the evidence.
+            evidence: pending.subject.clone().map(|subject| {
+                let evidence =
+                    Evidence::default().with_issuer(subject.issuer).with_subject(Some(subject.subject));
+                Box::new(Evidence { role: open.role.clone(), ..evidence })
+            }),
         })
     }
 }

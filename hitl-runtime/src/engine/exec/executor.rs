@@ -640,9 +640,9 @@ fn new_attempt(
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
     let (graph, spec, entered) = (graph.spec, &entry.spec, activation.entered);
-    let requester = fold.requester.clone();
+    let requesters = Arc::clone(&fold.requesters);
     let signatures =
-        Signatures { thread, id: fold.id.clone(), requester, by_field, graph, node: spec, entered };
+        Signatures { thread, id: fold.id.clone(), requesters, by_field, graph, node: spec, entered };
     let fields = Arc::clone(&lane.fields);
     Some(Box::new(Attempt { lane: id, node, entry, fields, signatures, cx, activation, wait }))
 }
@@ -744,6 +744,7 @@ pub(super) fn pause(
                 when,
                 risk: rule.risk.level,
                 irreversible: rule.risk.irreversible,
+                not_requester: rule.not_requester,
             })?;
             let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
             match drafted

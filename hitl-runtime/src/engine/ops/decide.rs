@@ -14,8 +14,8 @@ use crate::{
         routing,
         session::{
             LocatedReview, ReviewRule, ReviewTerms, ThreadWriter, checked_draft, condition, edited,
-            has_been_cancelled, incompatible, is_not_stopped, locate_review, may_decide, required_role,
-            unsignable,
+            has_been_cancelled, incompatible, is_not_stopped, locate_review, may_decide, may_sign,
+            required_role, unsignable,
         },
     },
     graph::EdgeKind,
@@ -101,6 +101,16 @@ impl VerdictInput {
     /// Creates an edit that gives the whole draft, as JSON.
     pub(crate) fn edited(whole: String, note: String) -> Self {
         Self { spelling: Spelling::Edited(whole), note }
+    }
+
+    /// Returns whether the verdict signs, or proposes what it may sign: an approval or an edit.
+    fn signs(&self) -> bool {
+        match &self.spelling {
+            Spelling::Given(verdict) | Spelling::ByField(verdict) => {
+                matches!(verdict, Verdict::Approve | Verdict::Edit { .. })
+            }
+            Spelling::Edited(_) => true,
+        }
     }
 
     fn is_edit(&self) -> bool {
@@ -330,6 +340,10 @@ impl Engine {
         let required = required_role(entry, &lane.fields).map_err(|error| error.into_error(&fold.thread))?;
         if required != open.role.as_deref() {
             may_decide(&fold.thread, &node, required, operator)?;
+        }
+        let not_requester = open.not_requester || interrupt.is_some_and(|interrupt| interrupt.not_requester);
+        if not_requester && answer.signs() {
+            may_sign(fold, &node, operator)?;
         }
         let here = Transition::Node(node.clone());
         let draft = || draft.map_or_else(|| checked_draft(fold, found.lane, &open.field, found.reviewed), Ok);

@@ -6,13 +6,16 @@ use std::{
 };
 
 use crate::{
-    Error, Place, ThreadId,
+    Error, Operator, Place, ThreadId,
     engine::{
         Engine,
         exec::{RunError, execute, finish_for},
-        session::{ThreadWriter, has_been_cancelled, random_id, unreadable},
+        ops::start::named,
+        session::{ThreadWriter, has_been_cancelled, has_requester, random_id, unreadable},
     },
-    journal::{Activation, Entry, Event, Fold, LaneId, LaneState, Origin, Settlement, Values},
+    journal::{
+        Activation, Entry, Event, Fold, LaneId, LaneState, Origin, Requester, Requesters, Settlement, Values,
+    },
     node::GraphTable,
 };
 
@@ -23,11 +26,18 @@ impl Engine {
         thread: &ThreadId,
         place: Place,
         new: ThreadId,
+        requester: Option<&Operator>,
     ) -> Result<Fold, Error> {
         new.check_new()?;
+        let requester = requester.map(|requester| named(&new, requester)).transpose()?;
         let (engine, old) = (Arc::clone(self), thread.clone());
         let span = self.thread_span("fork", &new);
-        finish_for(thread.clone(), span, async move { engine.fork_in_place(&old, place, &new).await }).await
+        finish_for(
+            thread.clone(),
+            span,
+            async move { engine.fork_in_place(&old, place, &new, requester).await },
+        )
+        .await
     }
 
     async fn fork_in_place(
@@ -35,6 +45,7 @@ impl Engine {
         thread: &ThreadId,
         place: Place,
         new: &ThreadId,
+        requester: Option<Requester>,
     ) -> Result<Fold, Error> {
         self.may_start(new).await?;
         let old = self.fold_to(thread, place).await?;
@@ -50,7 +61,7 @@ impl Engine {
         old.adapt()?;
         self.reject_begun_effects(&old.fold, place).await?;
         reject_signatures(self.graph, &old.fold, place)?;
-        match execute(self.forked(old.fold, from, new)?).await {
+        match execute(self.forked(old.fold, from, new, requester)?).await {
             Err(RunError::Conflict(thread)) => Err(Error::ThreadExists { thread }),
             other => {
                 let fold = self.fold_after(other).await?;
@@ -66,7 +77,11 @@ impl Engine {
         mut old: Fold,
         from: Origin,
         new: &ThreadId,
+        requester: Option<Requester>,
     ) -> Result<Box<ThreadWriter>, Error> {
+        let requesters = Requesters::clone(&old.requesters).with_fork(requester.as_ref());
+        has_requester(self.graph.spec, new, &requesters)?;
+        old.requesters = Arc::new(requesters);
         for lane in old.lanes.values_mut() {
             lane.signatures = Arc::default();
             lane.pending = None;
@@ -100,7 +115,7 @@ impl Engine {
                 input: Values::new(),
                 to: None,
                 from: Some(from),
-                requester: None,
+                requester,
             },
             lease: None,
             spent: Vec::new(),

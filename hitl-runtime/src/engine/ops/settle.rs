@@ -47,7 +47,7 @@ impl Engine {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
             let asked = RequiredRoles::new(self.graph, fold, doubt.lane, &doubt.activation);
-            let roles = asked.of_whom(thread, &doubt.activation.node, operator, how)?;
+            let roles = asked.of_whom(fold, &doubt.activation.node, operator, how)?;
             if let Settlement::RunAgain = how {
                 is_not_closed(fold, &doubt.activation.node)?;
             }

@@ -10,10 +10,10 @@ use crate::{
         Engine,
         exec::{RunError, execute, finish_for, write_checks},
         routing::{self, for_each},
-        session::{ThreadWriter, may_decide, random_id},
+        session::{ThreadWriter, has_requester, may_decide, random_id},
     },
     graph::Point,
-    journal::{Entry, Event, Fold, Requester, Runs, Values, migrate::updated},
+    journal::{Entry, Event, Fold, Requester, Requesters, Runs, Values, migrate::updated},
     state::{Slots, StateTable},
 };
 
@@ -81,6 +81,7 @@ impl Engine {
 
     /// Checks the input, and queues the first entry of the thread.
     fn first_entry(self: &Arc<Self>, start: &Start) -> Result<Box<ThreadWriter>, Error> {
+        has_requester(self.graph.spec, &start.thread, &Requesters::of(start.requester.as_ref()))?;
         let invalid = |problem: String| Error::InvalidInput { problem };
         let mut fields = Slots::empty(self.graph.state);
         for (field, json) in &start.input {

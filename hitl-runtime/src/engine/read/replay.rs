@@ -27,7 +27,7 @@ use crate::{
     graph::{EdgeKind, ReadKind},
     journal::{
         Decision, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, NodeRenames, OpenReviewState,
-        Proposal, Reason, Runs, Settlement, Transition, Unmigrated, Values,
+        Person, Proposal, Reason, Runs, Settlement, TokenSubject, Transition, Unmigrated, Values,
     },
     node::NodeTable,
     review::{SignatureError, check_signature},
@@ -226,12 +226,18 @@ impl<'a> Replay<'a> {
                 let runs = lane.runs.with(node, *run);
                 return guarded(|| routing::after_node(self.engine.graph, number, &fields, &runs));
             }
-            Event::Decided { verdict, digest, to, evidence, proposal, when, .. } => {
+            Event::Decided {
+                verdict, digest, to, evidence, proposal, when, operator, unverified, ..
+            } => {
                 let signs = matches!(verdict, Decision::Edit { .. }) && proposal.is_none();
                 self.has_condition(known, when.as_ref(), signs);
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
                 let proposal = proposal.as_deref();
-                self.decided(id, known, Verdict { verdict, digest, to, role, proposal, at: entry.at });
+                let subject = TokenSubject::of(evidence.as_deref());
+                let by = Person::new(operator, *unverified, subject);
+                let by_requester = self.fold.requesters.may_include(&by);
+                let at = entry.at;
+                self.decided(id, known, Verdict { verdict, digest, to, role, proposal, at, by_requester });
             }
             Event::InDoubt { key, .. } => {
                 let began = self.fold.lanes.get(&id).map(|lane| &lane.at);
@@ -382,6 +388,15 @@ impl<'a> Replay<'a> {
                 FindingKind::Unsigned,
                 "the role of the verdict is not the role that the review requires",
             );
+        }
+        let signs = match said.verdict {
+            Decision::Approve => true,
+            Decision::Edit { .. } => said.proposal.is_none(),
+            _ => false,
+        };
+        if open.not_requester && signs && said.by_requester != Some(false) {
+            let problem = "the review takes no signature of the person who started the thread";
+            self.note(FindingKind::Unsigned, problem);
         }
         self.in_time(&open, &said);
         let Some((number, _)) = known else { return };
@@ -556,6 +571,9 @@ impl<'a> Replay<'a> {
             // One of an older version of hitl.
             without_asked(&mut computed);
         }
+        if stored.get("requesters").is_none() {
+            without_requesters(&mut computed);
+        }
         if computed == stored {
             return;
         }
@@ -588,6 +606,7 @@ struct Verdict<'a> {
     role: Option<Option<&'a str>>,
     proposal: Option<&'a Proposal>,
     at: Timestamp,
+    by_requester: Option<bool>,
 }
 
 /// Calls a route function and catches its panics: a `match` guard is the user's code.
@@ -628,6 +647,22 @@ fn without_asked(snapshot: &mut Value) {
             && let Some(lane) = lane.as_object_mut()
         {
             lane.remove("sources");
+        }
+    }
+}
+
+/// Removes from a snapshot what one of an older version of hitl does not say about requesters.
+fn without_requesters(snapshot: &mut Value) {
+    let Some(members) = snapshot.as_object_mut() else { return };
+    members.remove("requesters");
+    let lanes = members.get_mut("lanes").and_then(Value::as_object_mut);
+    for lane in lanes.into_iter().flat_map(|lanes| lanes.values_mut()) {
+        if let Some(pending) = lane.get_mut("pending").and_then(Value::as_object_mut) {
+            pending.remove("subject");
+        }
+        let signatures = lane.get_mut("signatures").and_then(Value::as_object_mut);
+        for signature in signatures.into_iter().flat_map(|signatures| signatures.values_mut()) {
+            signature.as_object_mut().and_then(|signature| signature.remove("by_requester"));
         }
     }
 }

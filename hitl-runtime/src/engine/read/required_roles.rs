@@ -1,8 +1,8 @@
 //! The roles that a person needs to settle an effect in doubt.
 
 use crate::{
-    Error, Operator, ThreadId,
-    engine::session::{may_decide, required_role},
+    Error, Operator,
+    engine::session::{may_decide, may_sign, required_role},
     graph::{NodeSpec, Point, ReadKind, RoleSpec},
     journal::{Activation, Fold, LaneId, Settlement},
     node::GraphTable,
@@ -17,6 +17,8 @@ pub(in crate::engine) struct RequiredRoles {
     /// One of these is required in every other case. Empty if the effect runs on a signature that was given in a role,
     /// or if the graph requires no role.
     pub(in crate::engine) any: Vec<String>,
+    /// `true` if a review whose signature the effect runs on takes none of the thread's requester.
+    not_requester: bool,
 }
 
 impl RequiredRoles {
@@ -26,24 +28,30 @@ impl RequiredRoles {
         lane: LaneId,
         activation: &Activation,
     ) -> Self {
-        let own = effect_roles(graph, fold, lane, activation);
+        let (own, not_requester) = effect_rules(graph, fold, lane, activation);
         if !own.is_empty() {
-            return Self { all: own, any: Vec::new() };
+            return Self { all: own, any: Vec::new(), not_requester };
         }
         let node = graph.current(&activation.node).map(|(number, _)| number);
         let ahead = node.map(|node| reachable(graph, node)).unwrap_or_default();
-        Self { all: roles_of(graph, |node| ahead.contains(&node)), any: roles_of(graph, |_| true) }
+        let all = roles_of(graph, |node| ahead.contains(&node));
+        Self { all, any: roles_of(graph, |_| true), not_requester }
     }
 
-    /// Checks an operator's roles for a settlement, and returns the roles in which they settle.
+    /// Checks an operator's roles for a settlement, and returns the roles in which they settle. Who may not sign the
+    /// effect may not let it run or count either, but may stop the thread.
     pub(in crate::engine) fn of_whom(
         self,
-        thread: &ThreadId,
+        fold: &Fold,
         node: &str,
         operator: &Operator,
         how: &Settlement,
     ) -> Result<Vec<String>, Error> {
+        let thread = &fold.thread;
         may_decide(thread, node, None, operator)?;
+        if self.not_requester && !matches!(how, Settlement::Stop { .. }) {
+            may_sign(fold, node, operator)?;
+        }
         let needs_all = self.any.is_empty() || matches!(how, Settlement::Happened { .. });
         if needs_all && !self.all.is_empty() {
             self.all.iter().try_for_each(|role| may_decide(thread, node, Some(role), operator))?;
@@ -107,21 +115,22 @@ fn reachable(graph: &'static GraphTable, from: usize) -> Vec<usize> {
     reached
 }
 
-/// Returns the roles that an operator must hold to settle an effect. For each field that the effect takes as signed,
-/// this is the role required by the review that gave the signature (the effect's own review or an earlier one in its
-/// lane), or, if that review no longer requires a role, the role in which the field was signed.
-fn effect_roles(
+/// Returns the roles that an operator must hold to settle an effect, and whether they may not be the thread's requester.
+/// For each field that the effect takes as signed, the role is the one required by the review that gave the signature
+/// (the effect's own review or an earlier one in its lane), or, if that review no longer requires a role, the role in
+/// which the field was signed.
+fn effect_rules(
     graph: &'static GraphTable,
     fold: &Fold,
     lane: LaneId,
     activation: &Activation,
-) -> Vec<String> {
-    let Some((_, entry)) = graph.current(&activation.node) else { return Vec::new() };
+) -> (Vec<String>, bool) {
+    let Some((_, entry)) = graph.current(&activation.node) else { return (Vec::new(), false) };
     let spec = &entry.spec;
     let signatures = fold.lanes.get(&lane).map(|lane| &lane.signatures);
     let own = spec.interrupt.map(|interrupt| interrupt.field);
     let approved = spec.reads.iter().filter(|read| read.kind == ReadKind::Approved).map(|read| read.field);
-    let mut roles: Vec<String> = Vec::new();
+    let (mut roles, mut not_requester) = (Vec::<String>::new(), false);
     for field in own.into_iter().chain(approved.filter(|field| own != Some(*field))) {
         let signature = signatures.and_then(|signatures| signatures.get(field));
         let own = spec.interrupt.filter(|interrupt| interrupt.field == field);
@@ -135,6 +144,8 @@ fn effect_roles(
             let reviews = |node: &&NodeSpec| node.interrupt.is_some_and(|review| review.field == field);
             reviewed.extend(graph.spec.nodes.iter().filter(reviews).take(1));
         }
+        not_requester |=
+            reviewed.iter().any(|node| node.interrupt.is_some_and(|review| review.not_requester));
         let fields = fold.lanes.get(&lane).map(|lane| &*lane.fields);
         let mut asked: Vec<String> =
             reviewed.into_iter().flat_map(|node| roles_for(graph, node, fields)).collect();
@@ -144,5 +155,5 @@ fn effect_roles(
         asked.retain(|role| !roles.contains(role));
         roles.append(&mut asked);
     }
-    roles
+    (roles, not_requester)
 }

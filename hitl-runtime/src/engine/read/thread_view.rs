@@ -124,6 +124,9 @@ pub struct ReviewView {
     /// `true` if the program declares that the action cannot be undone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub irreversible: bool,
+    /// `true` if the person who started the thread may not sign. They may reject or ask.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_requester: bool,
     /// The verdicts that the graph offers: `approve`, `edit` unless the review takes none, `reject`, and `ask` if it is
     /// declared. Empty if the thread is incompatible with this program.
     pub verdicts: Vec<&'static str>,
@@ -174,6 +177,7 @@ impl ReviewView {
             when: None,
             risk: None,
             irreversible: false,
+            not_requester: false,
             verdicts: Vec::new(),
             opened: Timestamp::UNIX_EPOCH,
             deadline: None,

@@ -180,7 +180,7 @@ impl Engine {
 /// Returns the names in a view that could be mistaken for others, with their warnings.
 fn marked(fold: &Fold, reviews: &[ReviewView]) -> BTreeMap<String, Vec<String>> {
     let proposers = || reviews.iter().filter_map(|review| review.proposed_by.as_deref());
-    let people: Vec<&str> = proposers().chain(fold.requester.as_deref()).collect();
+    let people: Vec<&str> = proposers().chain(fold.requesters.name()).collect();
     let of_people = proposers().map(|name| (name, unicode::marks(name, people.iter().copied())));
     let of_thread = [(fold.thread.as_str(), unicode::marks(fold.thread.as_str(), []))];
     let all = of_thread.into_iter().chain(of_people).filter(|(_, marks)| !marks.is_empty());
@@ -201,6 +201,7 @@ fn review(fold: &Fold, lane: LaneId, open: &OpenReviewState) -> ReviewView {
         when: open.when.clone(),
         risk: open.risk,
         irreversible: open.irreversible,
+        not_requester: open.not_requester,
         verdicts: Vec::new(),
         opened: open.opened,
         deadline: open.deadline,

@@ -152,6 +152,7 @@ impl ThreadWriter {
             when: None,
             risk: rule.risk.level,
             irreversible: rule.risk.irreversible,
+            not_requester: rule.not_requester,
         })
     }
 }

@@ -9,8 +9,8 @@ use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     engine::Engine,
     journal::{
-        Act, Decision, Entry, Event, Fold, JournalKeys, LaneId, LaneState, MacError, Pending, Position,
-        Proposal, Settlement, Signature, genesis, link, split,
+        Act, Decision, Entry, Event, Fold, JournalKeys, LaneId, LaneState, MacError, Pending, Person,
+        Position, Proposal, Settlement, Signature, TokenSubject, genesis, link, split,
     },
     node::GraphTable,
     store::{Record, Tail},
@@ -363,7 +363,7 @@ impl Engine {
                     return Ok(false);
                 }
                 let is_given_here = !signature.is_of_rule() || record.place == signature.place;
-                if let Some(lane) = gives(&entry.event, signature).filter(|_| is_given_here) {
+                if let Some(lane) = gives(fold, &entry.event, signature).filter(|_| is_given_here) {
                     given = Some(SignatureOrigin { lane, is_authentic: false, is_over: false });
                 } else if let Some(given) = given.as_mut() {
                     given.read(self.graph, &entry.event, field, signature);
@@ -372,7 +372,7 @@ impl Engine {
                 let vouches = match (&entry.event, given.as_mut()) {
                     (_, Some(given)) if given.is_authentic => continue,
                     (Event::Adopted { .. }, Some(given)) if unsigned => given,
-                    (event, Some(given)) if gives(event, signature).is_some() => {
+                    (event, Some(given)) if gives(fold, event, signature).is_some() => {
                         unsigned = !has_mac;
                         if unsigned {
                             continue;
@@ -472,11 +472,11 @@ impl SignatureOrigin {
 }
 
 /// Returns the lane in which an entry gives a signature, if it does.
-fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
+fn gives(fold: &Fold, event: &Event, signature: &Signature) -> Option<LaneId> {
     if let Event::Signed { lane, field: _, digest, by, .. } = event {
         return (*by == signature.by && *digest == signature.digest).then_some(*lane);
     }
-    let Event::Decided { lane, verdict, operator, digest, proposal, evidence, .. } = event else {
+    let Event::Decided { lane, verdict, operator, unverified, digest, proposal, evidence, .. } = event else {
         return None;
     };
     let signed = match (verdict, proposal.as_deref()) {
@@ -488,7 +488,13 @@ fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
     // Older versions of hitl stored no role in a signature, so there is none to compare. Such a signature does not
     // satisfy a review that requires a role.
     let role = evidence.as_ref().filter(|_| signature.role.is_some()).map(|evidence| &evidence.role);
+    let person = Person::new(operator, *unverified, TokenSubject::of(evidence.as_deref()));
+    // A signature of an older version of hitl does not say whether it is the requester's. It satisfies no review that
+    // excludes them.
+    let is_told =
+        signature.by_requester.is_none() || signature.by_requester == fold.requesters.may_include(&person);
     let is_it = signature.by.operator() == Some(operator)
+        && is_told
         && *signed == signature.digest
         && role.is_none_or(|role| *role == signature.role);
     is_it.then_some(*lane)
@@ -504,6 +510,7 @@ fn made_by(fold: &Fold, event: &Event, pending: &Pending) -> bool {
         unverified,
         to,
         proposal,
+        evidence,
         ..
     } = event
     else {
@@ -514,6 +521,7 @@ fn made_by(fold: &Fold, event: &Event, pending: &Pending) -> bool {
     };
     *operator == pending.by.operator
         && *unverified == pending.by.unverified
+        && (pending.subject.is_none() || pending.subject == TokenSubject::of(evidence.as_deref()))
         && *roles == pending.roles
         && (*risk, *irreversible) == (pending.risk, pending.irreversible)
         && after.get() == pending.draft.get()

@@ -72,6 +72,9 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
             if interrupt.irreversible {
                 writeln!(text, "  cannot be undone")?;
             }
+            if interrupt.not_requester {
+                writeln!(text, "  not the requester")?;
+            }
             if !interrupt.edit {
                 writeln!(text, "  takes no edit")?;
             }

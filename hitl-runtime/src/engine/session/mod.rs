@@ -35,7 +35,7 @@ pub(super) use self::{
     lease::Sightings,
     lenient_load::{incompatibilities, load_lenient, load_strict},
     open_review::{checked_draft, draft_error, locate_review, take_draft, unsignable},
-    permission::may_decide,
+    permission::{has_requester, may_decide, may_sign},
     projection::reviews,
     random_id::random_id,
     review_expressions::{LaneRules, condition, edited, required_role, risk},

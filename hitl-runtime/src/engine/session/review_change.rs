@@ -74,6 +74,13 @@ pub enum ReviewChange {
         /// `true` if it can be undone now.
         to: bool,
     },
+    /// The person who started the thread may no longer sign, or the other way round.
+    Requester {
+        /// The node that waits.
+        node: String,
+        /// `true` if they may sign now.
+        to: bool,
+    },
     /// The signed content has changed: the draft, or the shown fields or covered effects.
     Signed {
         /// The node that waits.
@@ -116,6 +123,9 @@ impl ReviewChange {
         if before.irreversible != after.irreversible {
             changes.push(Self::Reversible { node: node(), to: !after.irreversible });
         }
+        if before.not_requester != after.not_requester {
+            changes.push(Self::Requester { node: node(), to: !after.not_requester });
+        }
         if changes.is_empty() {
             changes.push(Self::Signed { node: node() });
         }
@@ -131,6 +141,7 @@ impl ReviewChange {
             Self::Edits { .. } => "edit_changed",
             Self::RiskLevel { .. } => "risk_changed",
             Self::Reversible { .. } => "reversible_changed",
+            Self::Requester { .. } => "requester_changed",
             Self::Signed { .. } => "signed_changed",
             Self::SignedAgain { .. } => "signed_again",
         }
@@ -145,6 +156,7 @@ impl ReviewChange {
             | Self::Edits { node, .. }
             | Self::RiskLevel { node, .. }
             | Self::Reversible { node, .. }
+            | Self::Requester { node, .. }
             | Self::Signed { node }
             | Self::SignedAgain { node, .. } => node,
         }
@@ -182,6 +194,12 @@ impl fmt::Display for ReviewChange {
             }
             Self::Reversible { node, to: false } => {
                 write!(f, "what is signed before `{node}` can no longer be undone")
+            }
+            Self::Requester { node, to: true } => {
+                write!(f, "who started the thread may now sign before `{node}`")
+            }
+            Self::Requester { node, to: false } => {
+                write!(f, "who started the thread may no longer sign before `{node}`")
             }
             Self::Signed { node } => {
                 write!(f, "the signed content of the review before `{node}` has changed")

@@ -13,13 +13,16 @@ use crate::{
     user_code::UserCodeError,
 };
 
-/// The role that may sign a review, its deadline, its reminder interval, and the risk of the action.
+/// The role that may sign a review and the person who may not, its deadline, its reminder interval, and the risk of the
+/// action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct ReviewRule {
     pub(in crate::engine) role: Option<String>,
     pub(in crate::engine) deadline: Option<Timestamp>,
     pub(in crate::engine) remind: Option<Duration>,
     pub(in crate::engine) risk: ReviewRisk,
+    /// `true` if the person who started the thread may not sign.
+    pub(in crate::engine) not_requester: bool,
 }
 
 impl ReviewRule {
@@ -39,6 +42,7 @@ impl ReviewRule {
             deadline: expires.map(|span| opened.saturating_add(span)),
             remind: entry.spec.interrupt.and_then(|interrupt| interrupt.remind),
             risk: review_expressions::risk(graph, entry, fields)?,
+            not_requester: entry.spec.interrupt.is_some_and(|interrupt| interrupt.not_requester),
         })
     }
 
@@ -47,7 +51,7 @@ impl ReviewRule {
     ///
     /// The program's role applies, or the old role if the program requires none. The deadline is the earlier one of the
     /// old deadline and the program's deadline, counted from the time when the review was opened. The program's
-    /// reminder interval applies. The risk is the higher one.
+    /// reminder interval applies. The risk is the higher one. Who is excluded by one of them is excluded.
     ///
     /// # Errors
     /// If an expression of the review fails.
@@ -63,6 +67,7 @@ impl ReviewRule {
             deadline: open.deadline.into_iter().chain(asked.deadline).min(),
             remind: asked.remind,
             risk: asked.risk.max(open.shown_risk()),
+            not_requester: asked.not_requester || open.not_requester,
         })
     }
 
@@ -84,6 +89,7 @@ impl ReviewRule {
             && interrupt.edit == open.edit
             && interrupt.remind == open.remind
             && risk.is_within(open.shown_risk())
+            && interrupt.not_requester <= open.not_requester
             && (role.is_none() || role == open.role)
             && latest.is_none_or(|latest| open.deadline.is_some_and(|deadline| deadline <= latest))
             && review_terms::are(&open.covers, &open.shows, entry.spec.name, &interrupt)

@@ -50,7 +50,7 @@ impl<'a> ReviewTerms<'a> {
         };
         let Self { node, field, place, covers, .. } = *self;
         let (thread, id) = (fold.thread.as_str(), &*fold.id);
-        let (requester, shown) = (fold.requester.as_deref(), shown.as_ref());
+        let (requester, shown) = (fold.requesters.name(), shown.as_ref());
         let place = place.get();
         Subject { thread, id, node, field, place, requester, draft, covers, shown }.digest()
     }
