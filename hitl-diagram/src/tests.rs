@@ -62,8 +62,14 @@ const MAILROOM: GraphSpec = GraphSpec {
             from: SORT,
             field: "kind",
             cases: &["Kind::Question", "Kind::Advert | Kind::Bill { sum: \"<0\" }"],
+            guarded: &[],
         },
-        RouteSpec { from: PROOFREAD, field: "check", cases: &["Check::TooLong", "Check::Good"] },
+        RouteSpec {
+            from: PROOFREAD,
+            field: "check",
+            cases: &["Check::TooLong", "Check::Good"],
+            guarded: &[],
+        },
     ],
     renamed: &[],
     forks: &[ForkSpec {
@@ -150,8 +156,8 @@ const NESTED: GraphSpec = GraphSpec {
         edge(Point::Node(2), Point::End, EdgeKind::Next),
     ],
     routes: &[
-        RouteSpec { from: SORT, field: "kind", cases: &["Kind::Bill", "Kind::Advert"] },
-        RouteSpec { from: Point::Node(1), field: "amount", cases: &["0..=100", "_"] },
+        RouteSpec { from: SORT, field: "kind", cases: &["Kind::Bill", "Kind::Advert"], guarded: &[] },
+        RouteSpec { from: Point::Node(1), field: "amount", cases: &["0..=100", "_"], guarded: &[] },
     ],
     forks: &[],
     ..MAILROOM

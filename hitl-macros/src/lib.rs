@@ -164,6 +164,7 @@ pub fn entrypoint(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `start -> plan -> end;` | a sequence |
 /// | `triage -> match risk { Risk::High => draft, Risk::Low => reply };` | a Rust `match` on a field, which rustc checks |
+/// | `plan -> match call { Call::Refund(draft) => refund, Call::Say(answer) => end };` | a name for a part of the value writes the field of that name, unless the guard uses it or it begins with `_`. What it writes is a draft like any other. A review of it takes an edit if the `match` only tells variants apart, and nothing else has seen the whole value: choose after it is written, `Call::Refund(draft) => match draft.amount { … }` |
 /// | `draft -> (fraud, stock -> restock) -> execute;` | a fork: concurrent branches, which join in `execute` |
 /// | `plan -> for order in orders, at_most = 4 { look_up -> refund } -> report;` | once for each item of a list, at most 4 items at once |
 /// | `execute { reject -> cancel, ask -> draft }` | the edges of the verdicts on a review; once approved, the node runs |

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod added_requirements;
+mod bindings;
 mod blocked_runners;
 mod chosen_roles;
 mod conditions;

@@ -6,6 +6,7 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 
 use super::{
+    bindings,
     model::{Kind, Model, Node, Point, Route},
     parse::{Each, Graph, Step},
     public_types::{Turns, cfgs, deps, docs, public_types},
@@ -82,7 +83,11 @@ fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<
     let docs = docs(attrs);
     let state_spec = spans::of_state(state, quote!(SPEC));
     let count = Literal::usize_unsuffixed(model.nodes.len());
-    let entries = model.nodes.iter().map(|node| entry(node, state, &deps));
+    let entries = model.nodes.iter().enumerate().map(|(number, node)| match node.arm {
+        Some(arm) => bindings::entry(model, (number, node), arm, (&this, state, &deps)),
+        None => entry(node, state, &deps),
+    });
+    let bindings = bindings::functions(model, &this, state);
     let edges = model.edges.iter().map(|edge| {
         let (from, to, kind) = (point(edge.from), point(edge.to), kind(edge.kind));
         let joins = match edge.joins {
@@ -98,7 +103,8 @@ fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<
             Some(guard) => format!("{} if {}", names::text(&arm.pattern), names::text(&guard.expr)),
             None => names::text(&arm.pattern),
         });
-        quote!(__h::RouteSpec { from: #from, field: #field, cases: &[#(#cases),*] })
+        let guarded = route.source.arms.iter().flat_map(|arm| &arm.names.guarded).map(names::plain);
+        quote!(__h::RouteSpec { from: #from, field: #field, cases: &[#(#cases),*], guarded: &[#(#guarded),*] })
     });
     let forks = model.forks.iter().map(|fork| {
         let (from, join) = (point(fork.from), point(fork.join));
@@ -148,6 +154,7 @@ fn proof(graph: &Graph, model: &Model<'_>, names: &editor::Names, turns: &Turns<
             const __HITL_PROOF: &__h::Proof<#count> = &__h::prove(__HITL_SPEC);
             #checks
             #items
+            #bindings
 
             #[automatically_derived]
             impl __h::SealedGraph for #this {}
@@ -207,7 +214,8 @@ fn each(each: Option<&Each>) -> TokenStream {
     quote!(::core::option::Option::Some(__h::EachSpec { item: #item, list: #list, at_most: #at_most }))
 }
 
-/// Generates a constant for each node, for each edge that has a requirement, for each `match` and for each `for`.
+/// Generates a constant for each node, for each edge that has a requirement, for each `match`, each `for` and
+/// each name that a guard uses.
 fn checks(model: &Model<'_>) -> TokenStream {
     let given = |number: usize| quote!(__HITL_SPEC, __HITL_PROOF, #number);
     let nodes = model.nodes.iter().enumerate().map(|(i, node)| (node.span(), "check_node", given(i)));
@@ -224,10 +232,16 @@ fn checks(model: &Model<'_>) -> TokenStream {
         .iter()
         .enumerate()
         .filter_map(|(i, fork)| Some((fork.each?.list.span(), "check_list", given(i))));
+    let arms = model.routes.iter().flat_map(|route| &route.source.arms);
+    let guards = arms.flat_map(|arm| &arm.names.guarded).map(|name| {
+        let text = names::plain(name);
+        (name.span(), "check_guard", quote!(__HITL_SPEC, #text))
+    });
     nodes
         .chain(edges)
         .chain(routes)
         .chain(lists)
+        .chain(guards)
         .map(|(span, check, args)| {
             let call = spans::call(span, check, args);
             quote!(const _: () = #call;)

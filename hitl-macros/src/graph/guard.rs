@@ -16,17 +16,19 @@ pub(crate) struct Guard {
     pub(crate) expr: Expr,
     /// The nodes whose runs it counts.
     pub(crate) counted: Vec<Path>,
+    /// The other words in it, except those of members: `matches` and `days` in `matches!(days.len(), 3..)`.
+    pub(crate) words: Vec<String>,
 }
 
 impl Guard {
     pub(super) fn parse(input: ParseStream) -> Result<Self> {
         let expr: Expr = input.parse()?;
         let mut counted = Vec::new();
-        replace_counts(expr.to_token_stream(), &mut |_, node| {
+        let rest = replace_counts(expr.to_token_stream(), &mut |_, node| {
             counted.push(node);
             TokenStream::new()
         })?;
-        Ok(Self { expr, counted })
+        Ok(Self { expr, counted, words: words(rest) })
     }
 
     /// Generates the expression. `runs` is the variable with the counts.
@@ -37,6 +39,25 @@ impl Guard {
         });
         counts.unwrap_or_else(syn::Error::into_compile_error)
     }
+}
+
+/// Returns the words in an expression, except those of members.
+fn words(tokens: TokenStream) -> Vec<String> {
+    let (mut found, mut before) = (Vec::new(), String::new());
+    for token in tokens {
+        let is_member = before.ends_with('.') && !before.ends_with("..");
+        match token {
+            TokenTree::Punct(mark) => {
+                before.push(mark.as_char());
+                continue;
+            }
+            TokenTree::Ident(word) if !is_member => found.push(names::plain(&word)),
+            TokenTree::Group(group) => found.extend(words(group.stream())),
+            TokenTree::Ident(_) | TokenTree::Literal(_) => {}
+        }
+        before.clear();
+    }
+    found
 }
 
 /// Replaces each call `runs(node)` in an expression. A method `.runs(…)` and a path `self::runs(…)` are the user's.

@@ -1,12 +1,13 @@
 //! Points and edges that a statement does not name: a junction, where a `match`, a `for` or a fork does not follow a node,
 //! and `continue`, which leads to the join around it.
 
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 
 use super::{
+    bindings,
     lower::{Tail, leftmost_name},
     model::{Edge, Fork, Kind, Model, Node, Point},
-    parse::Step,
+    parse::{Arm, Step},
     regions,
 };
 use crate::{
@@ -75,6 +76,36 @@ impl Model<'_> {
         self.add_written(number, branch);
         self.add_edges(tail, Point::Node(number), span, errors);
         Point::Node(number)
+    }
+
+    /// Adds the node of an arm that binds fields. `from` is the point before the `match`.
+    pub(super) fn add_binding(
+        &mut self,
+        (from, kind): (Point, Kind),
+        field: &Ident,
+        arm: &Arm,
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> usize {
+        let before = match from {
+            Point::Node(node) => &self.nodes[node].name,
+            Point::Start | Point::End => "start",
+        };
+        let name = bindings::node_name(before, field, arm);
+        let span = arm.names.bound.first().map_or_else(Span::call_site, Ident::span);
+        let number = self.nodes.len();
+        if let Some(earlier) = self.numbers.insert(name.clone(), number) {
+            let line = on_line(self.nodes[earlier].span());
+            errors.at(
+                span,
+                format!("this arm and the one{line} bind the same fields of the same variant, and would have the name `{name}` in a journal: write one arm, and choose after it, or put a node before one of the `match`es"),
+            );
+        }
+        let label = Some(names::text(&arm.pattern));
+        self.nodes.push(Node { junction: Some(span), label, ..Node::new(name) });
+        self.add_written(number, branch);
+        self.add_edges(Tail::At(from, kind), Point::Node(number), span, errors);
+        number
     }
 
     /// Adds the junction where a fork joins that ends a branch.

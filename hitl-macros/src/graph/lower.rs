@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{Expr, Path};
 
 use super::{
+    bindings,
     model::{Edge, Kind, Model, Node, Point, Route, Verdicts},
     parse::{Graph, Match, Statement, Step},
 };
@@ -283,9 +284,19 @@ impl<'a> Model<'a> {
                 ),
             );
         }
-        self.routes.push(Route { from, field, source: found });
+        for arm in &found.arms {
+            bindings::check(found, arm, field.as_ref(), errors);
+        }
+        self.routes.push(Route { from, field: field.clone(), source: found });
         for (case, arm) in found.arms.iter().enumerate() {
-            let tail = self.add_steps(Tail::At(from, Kind::Case { route, case }), &arm.chain, branch, errors);
+            let kind = Kind::Case { route, case };
+            let mut tail = Tail::At(from, kind);
+            if let Some(field) = field.as_ref().filter(|_| !arm.names.bound.is_empty()) {
+                let node = self.add_binding((from, kind), field, arm, branch, errors);
+                self.nodes[node].arm = Some((route, case));
+                tail = Tail::At(Point::Node(node), Kind::Next);
+            }
+            let tail = self.add_steps(tail, &arm.chain, branch, errors);
             self.check_joined(tail, errors);
         }
     }

@@ -1,5 +1,6 @@
 //! The macro `graph!`.
 
+mod bindings;
 mod check;
 mod emit;
 mod forks;

@@ -60,11 +60,15 @@ pub(crate) struct Node<'a> {
     pub(crate) counted: bool,
     /// Set for a junction: the span of the `match`, the `for` or the fork after it.
     pub(crate) junction: Option<Span>,
+    /// Set for the node of an arm that binds fields: the numbers of its `match` and of the arm. It counts as a junction.
+    pub(crate) arm: Option<(usize, usize)>,
+    /// The pattern of that arm, for messages.
+    pub(crate) label: Option<String>,
 }
 
 impl Node<'_> {
     pub(super) fn new(name: String) -> Self {
-        Self { name, mentions: Vec::new(), counted: false, junction: None }
+        Self { name, mentions: Vec::new(), counted: false, junction: None, arm: None, label: None }
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -162,12 +166,14 @@ impl Model<'_> {
         leaving
     }
 
-    /// Returns the name of a node, or `start` or `end`.
+    /// Returns the name of a node for messages, or `start` or `end`.
     pub(crate) fn point_name(&self, point: Point) -> &str {
         match point {
             Point::Start => "start",
             Point::End => "end",
-            Point::Node(node) => self.nodes.get(node).map_or("?", |node| &node.name),
+            Point::Node(node) => {
+                self.nodes.get(node).map_or("?", |node| node.label.as_ref().unwrap_or(&node.name))
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use syn::{
     token::{Brace, Paren},
 };
 
-use super::guard::Guard;
+use super::{bindings::ArmNames, guard::Guard};
 use crate::{diagnostics::Errors, names};
 
 pub(crate) struct Graph {
@@ -76,6 +76,7 @@ pub(crate) struct Arm {
     pub(crate) pattern: Pat,
     pub(crate) guard: Option<Guard>,
     pub(crate) chain: Vec<Step>,
+    pub(crate) names: ArmNames,
 }
 
 /// `for order in orders, at_most = 4 { look_up -> refund }`
@@ -305,7 +306,8 @@ fn arm(input: ParseStream) -> Result<Arm> {
     if comma.is_none() && !input.is_empty() {
         return Err(input.error("expected `,` between arms"));
     }
-    Ok(Arm { pattern, guard, chain })
+    let names = ArmNames::new(&pattern, guard.as_ref());
+    Ok(Arm { pattern, guard, chain, names })
 }
 
 fn each(input: ParseStream) -> Result<Each> {

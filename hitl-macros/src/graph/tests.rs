@@ -478,6 +478,39 @@ fn a_match_a_for_or_a_fork_without_a_node_before_it_gets_a_junction() {
 }
 
 #[test]
+fn an_arm_that_binds_fields_has_a_node_of_its_own() {
+    right(
+        "start -> a -> match m { A(x) => b, C { x, n: 0 } => match x { _ => b }, D { x, .. } => b, _ => end }; b -> end;",
+        &[
+            "start a",
+            "a A(x) case 0.0",
+            "A(x) b",
+            "a C { x, n:0 } case 0.1",
+            "C { x, n:0 } b case 1.0",
+            "a D { x, .. } case 0.2",
+            "D { x, .. } b",
+            "a end case 0.3",
+            "b end",
+        ],
+    );
+    // It is in the branch that its `match` is in.
+    right(
+        "start -> (a -> match m { A(x) => continue, _ => b -> continue }, c) -> d -> end;",
+        &[
+            "start a fork 0.0",
+            "a A(x) case 0.0",
+            "a b case 0.1",
+            "start c fork 0.1",
+            "c d joins 0.1",
+            "d end",
+            "A(x) d joins 0.0",
+            "b d joins 0.0",
+            "fork 0 start..d: a A(x) b | c",
+        ],
+    );
+}
+
+#[test]
 fn junctions_that_a_journal_may_name_are_distinct() {
     wrong(
         "start -> (a, b) -> match m { A => c, B => end }; c -> (d, e) -> match m { A => c, B => end };",

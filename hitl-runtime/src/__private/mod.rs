@@ -12,10 +12,10 @@ pub use crate::{
     agent::{AnyReview, CanAsk, CanEdit, Graph, NoAsk, NoEdit, ThreadState, several},
     graph::*,
     journal::{Map, Runs, migrate::migrated},
-    node::conversion::{Conversion, SignedField, Taken, Written},
+    node::conversion::{Bound, Conversion, SignedField, Taken, Written},
     node::{
-        Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, ReviewExpressions, Run, Writes,
-        specs,
+        Args, ErasedArgs, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, ReviewExpressions,
+        Run, Writes, specs,
     },
     review::{Comparison, Draft, DraftVtable},
     sealed::{SealedGraph, SealedNode, SealedState},
@@ -28,7 +28,8 @@ pub mod conversion_traits {
     // Without names, so that they do not hide the user's types.
     pub use crate::node::conversion::{
         Dereferenced as _, DereferencedTwice as _, OtherValue as _, SameType as _, SignedValue as _,
-        Sliced as _, UnlikeField as _, UnlikeOutput as _, UnlikeSigned as _, WholeOption as _,
+        Sliced as _, UnlikeBinding as _, UnlikeField as _, UnlikeOutput as _, UnlikeSigned as _,
+        WholeOption as _,
     };
 }
 
@@ -205,6 +206,31 @@ where
     NodeError: From<E>,
 {
     Box::pin(async move { write(node.await?) })
+}
+
+/// Returns what an arm binds.
+///
+/// # Errors
+/// If the state has a value that is not of its field's type, or as the function of the arm.
+pub fn bind<S: State>(slots: &Slots, arm: BindArm<S>) -> Result<Writes, NodeError> {
+    arm(&S::view(slots).map_err(NodeError::not_done)?)
+}
+
+/// Runs the node of an arm that binds fields.
+pub fn run_binding<S: State>(args: ErasedArgs<'_>, arm: BindArm<S>) -> NodeFuture<'_> {
+    let slots = args.slots;
+    Box::pin(async move { bind::<S>(slots, arm) })
+}
+
+/// The function of an arm that binds fields.
+pub type BindArm<S> = for<'v> fn(&<S as State>::View<'v>) -> Result<Writes, NodeError>;
+
+/// Returns the error of an arm whose pattern does not match: the value is not the one that the `match` has seen.
+///
+/// # Errors
+/// Always.
+pub fn unbound(field: &'static str) -> Result<Writes, NodeError> {
+    Err(NodeError::not_done(format!("`{field}` no longer matches the pattern of the arm that was chosen")))
 }
 
 /// A list that a `for` can iterate over.

@@ -5,7 +5,7 @@
 //! without a fault is cheap: it reads the [`Proof`], and paths are searched only for a message.
 
 use super::bit_set::BitSet;
-use super::const_string::str_eq;
+use super::const_string::{ConstString, str_eq};
 use super::covers::takes_as_covered;
 use super::edit_analysis::{EditOutcome, NodeFacts, Obstacle, analyze_edit};
 use super::{EdgeKind, EdgeSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, Proof, ReadKind};
@@ -62,7 +62,7 @@ pub(super) enum Fault {
 #[track_caller]
 pub const fn check_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize) {
     if let Some(fault) = fault_of_node(spec, proof, node)
-        && !follows_from_unknown_write(spec, fault)
+        && !follows_from_another_error(spec, fault)
     {
         panic!("{}", fault.message(spec, proof).as_str());
     }
@@ -76,7 +76,7 @@ pub const fn check_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node
 #[track_caller]
 pub const fn check_edge<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: usize) {
     if let Some(fault) = fault_of_edge(spec, proof, edge)
-        && !follows_from_unknown_write(spec, fault)
+        && !follows_from_another_error(spec, fault)
     {
         panic!("{}", fault.message(spec, proof).as_str());
     }
@@ -89,7 +89,7 @@ pub const fn check_edge<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge
 #[track_caller]
 pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, route: usize) {
     if let Some(fault) = fault_of_route(spec, proof, route)
-        && !follows_from_unknown_write(spec, fault)
+        && !follows_from_another_error(spec, fault)
     {
         panic!("{}", fault.message(spec, proof).as_str());
     }
@@ -102,15 +102,55 @@ pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, rou
 #[track_caller]
 pub const fn check_list<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, fork: usize) {
     if let Some(fault) = fault_of_list(spec, proof, fork)
-        && !follows_from_unknown_write(spec, fault)
+        && !follows_from_another_error(spec, fault)
     {
         panic!("{}", fault.message(spec, proof).as_str());
     }
 }
 
-/// Returns whether a field may be unwritten only because a node names a field in `writes` that the state does not have.
-/// rustc reports that name, so one mistake gives one message.
-const fn follows_from_unknown_write(spec: &GraphSpec, fault: Fault) -> bool {
+/// Rejects a name for a part of the value that a guard uses, if it is also a field of the state: an author could take it
+/// for a binding that writes the field.
+///
+/// # Panics
+/// If it is a field, with the message that rustc shows.
+#[track_caller]
+pub const fn check_guard(spec: &GraphSpec, name: &str) {
+    if field_number(spec, name).is_some() {
+        let message = ConstString::new(&[
+            "the guard uses `",
+            name,
+            "`, so the arm does not write the field of that name: give the part another name, or choose after the field is \
+             written, `pattern => match ",
+            name,
+            " { … }`",
+        ]);
+        panic!("{}", message.as_str());
+    }
+}
+
+/// Returns whether a field may be unwritten only because a guard uses its name.
+const fn is_guarded(spec: &GraphSpec, fault: Fault) -> bool {
+    let (Fault::Unwritten { field, .. }
+    | Fault::NoOutput { field, .. }
+    | Fault::UnwrittenMatch { field, .. }
+    | Fault::UnwrittenList { field, .. }) = fault
+    else {
+        return false;
+    };
+    let mut route = 0;
+    while route < spec.routes.len() {
+        if contains_name(spec.routes[route].guarded, spec.state.fields[field].name) {
+            return true;
+        }
+        route += 1;
+    }
+    false
+}
+
+/// Returns whether a fault follows from another error, so that one mistake gives one message: a field may be unwritten only
+/// because a guard uses its name, or because a node names a field in `writes` that the state does not have, which rustc
+/// reports.
+const fn follows_from_another_error(spec: &GraphSpec, fault: Fault) -> bool {
     if !matches!(
         fault,
         Fault::Unwritten { .. }
@@ -119,6 +159,9 @@ const fn follows_from_unknown_write(spec: &GraphSpec, fault: Fault) -> bool {
             | Fault::UnwrittenList { .. }
     ) {
         return false;
+    }
+    if is_guarded(spec, fault) {
+        return true;
     }
     let mut node = 0;
     while node < spec.nodes.len() {

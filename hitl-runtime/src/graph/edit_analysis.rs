@@ -13,7 +13,8 @@
 //!   an `Option`, as the first run left it; a fork begins or ends on the path after the dependent code, and the other
 //!   branches have run; or the path is decided by a field that was set together with `F` and that an edit of `F` does
 //!   not change. Such a field is one that the same node wrote; if `F` is an input, another input; if `F` is the item of
-//!   a `for`, its list, and any field that was written with the list or computed from it. rustc rejects such a graph
+//!   a `for`, its list, and any field that was written with the list or computed from it; if an arm of a `match` binds
+//!   `F` to a part of a value, that value, and what was written with it or computed from it. rustc rejects such a graph
 //!   unless the review declares that it takes no edit.
 //!
 //! A review in a loop starts over: the signatures and effects of one round are final, and an edit in the next round
@@ -78,6 +79,9 @@ struct ValueFacts {
     tainted: BitSet,
     /// The fields written together with it, and those computed from them since.
     siblings: BitSet,
+    /// If an arm has bound it to a part of a value: that value, and the fields computed from it. An edit does not change
+    /// them.
+    stale: BitSet,
     /// Dependent code after the place that an edit goes back to.
     dependent: Option<Dependent>,
     /// An effect after that place.
@@ -86,9 +90,10 @@ struct ValueFacts {
     reducer: Option<usize>,
     /// Dependent code before that place.
     dependent_before: Option<Dependent>,
-    /// A `match` or `for` on a field in `tainted`, which decides the path.
+    /// A `match` or `for` on a field in `tainted`, or a review of one, which decides the path. It counts for the parts of
+    /// the value.
     decided_by: Option<Dependent>,
-    /// A `match` or `for` on a field in `siblings`, which decides the path.
+    /// A `match` or `for` on a field in `siblings`, or a review of one in `stale`, which decides the path.
     decided_by_sibling: Option<Dependent>,
     /// `true` if a verdict on it, or on a field computed from it, leads here.
     after_verdict: bool,
@@ -98,6 +103,7 @@ impl ValueFacts {
     const UNREACHED: Self = Self {
         tainted: BitSet::EMPTY,
         siblings: BitSet::EMPTY,
+        stale: BitSet::EMPTY,
         dependent: None,
         effect: None,
         reducer: None,
@@ -121,6 +127,7 @@ impl ValueFacts {
         let before = *self;
         self.tainted = before.tainted.or(other.tainted);
         self.siblings = before.siblings.or(other.siblings);
+        self.stale = before.stale.or(other.stale);
         self.dependent = first(before.dependent, other.dependent);
         self.dependent_before = first(before.dependent_before, other.dependent_before);
         self.decided_by = first(before.decided_by, other.decided_by);
@@ -134,6 +141,7 @@ impl ValueFacts {
         }
         !self.tainted.same(before.tainted)
             || !self.siblings.same(before.siblings)
+            || !self.stale.same(before.stale)
             || self.dependent.is_some() != before.dependent.is_some()
             || self.effect.is_some() != before.effect.is_some()
             || self.reducer.is_some() != before.reducer.is_some()
@@ -162,6 +170,16 @@ impl ValueFacts {
         }
     }
 
+    /// Records that a person, or a rule, has signed some fields before the node `by`, with what the review showed and read.
+    const fn record_review(&mut self, fields: BitSet, by: Dependent) {
+        if !self.tainted.and(fields).is_empty() {
+            self.decided_by = first(self.decided_by, Some(by));
+        }
+        if !self.stale.and(fields).is_empty() {
+            self.decided_by_sibling = first(self.decided_by_sibling, Some(by));
+        }
+    }
+
     /// Marks a place that an edit cannot go back beyond: dependent code before it is recorded in `dependent_before`.
     const fn closed(mut self) -> Self {
         self.dependent_before = first(self.dependent_before, self.dependent);
@@ -169,6 +187,17 @@ impl ValueFacts {
         self.effect = None;
         self.reducer = None;
         self
+    }
+
+    /// Converts the facts about a value to those about a part of it, which an arm binds. An edit of the part does not change
+    /// the value, nor any field written with it or computed from it.
+    const fn part(self) -> Self {
+        Self {
+            siblings: self.siblings.or(self.tainted),
+            stale: self.stale.or(self.tainted),
+            decided_by_sibling: first(self.decided_by_sibling, self.decided_by),
+            ..Self::UNREACHED
+        }
     }
 
     /// Converts the facts about a list to those about an item at the head of its `for`. An edit of one item does not
@@ -201,6 +230,8 @@ pub(super) struct NodeFacts {
     nested: bool,
     /// `true` if the node is on a path from a write of the field to the review.
     on_path: bool,
+    /// Set for the node of an arm that binds fields: the facts about what it binds.
+    bound: Option<ValueFacts>,
     /// The field as written in the current lane.
     here: ValueFacts,
     /// The field as written in a fork inside the current lane.
@@ -217,6 +248,7 @@ impl NodeFacts {
         inside: false,
         nested: false,
         on_path: false,
+        bound: None,
         here: ValueFacts::UNREACHED,
         inner: ValueFacts::UNREACHED,
     };
@@ -229,40 +261,12 @@ pub(super) const fn analyze_edit(spec: &GraphSpec, node: usize, facts: &mut [Nod
     let Some(interrupt) = &spec.nodes[node].interrupt else { return EditOutcome::Signs };
     let Some(field) = index.find(interrupt.field) else { return EditOutcome::Signs };
     read_nodes(spec, &index, facts);
-    let reduced = reduced(spec);
-    let mut lane = None;
-    let mut analysis = EditAnalysis {
-        spec,
-        index: &index,
-        review: node,
-        field: followed_field(spec, &index, node, field, lane),
-        reduced,
-    };
-    let start = match spec.state.fields[analysis.field].input {
-        true => ValueFacts::written(analysis.field, other_inputs(spec, analysis.field)),
-        false => ValueFacts::UNREACHED,
-    };
-    // From the thread itself inward to the branch that contains the review.
-    let mut entered = start;
-    loop {
-        analysis.propagate_lane(lane, entered, facts);
-        let Some((fork, branch)) = next_inside(spec, node, lane) else { break };
-        let from = spec.forks[fork].from;
-        let left = match from {
-            Point::Node(from) => analysis.after_run(&facts[from].here, from, facts),
-            Point::Start | Point::End => start,
-        };
-        lane = Some((fork, branch));
-        let inside = followed_field(spec, &index, node, field, lane);
-        entered = match inside == analysis.field {
-            true => analysis.enter_fork(left, fork).closed(),
-            false => left.item(inside),
-        };
-        analysis.field = inside;
-    }
-    let value = facts[node].here;
+    let (value, analysis) = follow(spec, &index, node, field, facts);
     if let Some(by) = value.decided_by_sibling {
         return EditOutcome::Refused(Obstacle::SiblingField { by });
+    }
+    if !value.stale.and(facts[node].reads.or(index.find_all(interrupt.shows))).is_empty() {
+        return EditOutcome::Refused(Obstacle::SiblingField { by: Dependent::Node(node) });
     }
     if let Some(by) = value.dependent_before {
         return EditOutcome::Refused(Obstacle::Fork { by });
@@ -280,6 +284,106 @@ pub(super) const fn analyze_edit(spec: &GraphSpec, node: usize, facts: &mut [Nod
         (Some(_), None) => EditOutcome::Reruns,
         (Some(by), Some(effect)) => EditOutcome::Refused(Obstacle::Effect { effect, by }),
     }
+}
+
+/// Follows a field from its writes to a node: the review of it, or an arm that binds a part of it. Returns the facts at the
+/// node, and the analysis of its innermost lane.
+const fn follow<'a>(
+    spec: &'a GraphSpec,
+    index: &'a FieldIndex,
+    node: usize,
+    field: usize,
+    facts: &mut [NodeFacts],
+) -> (ValueFacts, EditAnalysis<'a>) {
+    read_bindings(spec, index, node, field, facts);
+    let reduced = reduced(spec);
+    let mut lane = None;
+    let mut analysis = EditAnalysis {
+        spec,
+        index,
+        review: node,
+        field: followed_field(spec, index, node, field, lane),
+        reduced,
+    };
+    let start = match spec.state.fields[analysis.field].input {
+        true => ValueFacts::written(analysis.field, other_inputs(spec, analysis.field)),
+        false => ValueFacts::UNREACHED,
+    };
+    // From the thread itself inward to the branch that contains the review.
+    let mut entered = start;
+    loop {
+        analysis.propagate_lane(lane, entered, facts);
+        let Some((fork, branch)) = next_inside(spec, node, lane) else { break };
+        let from = spec.forks[fork].from;
+        let left = match from {
+            Point::Node(from) => analysis.after_run(&facts[from].here, from, facts),
+            Point::Start | Point::End => start,
+        };
+        lane = Some((fork, branch));
+        let inside = followed_field(spec, index, node, field, lane);
+        entered = match inside == analysis.field {
+            true => analysis.enter_fork(left, fork).closed(),
+            false => left.item(inside),
+        };
+        analysis.field = inside;
+    }
+    (facts[node].here, analysis)
+}
+
+/// Determines the facts about the values of which arms bind a field, or another field that is followed for it: the list of
+/// an item.
+const fn read_bindings(
+    spec: &GraphSpec,
+    index: &FieldIndex,
+    node: usize,
+    field: usize,
+    facts: &mut [NodeFacts],
+) {
+    let mut lane = None;
+    loop {
+        read_bindings_of(spec, index, followed_field(spec, index, node, field, lane), facts);
+        let Some(inner) = next_inside(spec, node, lane) else { return };
+        lane = Some(inner);
+    }
+}
+
+const fn read_bindings_of(spec: &GraphSpec, index: &FieldIndex, field: usize, facts: &mut [NodeFacts]) {
+    let mut arm = 0;
+    while arm < spec.nodes.len() {
+        if spec.nodes[arm].is_binding() && facts[arm].writes.contains(field) && facts[arm].bound.is_none() {
+            let by = Some(match route_to(spec, arm) {
+                Some(route) => Dependent::Route(route),
+                None => Dependent::Node(arm),
+            });
+            // Until it is known, and for a value that is bound from itself.
+            facts[arm].bound = Some(ValueFacts { decided_by_sibling: by, ..ValueFacts::UNREACHED });
+            if let Some(source) = facts[arm].reads.first() {
+                let (value, _) = follow(spec, index, arm, source, facts);
+                let bound = value.part();
+                // A reducer keeps a part of the earlier value.
+                let is_unknown = value.is_unreached() || spec.state.fields[source].reduced;
+                facts[arm].bound = Some(match spec.nodes[arm].inspected || is_unknown {
+                    true => ValueFacts { decided_by_sibling: first(bound.decided_by_sibling, by), ..bound },
+                    false => bound,
+                });
+            }
+        }
+        arm += 1;
+    }
+}
+
+/// Returns the `match` whose arm leads to a node.
+const fn route_to(spec: &GraphSpec, node: usize) -> Option<usize> {
+    let mut edge = 0;
+    while edge < spec.edges.len() {
+        if let (EdgeKind::Case { route, .. }, Point::Node(to)) = (spec.edges[edge].kind, spec.edges[edge].to)
+            && to == node
+        {
+            return Some(route);
+        }
+        edge += 1;
+    }
+    None
 }
 
 /// Returns the field to follow in a lane. Outside of the `for` whose item is the reviewed field, that is the list.
@@ -556,6 +660,8 @@ impl EditAnalysis<'_> {
             _ => return false,
         };
         match edge.kind {
+            // The `match` has chosen the arm for what it does not bind, unless it is `inspected`.
+            EdgeKind::Case { .. } if to == self.review && self.spec.nodes[to].is_binding() => {}
             EdgeKind::Case { route, .. } => {
                 let field = self.index.find(self.spec.routes[route].field);
                 here.record_choice(field, Dependent::Route(route));
@@ -608,17 +714,27 @@ impl EditAnalysis<'_> {
     const fn after_run(&self, before: &ValueFacts, node: usize, facts: &[NodeFacts]) -> ValueFacts {
         let node_facts = &facts[node];
         if node_facts.writes.contains(self.field) {
-            return ValueFacts::written(self.field, node_facts.writes.minus(BitSet::EMPTY.with(self.field)));
+            let others = node_facts.writes.minus(BitSet::EMPTY.with(self.field));
+            let written = ValueFacts::written(self.field, others);
+            let Some(bound) = node_facts.bound else { return written };
+            return ValueFacts {
+                siblings: written.siblings.or(bound.siblings).minus(BitSet::EMPTY.with(self.field)),
+                stale: bound.stale.minus(node_facts.writes),
+                decided_by_sibling: bound.decided_by_sibling,
+                ..written
+            };
         }
         let mut after = *before;
         if after.is_unreached() {
             return after;
         }
-        if node == self.review && !node_facts.nested {
+        // Nothing is signed at an arm, so that it starts no new round.
+        if node == self.review && !node_facts.nested && !self.spec.nodes[node].is_binding() {
             let written = ValueFacts::written(self.field, BitSet::EMPTY);
             return ValueFacts {
                 dependent_before: before.dependent_before,
                 decided_by_sibling: before.decided_by_sibling,
+                stale: before.stale,
                 ..written
             };
         }
@@ -627,6 +743,11 @@ impl EditAnalysis<'_> {
         }
         if !node_facts.writes.and(self.reduced).is_empty() && after.reducer.is_none() {
             after.reducer = Some(node);
+        }
+        if let Some(interrupt) = &self.spec.nodes[node].interrupt {
+            let shown = self.index.find_all(interrupt.shows).or(self.index.find_expressions(interrupt));
+            let seen = self.index.find_all(&[interrupt.field]).or(shown);
+            after.record_review(seen, Dependent::Node(node));
         }
         after.after_verdict = false;
         let overwritten = node_facts.writes.minus(self.reduced);
@@ -638,6 +759,11 @@ impl EditAnalysis<'_> {
         } else {
             after.tainted = after.tainted.minus(overwritten);
         }
+        after.stale = if node_facts.reads.and(before.stale).is_empty() {
+            after.stale.minus(overwritten)
+        } else {
+            after.stale.or(node_facts.writes)
+        };
         after.siblings = if node_facts.reads.and(before.siblings).is_empty() {
             after.siblings.minus(overwritten)
         } else {

@@ -21,7 +21,7 @@ mod risk_level;
 mod spec;
 mod traversal;
 
-pub use check::{check_edge, check_list, check_node, check_route};
+pub use check::{check_edge, check_guard, check_list, check_node, check_route};
 pub(crate) use edit_analysis::{EditOutcome, edit_outcome};
 pub use proof::{Proof, prove};
 pub(crate) use resume_check::{LaneFacts, LanePosition, UnmetRequirement, next_review, unmet_requirements};

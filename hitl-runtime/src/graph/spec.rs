@@ -243,11 +243,19 @@ pub struct NodeSpec {
     pub counted: bool,
     /// `true` for a junction: a point without code, which `graph!` adds before a `match`, a `for` or a fork that does not
     /// follow a node, and where an inner fork joins at the end of a branch. For the proof and the journal it is a node
-    /// that reads and writes nothing.
+    /// that reads and writes nothing; or, in an arm that binds fields, one that reads the matched field and writes those.
     pub junction: bool,
+    /// `true` for an arm that binds a part of the value which the `match` looks at, so that another value of it could
+    /// lead to another arm.
+    pub inspected: bool,
 }
 
 impl NodeSpec {
+    /// Returns whether it is the node of an arm that binds fields.
+    pub(crate) const fn is_binding(&self) -> bool {
+        self.junction && !self.writes.is_empty()
+    }
+
     /// An empty node: it reads and writes nothing, and has no review.
     pub const BLANK: Self = Self {
         name: "",
@@ -263,6 +271,7 @@ impl NodeSpec {
         retry: RetrySpec { retries: 0, backoff: Duration::ZERO, timeout: None },
         counted: false,
         junction: false,
+        inspected: false,
     };
 }
 
@@ -338,6 +347,8 @@ pub struct RouteSpec {
     pub field: &'static str,
     /// The patterns as the user wrote them, one for each case.
     pub cases: &'static [&'static str],
+    /// The names in the patterns that the guards use, so that they write no field.
+    pub guarded: &'static [&'static str],
 }
 
 /// One branch of a fork.

@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Args, NodeError};
 use crate::review::Approved;
 
-/// A reference to a value of type `F` that is wanted as a `P`. `D` is [`Taken`] or [`Written`].
+/// A reference to a value of type `F` that is wanted as a `P`. `D` is [`Taken`], [`Written`] or [`Bound`].
 pub struct Conversion<'a, F, P: ?Sized, D> {
     value: &'a F,
     wanted: PhantomData<fn(&P) -> D>,
@@ -26,6 +26,10 @@ pub struct Taken;
 #[derive(Debug)]
 pub struct Written;
 
+/// The direction from the binding of an arm to a field.
+#[derive(Debug)]
+pub struct Bound;
+
 impl<'a, F, P: ?Sized> Conversion<'a, F, P, Taken> {
     /// Takes the value of a field.
     pub fn take(value: &'a F) -> Self {
@@ -36,6 +40,13 @@ impl<'a, F, P: ?Sized> Conversion<'a, F, P, Taken> {
 impl<'a, F, P> Conversion<'a, F, P, Written> {
     /// Takes a returned value. `_slot` only gives the type of the field.
     pub fn write(_slot: &Option<P>, value: &'a F) -> Self {
+        Self { value, wanted: PhantomData }
+    }
+}
+
+impl<'a, F, P> Conversion<'a, F, P, Bound> {
+    /// Takes what an arm binds. `_slot` only gives the type of the field.
+    pub fn bind(_slot: &Option<P>, value: &'a F) -> Self {
         Self { value, wanted: PhantomData }
     }
 }
@@ -171,6 +182,23 @@ impl<'a, F, P> UnlikeOutput<'a, F, P> for Conversion<'a, F, P, Written> {
     }
 }
 
+/// A binding of a type that does not fit the field.
+pub trait UnlikeBinding<'a, F, P: ?Sized> {
+    /// Is reported by rustc.
+    fn convert(&self) -> &'a P
+    where
+        F: BoundTo<P>;
+}
+
+impl<'a, F, P> UnlikeBinding<'a, F, P> for Conversion<'a, F, P, Bound> {
+    fn convert(&self) -> &'a P
+    where
+        F: BoundTo<P>,
+    {
+        self.value.bound()
+    }
+}
+
 /// A field that a parameter of type `P` can take. No type implements it.
 #[diagnostic::on_unimplemented(
     message = "the node takes a field of type `{Self}` as `{P}`",
@@ -201,6 +229,17 @@ pub trait TakenAsOption: Sized {
 pub trait WrittenTo<P: ?Sized> {
     #[doc(hidden)]
     fn written(&self) -> &P;
+}
+
+/// A binding of an arm that a field of type `P` can keep. No type implements it.
+#[diagnostic::on_unimplemented(
+    message = "the arm binds `{Self}` to a field of type `{P}`",
+    label = "this field of the state is of type `{P}`",
+    note = "a name in a pattern writes the field of that name: bind another field, or write `_` if the payload is not needed"
+)]
+pub trait BoundTo<P: ?Sized> {
+    #[doc(hidden)]
+    fn bound(&self) -> &P;
 }
 
 /// A field that a parameter of type `&Approved<P>` can take. No type implements it.

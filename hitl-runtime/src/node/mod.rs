@@ -16,7 +16,7 @@ pub use context::Cx;
 pub use error::NodeError;
 pub(crate) use reporter::{ModelListener, Reporter};
 pub use request_headers::RequestHeaders;
-pub use table::{Evaluate, GraphTable, NodeEntry, NodeTable, ReviewExpressions, RunNode, specs};
+pub use table::{Bind, Evaluate, GraphTable, NodeEntry, NodeTable, ReviewExpressions, RunNode, specs};
 
 use crate::{
     graph::NodeSpec,

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
-use super::{ErasedArgs, Node, NodeFuture, NodeOf, Run, Writes};
+use super::{ErasedArgs, Node, NodeError, NodeFuture, NodeOf, Run, Writes};
 use crate::{
     graph::{GraphSpec, NodeSpec, RiskLevel},
     journal::{Runs, Values},
@@ -16,6 +16,9 @@ pub type RunNode = for<'a> fn(ErasedArgs<'a>) -> NodeFuture<'a>;
 /// The function that evaluates an expression of a review on the fields of a lane; `None` while a field that it reads is
 /// unwritten.
 pub type Evaluate<T> = fn(&Slots) -> Result<Option<T>, FieldError>;
+
+/// The function that returns what an arm binds.
+pub type Bind = fn(&Slots) -> Result<Writes, NodeError>;
 
 /// The expressions of a review.
 #[derive(Clone, Copy)]
@@ -45,6 +48,8 @@ pub struct NodeTable {
     pub expressions: ReviewExpressions,
     /// The function that runs the node.
     pub run: RunNode,
+    /// The function of the node of an arm that binds fields, which returns what it writes.
+    pub bind: Option<Bind>,
 }
 
 /// Creates the tables of nodes with the state `S` and the dependencies `D`.
@@ -59,7 +64,7 @@ impl<S, D: Send + Sync + 'static> NodeEntry<S, D> {
     {
         let mut spec = N::SPEC;
         spec.name = name;
-        NodeTable { spec, reviewed: N::REVIEWED, expressions: N::EXPRESSIONS, run: run::<N, D> }
+        NodeTable { spec, reviewed: N::REVIEWED, expressions: N::EXPRESSIONS, run: run::<N, D>, bind: None }
     }
 
     /// As `table`, for a node whose runs a guard counts.
@@ -76,7 +81,19 @@ impl<S, D: Send + Sync + 'static> NodeEntry<S, D> {
     /// Creates the table of a junction.
     pub const fn junction(name: &'static str) -> NodeTable {
         let spec = NodeSpec { name, junction: true, ..NodeSpec::BLANK };
-        NodeTable { spec, reviewed: None, expressions: ReviewExpressions::NONE, run: write_nothing }
+        NodeTable {
+            spec,
+            reviewed: None,
+            expressions: ReviewExpressions::NONE,
+            run: write_nothing,
+            bind: None,
+        }
+    }
+
+    /// Creates the table of the node of an arm that binds fields.
+    pub const fn binding(spec: NodeSpec, run: RunNode, bind: Bind) -> NodeTable {
+        let expressions = ReviewExpressions::NONE;
+        NodeTable { spec, reviewed: None, expressions, run, bind: Some(bind) }
     }
 }
 
@@ -124,9 +141,12 @@ impl GraphTable {
 
     /// Returns a node and its index by its name, or by a former name that old threads may use.
     pub(crate) fn current(&self, name: &str) -> Option<(usize, &'static NodeTable)> {
-        self.node(name).or_else(|| {
-            let (_, new) = self.spec.renamed.iter().find(|(old, _)| *old == name)?;
-            self.node(new)
+        let renamed =
+            |name: &str| self.spec.renamed.iter().find(|(old, _)| *old == name).map(|(_, new)| *new);
+        self.node(name).or_else(|| self.node(renamed(name)?)).or_else(|| {
+            // The name of an arm begins with that of the node before its `match`.
+            let (before, rest) = name.strip_prefix("bind:")?.split_once(':')?;
+            self.node(&format!("bind:{}:{rest}", renamed(before)?))
         })
     }
 

@@ -10,10 +10,9 @@ use std::{
     time::Duration,
 };
 
-use super::write_checks;
 use crate::{
     Error,
-    engine::{Engine, session::JournalEnd},
+    engine::{Engine, routing::write_checks, session::JournalEnd},
     journal::{Activation, CheckedDraft, Feedback, LaneId, ROOT, Usage},
     node::{Cx, ErasedArgs, GraphTable, NodeError, NodeTable, Reporter, Writes},
     review::Signatures,

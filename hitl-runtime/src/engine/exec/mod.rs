@@ -10,7 +10,6 @@ mod preview;
 mod ready_queue;
 mod run_signals;
 mod run_to_completion;
-pub(super) mod write_checks;
 
 pub(crate) use self::run_signals::WakeRunner;
 pub use self::{

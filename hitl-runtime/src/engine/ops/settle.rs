@@ -7,9 +7,9 @@ use crate::{
     Digest, Error, Incompatibility, Operator, ThreadId, Violation,
     engine::{
         Engine,
-        exec::{RunError, finish_for, write_checks},
+        exec::{RunError, finish_for},
         read::RequiredRoles,
-        routing::{self, for_each},
+        routing::{self, for_each, write_checks},
         session::{effects_in_doubt, incompatible, is_not_closed},
     },
     graph::Point,

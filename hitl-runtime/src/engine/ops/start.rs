@@ -8,8 +8,8 @@ use crate::{
     Error, Incompatibility, Operator, Place, ThreadId,
     engine::{
         Engine,
-        exec::{RunError, execute, finish_for, write_checks},
-        routing::{self, for_each},
+        exec::{RunError, execute, finish_for},
+        routing::{self, for_each, write_checks},
         session::{ThreadWriter, has_requester, may_decide, random_id},
     },
     graph::Point,

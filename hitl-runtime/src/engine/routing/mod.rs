@@ -1,9 +1,10 @@
 //! Routing: the next step of a lane in this program's graph.
 
 pub(super) mod for_each;
+pub(super) mod write_checks;
 
 use crate::{
-    graph::{EdgeKind, EdgeSpec, Point},
+    graph::{EdgeKind, EdgeSpec, NodeSpec, Point},
     journal::{Runs, Transition},
     node::GraphTable,
     state::Slots,
@@ -78,6 +79,7 @@ fn after(graph: &'static GraphTable, from: Point, fields: &Slots, runs: &Runs) -
             if is_junction(graph, edge.to) {
                 for_each::fits(graph, edge.to, fields, |_| None).map_err(|error| error.to_string())?;
             }
+            check_binding(graph, edge.to, fields, runs)?;
             Ok(target(graph, edge))
         }
         _ => Ok(target(graph, first)),
@@ -92,8 +94,32 @@ fn is_inner_match(graph: &'static GraphTable, arm: &EdgeSpec) -> bool {
         && graph.spec.routes.iter().any(|route| route.from == arm.to)
 }
 
+/// Returns whether a point is a junction at which nothing is bound.
 fn is_junction(graph: &'static GraphTable, point: Point) -> bool {
-    matches!(point, Point::Node(node) if graph.spec.nodes.get(node).is_some_and(|node| node.junction))
+    let is_empty = |node: &NodeSpec| node.junction && !node.is_binding();
+    matches!(point, Point::Node(node) if graph.spec.nodes.get(node).is_some_and(is_empty))
+}
+
+/// Checks what the chosen arm binds, and the step after it, while the node before the `match` can still fail.
+fn check_binding(
+    graph: &'static GraphTable,
+    point: Point,
+    fields: &Slots,
+    runs: &Runs,
+) -> Result<(), String> {
+    let Point::Node(node) = point else { return Ok(()) };
+    let Some((name, bind)) = graph.nodes.get(node).and_then(|entry| Some((entry.spec.name, entry.bind?)))
+    else {
+        return Ok(());
+    };
+    let writes = catch_panic(|| format!("`{name}`"), || bind(fields)).map_err(|error| error.to_string())?;
+    let mut bound = fields.clone();
+    for (field, json) in writes.map_err(|error| error.to_string())?.0 {
+        write_checks::check(graph, fields, field, json.get())?;
+        bound.write(field, json.get()).map_err(|error| error.to_string())?;
+    }
+    for_each::fits(graph, point, &bound, |_| None).map_err(|error| error.to_string())?;
+    after(graph, point, &bound, runs).map(drop)
 }
 
 fn target(graph: &'static GraphTable, edge: &EdgeSpec) -> Transition {

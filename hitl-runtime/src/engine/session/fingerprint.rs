@@ -101,8 +101,8 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
         let name = |point: Point| point.name(spec);
         writeln!(text, "{} -> {} {:?} {:?}", name(edge.from), name(edge.to), edge.kind, edge.joins)?;
     }
-    // The limits of loops are in the guards. A graph without them keeps its fingerprint.
-    if spec.nodes.iter().any(|node| node.counted) {
+    // The limits of loops are in the guards, and bindings in the patterns. A graph without them keeps its fingerprint.
+    if spec.nodes.iter().any(|node| node.counted || node.is_binding()) {
         for route in spec.routes {
             writeln!(text, "{} {} {:?}", route.from.name(spec), route.field, route.cases)?;
         }

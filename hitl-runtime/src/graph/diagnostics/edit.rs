@@ -1,9 +1,9 @@
 //! The error message for a review that accepts an edit after which the path to it cannot be run again.
 
-use crate::graph::check::field_number;
+use crate::graph::check::{contains_name, field_number};
 use crate::graph::const_string::{ConstString, str_eq};
 use crate::graph::edit_analysis::{Dependent, Obstacle};
-use crate::graph::{GraphSpec, Point};
+use crate::graph::{EdgeKind, GraphSpec, Point};
 
 /// Returns the message for a review that accepts edits, with the obstacle and the fix.
 pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle) -> ConstString {
@@ -59,6 +59,19 @@ pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle
             no_edit(name, &mut text);
             text.push_all(&[", or write and review `", field, "` in one branch"]);
         }
+        Obstacle::SiblingField { by: Dependent::Route(route) } if looks_at(spec, route, field) => {
+            let of = spec.routes[route].field;
+            text.push_all(&["does not change `", of, "`, but the patterns, guards or methods of "]);
+            dependent(spec, Dependent::Route(route), &mut text);
+            text.push_all(&[
+                " look at what `",
+                field,
+                "` is bound to, and so choose the path to the review: bind it in one arm and choose after it, `=> match ",
+                field,
+                " { … }`, or ",
+            ]);
+            no_edit(name, &mut text);
+        }
         Obstacle::SiblingField { by } => {
             text.push_all(&["does not change ", sibling_phrase(spec, field), ", but "]);
             dependent(spec, by, &mut text);
@@ -86,6 +99,23 @@ const fn reduced_by(spec: &GraphSpec, node: usize) -> &'static str {
     ""
 }
 
+/// Returns whether an arm of a `match` binds a field to a part of the value that the `match` looks at.
+const fn looks_at(spec: &GraphSpec, route: usize, field: &str) -> bool {
+    let mut edge = 0;
+    while edge < spec.edges.len() {
+        if let (EdgeKind::Case { route: of, .. }, Point::Node(to)) =
+            (spec.edges[edge].kind, spec.edges[edge].to)
+            && of == route
+            && spec.nodes[to].inspected
+            && contains_name(spec.nodes[to].writes, field)
+        {
+            return true;
+        }
+        edge += 1;
+    }
+    false
+}
+
 /// Returns a phrase for the fields that an edit of a field leaves unchanged although they were set together with it.
 const fn sibling_phrase(spec: &GraphSpec, field: &str) -> &'static str {
     let mut fork = 0;
@@ -96,6 +126,13 @@ const fn sibling_phrase(spec: &GraphSpec, field: &str) -> &'static str {
             return "the values that were written together with its list or computed from them";
         }
         fork += 1;
+    }
+    let mut node = 0;
+    while node < spec.nodes.len() {
+        if spec.nodes[node].is_binding() && contains_name(spec.nodes[node].writes, field) {
+            return "the value that it is bound to a part of, nor what was written together with that or computed from it";
+        }
+        node += 1;
     }
     match field_number(spec, field) {
         Some(number) if spec.state.fields[number].input => "the other inputs",

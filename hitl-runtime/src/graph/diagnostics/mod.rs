@@ -245,7 +245,8 @@ const fn ways_to_write<const N: usize>(
     let (mut passed, mut node) = (None, 0);
     while node < N {
         let reads = matches!(reader, Some(reader) if reader == node);
-        if !reads && proof.nodes[node].writes.contains(field) {
+        // An arm that binds the field is no node that a path could be led through.
+        if !reads && !spec.nodes[node].is_binding() && proof.nodes[node].writes.contains(field) {
             if let Some(path) = path
                 && path.passes(spec, proof, node)
             {

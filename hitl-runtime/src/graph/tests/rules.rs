@@ -613,7 +613,7 @@ const SPEC: GraphSpec = GraphSpec {
     state: StateSpec { name: "State", version: 1, fields: FIELDS },
     nodes: &[NodeSpec { name: "a", reads: &[], ..BLANK }, NodeSpec { name: "b", reads: READS, ..BLANK }],
     edges: EDGES,
-    routes: &[RouteSpec { from: Point::Start, field: "draft", cases: &[] }],
+    routes: &[RouteSpec { from: Point::Start, field: "draft", cases: &[], guarded: &[] }],
     forks: &[],
     renamed: &[],
 };

@@ -137,7 +137,7 @@ impl Sketch {
         let (head, arms) = text.split_once('{').unwrap();
         let (from, field) = head.split_once("-> match").unwrap();
         let (from, route) = (self.point(from), self.routes.len());
-        self.routes.push(RouteSpec { from, field: leak(field.trim()), cases: &[] });
+        self.routes.push(RouteSpec { from, field: leak(field.trim()), cases: &[], guarded: &[] });
         for (case, to) in list(arms.trim_end_matches('}')).enumerate() {
             self.edge(from, self.point(to), EdgeKind::Case { route, case });
         }

@@ -15,7 +15,7 @@ use crate::{
 const SHOWN_READS: usize = 64;
 
 /// A value that its field can hold.
-pub(super) struct CheckedValue {
+pub(in crate::engine) struct CheckedValue {
     /// The JSON for the journal, if it differs in spelling from the written one.
     pub(in crate::engine) json: Option<Box<RawValue>>,
     /// The draft, if the field is under review.
@@ -29,7 +29,7 @@ pub(super) struct CheckedValue {
 ///
 /// # Errors
 /// A description of the problem, with the field and the path.
-pub(super) fn check_value(
+pub(in crate::engine) fn check_value(
     graph: &'static GraphTable,
     fields: &Slots,
     field: &str,
