@@ -343,11 +343,11 @@ impl<'a> Execution<'a> {
         self.invocation = self.invocation.clone().with_operator(self.global.operator_options());
     }
 
-    /// Returns the operator who starts, forks or resumes a thread, if `--operator` names one, or if a review of the graph
-    /// depends on who they are.
+    /// Returns the operator who starts, forks or resumes a thread, if `--operator` names one, or if a review of the
+    /// graph depends on who they are.
     pub(super) fn requester(&self) -> Option<Operator> {
-        let mut reviews = self.engine.graph.spec.nodes.iter().filter_map(|node| node.interrupt);
-        let is_named = self.global.operator.is_some() || reviews.any(|review| review.not_requester);
+        let mut nodes = self.engine.graph.spec.nodes.iter();
+        let is_named = self.global.operator.is_some() || nodes.any(|node| node.excludes_requester());
         self.operator(None).ok().filter(|_| is_named)
     }
 }

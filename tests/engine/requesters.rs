@@ -88,6 +88,17 @@ mod older {
             refuse -> end;
         }
     }
+
+    graph! {
+        pub Sizes<Order, World> {
+            start -> propose -> match draft { draft if draft.cents > 500 => pay, _ => pay_small };
+            pay_small -> end;
+            pay -> end;
+            pay_small { reject -> refuse }
+            pay { reject -> refuse }
+            refuse -> end;
+        }
+    }
 }
 
 fn clerk(name: &str) -> Operator {
@@ -235,6 +246,31 @@ async fn the_requester_settles_no_effect_that_the_rule_guards() -> Result<(), Er
     let PayerTurn::InDoubt(doubt) = agent.turn("t").await? else { panic!() };
     let _ = doubt.run_again(&clerk("noor")).await?;
     assert_eq!(world.called(), ["pay 9 by noor", "pay 9 by noor"]);
+    Ok(())
+}
+
+/// An older version of hitl did not write the subject of an edit into the entry of its signature.
+#[tokio::test]
+async fn an_older_signature_of_an_edit_is_by_its_operator() -> Result<(), Error> {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let agent = older::Sizes::new(World::default(), store.clone());
+    let turn = agent.start_as(&subject("mara", "1"), "t", input(9)).await?;
+    let older::SizesTurn::PaySmall(review) = turn else { panic!("{turn}") };
+    let patch = serde_json::json!({ "cents": 900 });
+    let _ = agent.decide("t", review.digest(), &subject("noor", "2"), Verdict::Edit { patch }).await?;
+    let before = cut_before(&store, "began").await;
+    let evidence = r#","evidence":{"issuer":"https://login.example","subject":"2","role":"clerk"}"#;
+    let old = altered(&before, evidence, "").await;
+    assert_ne!(journal(&old).await, journal(&before).await);
+    let copy = stored(journal(&old).await).await;
+    let agent = older::Sizes::new(world.clone(), copy).clock(later());
+    agent.verify("t").await?;
+    let turn = agent.resume("t").await?;
+    assert!(matches!(turn, older::SizesTurn::Done(_)), "{turn}");
+    assert_eq!(world.called(), ["pay 900 by noor"]);
+    // New code does not know who signed, and asks.
+    let turn = Sizes::new(world.clone(), old).clock(later()).resume("t").await?;
+    assert!(matches!(turn, SizesTurn::Pay(_)), "{turn}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The bindings of `match` arms that write a field: `Call::Refund(draft) => refund` writes the payload to `draft`.
 //!
-//! The arm leads to a generated node, which matches the value once more and writes what the pattern binds. To the proof, to
-//! the journal and to an edit it is a node as any other.
+//! The arm leads to a generated node, which matches the value once more and writes what the pattern binds. To the
+//! proof, to the journal and to an edit it is a node as any other.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -63,8 +63,8 @@ impl<'ast> Visit<'ast> for Parts {
     }
 }
 
-/// Returns whether the `match` may lead to another arm for another value of what an arm binds. It does not if it only tells
-/// the variants of a field of the state apart: no pattern looks into a payload, and no guard at a value.
+/// Returns whether the `match` may lead to another arm for another value of what an arm binds. It does not if it only
+/// tells the variants of a field of the state apart: no pattern looks into a payload, and no guard at a value.
 fn is_inspected(found: &Match) -> bool {
     !is_place(&found.scrutinee)
         || found.arms.iter().any(|arm| {
@@ -102,10 +102,10 @@ fn is_constant(name: &Ident) -> bool {
     names::plain(name).trim_start_matches('_').starts_with(char::is_uppercase)
 }
 
-/// Returns whether a name is that of a constant, and of no variant.
+/// Returns whether a name may be that of a constant: it has capitals and no other letters.
 fn is_screaming(name: &Ident) -> bool {
     let word = names::plain(name);
-    word.chars().count() > 1 && word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase)
+    word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase)
 }
 
 /// Returns whether an expression is a field of the state, or a part of it.
@@ -154,8 +154,8 @@ fn has_alternatives(pattern: &Pat) -> bool {
     found.0
 }
 
-/// Returns the name of the node of an arm: the point before the `match`, the matched field, the variants in the pattern, and
-/// the fields that it writes.
+/// Returns the name of the node of an arm: the point before the `match`, the matched field, the variants in the
+/// pattern, and the fields that it writes.
 pub(super) fn node_name(from: &str, field: &Ident, arm: &Arm) -> String {
     struct Variants(Vec<String>);
     impl<'ast> Visit<'ast> for Variants {
@@ -176,8 +176,8 @@ fn function(number: usize) -> Ident {
     format_ident!("__hitl_bind_{number}")
 }
 
-/// Generates the functions of all nodes that bind fields. Like `fn route` they are functions of the graph's type, so that
-/// `Self` means the same.
+/// Generates the functions of all nodes that bind fields. Like `fn route` they are functions of the graph's type, so
+/// that `Self` means the same.
 pub(super) fn functions(model: &Model<'_>, this: &Ident, state: &Type) -> Option<TokenStream> {
     let nodes = model.nodes.iter().enumerate();
     let all: Vec<_> = nodes
@@ -314,6 +314,7 @@ mod tests {
             ("Call::Refund(draft) => a, big!() => b", true),
             ("Call::Refund(draft) => a, BIG => b", true),
             ("Call::Refund(draft) => a, limits::BIG => b", true),
+            ("N => b, Call::Refund(draft) => a", true),
             ("Call::Refund(draft) => a, Call::Refund(other) if other.cents > 3 => b", true),
             ("Call::Refund(draft) if draft_is_small() => a, _ => b", true),
             ("Some([draft, ..]) => a, _ => c", true),

@@ -60,7 +60,8 @@ pub(crate) struct Node<'a> {
     pub(crate) counted: bool,
     /// Set for a junction: the span of the `match`, the `for` or the fork after it.
     pub(crate) junction: Option<Span>,
-    /// Set for the node of an arm that binds fields: the numbers of its `match` and of the arm. It counts as a junction.
+    /// Set for the node of an arm that binds fields: the numbers of its `match` and of the arm. It counts as a
+    /// junction.
     pub(crate) arm: Option<(usize, usize)>,
     /// The pattern of that arm, for messages.
     pub(crate) label: Option<String>,

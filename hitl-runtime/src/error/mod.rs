@@ -132,12 +132,12 @@ pub enum Error {
         /// The name of the operator.
         operator: String,
     },
-    /// The review takes no signature of the person who started the thread, `not = requester`, and the operator may be that
-    /// person: they have the same subject or a name that looks the same, or cannot be compared.
+    /// The review takes no signature of the person who started the thread, `not = requester`, and the operator may be
+    /// that person: they have the same subject or a name that looks the same, or cannot be compared.
     #[error(
         "operator {operator} may be the requester of thread `{thread}`, and the review before `{node}` takes no signature of \
          theirs; another operator must sign, who is told from the requester by a token of the same issuer or, if neither has \
-         one, by name; {operator} may reject or ask"
+         one, by a name that is verified as the requester's is; {operator} may reject or ask"
     )]
     OwnRequest {
         /// The thread.
@@ -149,8 +149,9 @@ pub enum Error {
     },
     /// The review takes no signature of the person who started the thread, and it is not known who that is.
     #[error(
-        "the review before `{node}` takes no signature of its requester, and the requester of thread `{thread}` is not known, \
-         so that no one can sign; start the thread in the name of its requester: `start_as`, `fork_as`, or `--operator`"
+        "the review before `{node}` takes no signature of its requester, and it is not known for certain who the requester of \
+         thread `{thread}` is, so that no one can sign; start a thread in the name of its requester: `start_as`, `fork_as`, \
+         `--operator`, or with a token"
     )]
     RequesterUnknown {
         /// The thread.

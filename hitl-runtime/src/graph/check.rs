@@ -108,8 +108,8 @@ pub const fn check_list<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, fork
     }
 }
 
-/// Rejects a name for a part of the value that a guard uses, if it is also a field of the state: an author could take it
-/// for a binding that writes the field.
+/// Rejects a name for a part of the value that a guard uses, if it is also a field of the state: an author could take
+/// it for a binding that writes the field.
 ///
 /// # Panics
 /// If it is a field, with the message that rustc shows.
@@ -147,9 +147,9 @@ const fn is_guarded(spec: &GraphSpec, fault: Fault) -> bool {
     false
 }
 
-/// Returns whether a fault follows from another error, so that one mistake gives one message: a field may be unwritten only
-/// because a guard uses its name, or because a node names a field in `writes` that the state does not have, which rustc
-/// reports.
+/// Returns whether a fault follows from another error, so that one mistake gives one message: a field may be unwritten
+/// only because a guard uses its name, or because a node names a field in `writes` that the state does not have, which
+/// rustc reports.
 const fn follows_from_another_error(spec: &GraphSpec, fault: Fault) -> bool {
     if !matches!(
         fault,

@@ -79,8 +79,8 @@ struct ValueFacts {
     tainted: BitSet,
     /// The fields written together with it, and those computed from them since.
     siblings: BitSet,
-    /// If an arm has bound it to a part of a value: that value, and the fields computed from it. An edit does not change
-    /// them.
+    /// If an arm has bound it to a part of a value: that value, and the fields computed from it. An edit does not
+    /// change them.
     stale: BitSet,
     /// Dependent code after the place that an edit goes back to.
     dependent: Option<Dependent>,
@@ -90,8 +90,8 @@ struct ValueFacts {
     reducer: Option<usize>,
     /// Dependent code before that place.
     dependent_before: Option<Dependent>,
-    /// A `match` or `for` on a field in `tainted`, or a review of one, which decides the path. It counts for the parts of
-    /// the value.
+    /// A `match` or `for` on a field in `tainted`, or a review of one, which decides the path. It counts for the parts
+    /// of the value.
     decided_by: Option<Dependent>,
     /// A `match` or `for` on a field in `siblings`, or a review of one in `stale`, which decides the path.
     decided_by_sibling: Option<Dependent>,
@@ -157,7 +157,9 @@ impl ValueFacts {
         if self.tainted.contains(field) {
             self.dependent = first(self.dependent, Some(by));
             self.decided_by = first(self.decided_by, Some(by));
-        } else if self.siblings.contains(field) {
+        }
+        // A field that was computed from the new value and the stale one is not what it would have been either.
+        if self.stale.contains(field) || self.siblings.contains(field) && !self.tainted.contains(field) {
             self.decided_by_sibling = first(self.decided_by_sibling, Some(by));
         }
     }
@@ -165,6 +167,7 @@ impl ValueFacts {
     /// As `record_choice`, for what depends on any of these fields.
     const fn record_choices(&mut self, fields: BitSet, by: Dependent) {
         self.record_choice(self.tainted.and(fields).first(), by);
+        self.record_choice(self.stale.and(fields).first(), by);
         if self.tainted.and(fields).is_empty() {
             self.record_choice(self.siblings.and(fields).first(), by);
         }
@@ -203,12 +206,20 @@ impl ValueFacts {
     /// Converts the facts about a list to those about an item at the head of its `for`. An edit of one item does not
     /// change the list, nor any field written with it or computed from it.
     const fn item(self, item: usize) -> Self {
-        let siblings = self.siblings.or(self.tainted).minus(BitSet::EMPTY.with(item));
+        let part = self.part();
+        let item_only = BitSet::EMPTY.with(item);
         Self {
-            decided_by_sibling: first(self.decided_by_sibling, self.decided_by),
-            ..Self::written(item, siblings)
+            stale: part.stale.minus(item_only),
+            decided_by_sibling: part.decided_by_sibling,
+            ..Self::written(item, part.siblings.minus(item_only))
         }
     }
+}
+
+/// Returns the fields of a set after a node has run: what it writes is added if it reads one of them, and else removed
+/// where it is overwritten.
+const fn spread(set: BitSet, reads: BitSet, writes: BitSet, overwritten: BitSet) -> BitSet {
+    if reads.and(set).is_empty() { set.minus(overwritten) } else { set.or(writes) }
 }
 
 const fn first(one: Option<Dependent>, other: Option<Dependent>) -> Option<Dependent> {
@@ -348,42 +359,46 @@ const fn read_bindings(
 }
 
 const fn read_bindings_of(spec: &GraphSpec, index: &FieldIndex, field: usize, facts: &mut [NodeFacts]) {
-    let mut arm = 0;
-    while arm < spec.nodes.len() {
-        if spec.nodes[arm].is_binding() && facts[arm].writes.contains(field) && facts[arm].bound.is_none() {
-            let by = Some(match route_to(spec, arm) {
-                Some(route) => Dependent::Route(route),
-                None => Dependent::Node(arm),
-            });
-            // Until it is known, and for a value that is bound from itself.
-            facts[arm].bound = Some(ValueFacts { decided_by_sibling: by, ..ValueFacts::UNREACHED });
-            if let Some(source) = facts[arm].reads.first() {
-                let (value, _) = follow(spec, index, arm, source, facts);
-                let bound = value.part();
-                // A reducer keeps a part of the earlier value.
-                let is_unknown = value.is_unreached() || spec.state.fields[source].reduced;
-                facts[arm].bound = Some(match spec.nodes[arm].inspected || is_unknown {
-                    true => ValueFacts { decided_by_sibling: first(bound.decided_by_sibling, by), ..bound },
-                    false => bound,
-                });
-            }
-        }
-        arm += 1;
-    }
-}
-
-/// Returns the `match` whose arm leads to a node.
-const fn route_to(spec: &GraphSpec, node: usize) -> Option<usize> {
     let mut edge = 0;
     while edge < spec.edges.len() {
-        if let (EdgeKind::Case { route, .. }, Point::Node(to)) = (spec.edges[edge].kind, spec.edges[edge].to)
-            && to == node
+        let declared = &spec.edges[edge];
+        if let (EdgeKind::Case { route, .. }, Point::Node(arm)) = (declared.kind, declared.to)
+            && spec.nodes[arm].is_binding()
+            && facts[arm].writes.contains(field)
+            && facts[arm].bound.is_none()
+            && let Some(source) = facts[arm].reads.first()
         {
-            return Some(route);
+            let by = Some(Dependent::Route(route));
+            // Until it is known, and for a value that is bound from itself.
+            let unknown = ValueFacts { decided_by_sibling: by, ..ValueFacts::UNREACHED };
+            set_bound(spec, route, unknown, facts);
+            let (value, _) = follow(spec, index, arm, source, facts);
+            let part = value.part();
+            // A reducer keeps a part of the earlier value.
+            let is_unknown = value.is_unreached() || spec.state.fields[source].reduced;
+            let bound = match spec.nodes[arm].inspected || is_unknown {
+                true => ValueFacts { decided_by_sibling: first(part.decided_by_sibling, by), ..part },
+                false => part,
+            };
+            set_bound(spec, route, bound, facts);
         }
         edge += 1;
     }
-    None
+}
+
+/// Sets the facts about the value that a `match` reads, which are the same for all of its arms.
+const fn set_bound(spec: &GraphSpec, route: usize, bound: ValueFacts, facts: &mut [NodeFacts]) {
+    let mut edge = 0;
+    while edge < spec.edges.len() {
+        if let (EdgeKind::Case { route: of, .. }, Point::Node(arm)) =
+            (spec.edges[edge].kind, spec.edges[edge].to)
+            && of == route
+            && spec.nodes[arm].is_binding()
+        {
+            facts[arm].bound = Some(bound);
+        }
+        edge += 1;
+    }
 }
 
 /// Returns the field to follow in a lane. Outside of the `for` whose item is the reviewed field, that is the list.
@@ -632,6 +647,8 @@ impl EditAnalysis<'_> {
                         Some(interrupt) => self.index.find(interrupt.field),
                         None => None,
                     };
+                    here.record_review(self.seen_before(from), Dependent::Node(from));
+                    inner.record_review(self.seen_before(from), Dependent::Node(from));
                     if let Some(interrupt) = &self.spec.nodes[from].interrupt {
                         // They decide if a review opens, in which role, and until when.
                         let reads = self.index.find_expressions(interrupt);
@@ -710,6 +727,17 @@ impl EditAnalysis<'_> {
         changed
     }
 
+    /// Returns the fields that the review before a node signs, shows and reads.
+    const fn seen_before(&self, node: usize) -> BitSet {
+        match &self.spec.nodes[node].interrupt {
+            Some(interrupt) => {
+                let shown = self.index.find_all(interrupt.shows).or(self.index.find_expressions(interrupt));
+                shown.or(self.index.find_all(&[interrupt.field]))
+            }
+            None => BitSet::EMPTY,
+        }
+    }
+
     /// Returns the facts after a node has run.
     const fn after_run(&self, before: &ValueFacts, node: usize, facts: &[NodeFacts]) -> ValueFacts {
         let node_facts = &facts[node];
@@ -744,11 +772,7 @@ impl EditAnalysis<'_> {
         if !node_facts.writes.and(self.reduced).is_empty() && after.reducer.is_none() {
             after.reducer = Some(node);
         }
-        if let Some(interrupt) = &self.spec.nodes[node].interrupt {
-            let shown = self.index.find_all(interrupt.shows).or(self.index.find_expressions(interrupt));
-            let seen = self.index.find_all(&[interrupt.field]).or(shown);
-            after.record_review(seen, Dependent::Node(node));
-        }
+        after.record_review(self.seen_before(node), Dependent::Node(node));
         after.after_verdict = false;
         let overwritten = node_facts.writes.minus(self.reduced);
         if (node_facts.takes_payload && before.after_verdict)
@@ -759,16 +783,9 @@ impl EditAnalysis<'_> {
         } else {
             after.tainted = after.tainted.minus(overwritten);
         }
-        after.stale = if node_facts.reads.and(before.stale).is_empty() {
-            after.stale.minus(overwritten)
-        } else {
-            after.stale.or(node_facts.writes)
-        };
-        after.siblings = if node_facts.reads.and(before.siblings).is_empty() {
-            after.siblings.minus(overwritten)
-        } else {
-            after.siblings.or(node_facts.writes)
-        };
+        let (reads, writes) = (node_facts.reads, node_facts.writes);
+        after.stale = spread(after.stale, reads, writes, overwritten);
+        after.siblings = spread(after.siblings, reads, writes, overwritten);
         after
     }
 
@@ -788,9 +805,10 @@ impl EditAnalysis<'_> {
             && item != self.field
         {
             let one = BitSet::EMPTY.with(item);
-            let (tainted, siblings) = (value.tainted.contains(list), value.siblings.contains(list));
-            value.tainted = if tainted { value.tainted.or(one) } else { value.tainted.minus(one) };
-            value.siblings = if siblings { value.siblings.or(one) } else { value.siblings.minus(one) };
+            let list = BitSet::EMPTY.with(list);
+            value.tainted = spread(value.tainted, list, one, one);
+            value.siblings = spread(value.siblings, list, one, one);
+            value.stale = spread(value.stale, list, one, one);
         }
         value
     }

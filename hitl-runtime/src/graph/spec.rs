@@ -241,9 +241,10 @@ pub struct NodeSpec {
     pub retry: RetrySpec,
     /// `true` if the guard of a `match` counts its runs.
     pub counted: bool,
-    /// `true` for a junction: a point without code, which `graph!` adds before a `match`, a `for` or a fork that does not
-    /// follow a node, and where an inner fork joins at the end of a branch. For the proof and the journal it is a node
-    /// that reads and writes nothing; or, in an arm that binds fields, one that reads the matched field and writes those.
+    /// `true` for a junction: a point without code, which `graph!` adds before a `match`, a `for` or a fork that does
+    /// not follow a node, and where an inner fork joins at the end of a branch. For the proof and the journal it is a
+    /// node that reads and writes nothing; or, in an arm that binds fields, one that reads the matched field and writes
+    /// those.
     pub junction: bool,
     /// `true` for an arm that binds a part of the value which the `match` looks at, so that another value of it could
     /// lead to another arm.
@@ -251,6 +252,11 @@ pub struct NodeSpec {
 }
 
 impl NodeSpec {
+    /// Returns whether it has a review that takes no signature of the thread's requester.
+    pub fn excludes_requester(&self) -> bool {
+        self.interrupt.is_some_and(|review| review.not_requester)
+    }
+
     /// Returns whether it is the node of an arm that binds fields.
     pub(crate) const fn is_binding(&self) -> bool {
         self.junction && !self.writes.is_empty()

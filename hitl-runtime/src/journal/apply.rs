@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Place, Proposer, ROOT, Requesters,
-    Signature, Source, Sources, Stop, TokenSubject, Transition, Values, entry_ref::FieldWrites, lane::Write,
+    Signature, Source, Sources, Stop, Transition, Values, entry_ref::FieldWrites, lane::Write,
     lane_state::Activation, lane_state::Feedback, lane_state::OpenReviewState, proposal::SourceRef,
 };
 use crate::{Timestamp, state::ReadBack};
@@ -43,6 +43,8 @@ impl Fold {
                     (None, Some(snapshot)) => {
                         self.restore(snapshot)?;
                         self.is_fork = from.is_some();
+                        let requesters = Requesters::clone(&self.requesters).with_entry(requester.as_ref());
+                        self.requesters = Arc::new(requesters);
                     }
                     (None, None) => {
                         return Err(FoldError::Damaged(
@@ -144,9 +146,8 @@ impl Fold {
             },
             Event::Decided { lane, verdict, operator, unverified, to, proposal, evidence, .. } => {
                 self.reset_steps(*lane);
-                let subject = TokenSubject::of(evidence.as_deref());
                 let by = Proposer { operator: operator.clone(), unverified: *unverified, edit: place };
-                self.decide(*lane, verdict, (by, subject), to, proposal.as_deref())?;
+                self.decide(*lane, verdict, (by, evidence.as_deref()), to, proposal.as_deref())?;
             }
             Event::Failed { lane, error, again, withheld, .. } => {
                 let at = &mut self.lane(*lane)?.at;

@@ -3,28 +3,33 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Decision, Fold, FoldError, LaneId, LaneState, Pending, Person, Proposal, Proposer, Question, Rejection,
-    Settlement, Signature, Signer, Source, Timestamp, TokenSubject, Transition, Values, lane_state::Feedback,
+    Decision, Evidence, Fold, FoldError, LaneId, LaneState, Pending, Person, Proposal, Proposer, Question,
+    Rejection, Settlement, Signature, Signer, Source, Timestamp, Transition, Values, lane_state::Feedback,
     lane_state::OpenReviewState, migrate, proposal::SourceRef,
 };
 
 impl Fold {
-    /// Applies a verdict. `by` has the operator and the place of the verdict's entry, `subject` that of their token.
+    /// Applies a verdict. `by` has the operator and the place of the verdict's entry, with the evidence of their identity.
     pub(super) fn decide(
         &mut self,
         id: LaneId,
         verdict: &Decision,
-        (by, subject): (Proposer, Option<TokenSubject>),
+        (by, evidence): (Proposer, Option<&Evidence>),
         to: &Transition,
         proposal: Option<&Proposal>,
     ) -> Result<(), FoldError> {
         let place = by.edit;
-        let person = Person::new(&by.operator, by.unverified, subject);
-        let by_requester = self.requesters.may_include(&person);
+        let person = Person::of_act(&by.operator, by.unverified, evidence);
+        let mut by_requester = self.requesters.may_include(&person);
         match (proposal, verdict, self.lanes.get(&id).map(|lane| &lane.at)) {
             (None, ..) | (Some(Proposal::Made { .. }), Decision::Edit { .. }, _) => {}
             (Some(Proposal::Signed { edit }), Decision::Approve, Some(LaneState::Paused(open))) => {
                 self.may_sign(id, open, &person, *edit, self.at)?;
+                if evidence.is_none() && self.lanes.get(&id).is_some_and(|lane| lane.is_proposed_by_subject())
+                {
+                    // An older version of hitl has written the entry without the subject of the edit.
+                    by_requester = None;
+                }
             }
             _ => return Err(FoldError::Damaged("its verdict and its proposal do not match".to_owned())),
         }

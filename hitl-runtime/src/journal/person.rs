@@ -10,7 +10,7 @@ use crate::{Operator, unicode};
 pub(crate) struct Person {
     pub(crate) name: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    unverified: bool,
+    pub(super) unverified: bool,
     #[serde(flatten)]
     pub(super) subject: Option<TokenSubject>,
 }
@@ -37,12 +37,19 @@ impl Person {
         Self { name: name.to_owned(), unverified, subject }
     }
 
+    /// Creates the person of an act, as its entry describes them.
+    pub(crate) fn of_act(name: &str, unverified: bool, evidence: Option<&Evidence>) -> Self {
+        Self::new(name, unverified, TokenSubject::of(evidence))
+    }
+
     /// Returns whether both are certainly different people: their tokens have different subjects of one issuer, or, if
-    /// neither has a token, they have different names that are equally well known. A name proves nothing against a
-    /// token, and the subjects of two issuers cannot be compared.
+    /// neither has a token, they have different names, both verified or both only claimed. A name proves nothing against a
+    /// token, and the subjects of two issuers, or of one that is not known, cannot be compared.
     pub(crate) fn is_other_than(&self, other: &Self) -> bool {
         match (&self.subject, &other.subject) {
-            (Some(one), Some(other)) => one.issuer == other.issuer && one.subject != other.subject,
+            (Some(one), Some(other)) => {
+                one.issuer.is_some() && one.issuer == other.issuer && one.subject != other.subject
+            }
             (None, None) => {
                 self.unverified == other.unverified && !unicode::looks_like(&self.name, &other.name)
             }
@@ -53,14 +60,13 @@ impl Person {
 
 impl From<&Requester> for Person {
     fn from(requester: &Requester) -> Self {
-        let subject = TokenSubject::of(requester.evidence.as_deref());
-        Self::new(&requester.operator, requester.unverified, subject)
+        Self::of_act(&requester.operator, requester.unverified, requester.evidence.as_deref())
     }
 }
 
 impl From<&Operator> for Person {
     fn from(operator: &Operator) -> Self {
-        Self::new(operator.name(), operator.is_unverified(), TokenSubject::of(operator.evidence()))
+        Self::of_act(operator.name(), operator.is_unverified(), operator.evidence())
     }
 }
 
@@ -95,6 +101,13 @@ impl Requesters {
     /// Returns the requesters of a thread of which an older version of hitl kept one name.
     pub(super) fn named(name: String) -> Self {
         Self { started: Some(Person::new(&name, false, None)), before: Vec::new(), has_unknown: true }
+    }
+
+    /// Returns the requesters of a fork, whose snapshot says who they are, with the one that its first entry names. The
+    /// snapshot alone does not prove who forked the thread.
+    pub(super) fn with_entry(self, requester: Option<&Requester>) -> Self {
+        let has_unknown = self.has_unknown || requester.is_none() && self.started.is_some();
+        Self { started: requester.map(Person::from).or(self.started), has_unknown, ..self }
     }
 
     /// Returns the name of the person who started the thread.
@@ -138,6 +151,7 @@ mod tests {
             // Subjects of two issuers, or of one that is not known.
             (&mara, person("noor", "b", "2"), false),
             (&mara, person("noor", "", "2"), false),
+            (&person("mara", "", "1"), person("noor", "", "2"), false),
             // A token and a name.
             (&mara, person("noor", "", ""), false),
             (&named, person("noor", "a", "2"), false),

@@ -25,8 +25,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Person, Place, Requesters, Subject, TokenSubject,
-    Transition, Values,
+    Digest, Fold, FoldError, Lane, LaneId, Map, OpenReviewState, Person, Place, Requesters, Subject,
+    TokenSubject, Transition, Values,
 };
 use crate::{
     Timestamp,
@@ -506,6 +506,13 @@ impl Pending {
     }
 }
 
+impl Lane {
+    /// Returns whether a pending edit is by a person with a known subject.
+    pub(super) fn is_proposed_by_subject(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.subject.is_some())
+    }
+}
+
 impl Fold {
     /// Returns the sources under the field names of this program's version of the state. If the new name of a field is
     /// not found, an edit of it goes back further than necessary, which is safe because effects that have begun since
@@ -581,7 +588,13 @@ impl Fold {
             }
             _ => false,
         };
-        let its_own = |pending: &Pending| pending.by.edit == edit && pending.person() == *person;
+        let its_own = |pending: &Pending| {
+            let same = pending.person() == *person;
+            // An entry of an older version of hitl does not have the subject.
+            let same_name =
+                person.subject.is_none() && Person { subject: None, ..pending.person() } == *person;
+            pending.by.edit == edit && (same || same_name && !open.not_requester)
+        };
         if may && pending.is_some_and(its_own) {
             return Ok(());
         }

@@ -128,8 +128,8 @@ pub struct Signature {
     /// `true` if the review said that the action cannot be undone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub irreversible: bool,
-    /// `true` if the signer may be the person who started the thread. `None` if the journal does not say who did, if a rule
-    /// signed, and in snapshots of an older version of hitl.
+    /// `true` if the signer may be the person who started the thread. `None` if the journal does not say who did, if a
+    /// rule signed, and in snapshots of an older version of hitl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_requester: Option<bool>,
 }

@@ -94,8 +94,8 @@ fn clerk(name: &str, subject: &str) -> Operator {
     Operator::new(name).role("clerk").with_evidence(evidence.with_subject(Some(subject.into())))
 }
 
-/// Returns a thread that mara started, which a namesake has signed by an edit that leads to the review, and whose journal
-/// has a snapshot with that signature. `wire` has failed, and nothing happened.
+/// Returns a thread that mara started, which a namesake has signed by an edit that leads to the review, and whose
+/// journal has a snapshot with that signature. `wire` has failed, and nothing happened.
 async fn held() -> MemoryStore {
     let store = MemoryStore::new();
     let agent = office(&store, &Bank::default());

@@ -40,4 +40,35 @@ graph! {
     }
 }
 
+// So would one whose review reads what was computed from the list.
+#[state]
+pub struct Night {
+    #[input]
+    pub drafts: Vec<RefundDraft>,
+    pub draft: RefundDraft,
+    pub large: bool,
+    #[output]
+    #[reduce(append)]
+    pub done: Vec<String>,
+}
+
+#[node(Night, writes = large)]
+async fn rate(drafts: &[RefundDraft]) -> Result<bool> {
+    Ok(drafts.len() > 3)
+}
+
+#[interrupt_before(show = large, role = if large { "director" } else { "clerk" })]
+#[node(Night, writes = done, effect)]
+async fn pay_rated(draft: &Approved<RefundDraft>) -> Result<Vec<String>> {
+    Ok(vec![])
+}
+
+graph! {
+    Rater<Night> {
+        start -> rate -> for draft in drafts { pay_rated } -> end;
+        //                                     ^^^^^^^^^ an edit of `draft` at the review before `pay_rated` does not change the values that were written together with its list or computed from them
+        pay_rated { reject -> continue }
+    }
+}
+
 fn main() {}

@@ -113,7 +113,8 @@ graph! {
     }
 }
 
-// A guard is tried for each alternative, and an arm cannot write the matched field. Arms of one variant need names of their own.
+// A guard is tried for each alternative, and an arm cannot write the matched field. Arms of one variant need names of
+// their own.
 #[derive(Clone, Serialize, Deserialize)]
 pub enum Two {
     Either(RefundDraft, RefundDraft),
@@ -267,6 +268,40 @@ graph! {
     }
 }
 
+// Computed from both.
+#[node(Deal, writes = tier)]
+async fn rate_both(bundle: &Bundle, draft: &RefundDraft) -> Result<bool> {
+    Ok(false)
+}
+
+graph! {
+    Both<Deal> {
+        start -> match bundle { Bundle { refund: draft } => rate_both -> match tier { true => drop_after, false => settle } };
+        //                                                                                                         ^^^^^^ an edit of `draft` at the review before `settle` does not change the value that it is bound to a part of
+        settle { reject -> drop_it }
+        settle -> end;
+        drop_it -> end;
+        drop_after -> end;
+    }
+}
+
+// A rejection of the whole.
+#[node(Deal, writes = note)]
+async fn triage(_no: &Rejection) -> Result<String> {
+    Ok(String::new())
+}
+
+graph! {
+    Rejected<Deal> {
+        start -> vet -> drop_after -> end;
+        vet { reject -> triage }
+        triage -> match bundle { Bundle { refund: draft } => settle -> end };
+        //                                                   ^^^^^^ an edit of `draft` at the review before `settle` does not change the value that it is bound to a part of
+        settle { reject -> drop_it }
+        drop_it -> end;
+    }
+}
+
 // A choice of an earlier round.
 #[node(Deal, writes = note)]
 async fn log(_no: &Rejection) -> Result<String> {
@@ -289,8 +324,8 @@ graph! {
 }
 
 #[node(Deal, writes = answer)]
-async fn drop_after(note: &str) -> Result<String> {
-    Ok(note.to_owned())
+async fn drop_after(note: Option<&String>) -> Result<String> {
+    Ok(note.cloned().unwrap_or_default())
 }
 
 fn main() {}

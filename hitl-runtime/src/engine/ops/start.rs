@@ -13,7 +13,7 @@ use crate::{
         session::{ThreadWriter, has_requester, may_decide, random_id},
     },
     graph::Point,
-    journal::{Entry, Event, Fold, Requester, Requesters, Runs, Values, migrate::updated},
+    journal::{Entry, Event, Fold, Requester, Requesters, Runs, TokenSubject, Values, migrate::updated},
     state::{Slots, StateTable},
 };
 
@@ -147,8 +147,7 @@ struct Start {
 pub fn is_same_owner(one: Option<&Requester>, other: Option<&Requester>) -> bool {
     let verified = |requester: Option<&Requester>| requester.and_then(Requester::owner).map(str::to_owned);
     let subject = |requester: Option<&Requester>| {
-        let evidence = requester.filter(|requester| !requester.unverified)?.evidence.as_deref()?;
-        Some((evidence.issuer.clone(), evidence.subject.clone()?))
+        TokenSubject::of(requester.filter(|requester| !requester.unverified)?.evidence.as_deref())
     };
     match (subject(one), subject(other)) {
         (None, None) => verified(one) == verified(other),

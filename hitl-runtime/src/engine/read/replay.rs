@@ -27,7 +27,7 @@ use crate::{
     graph::{EdgeKind, ReadKind},
     journal::{
         Decision, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, NodeRenames, OpenReviewState,
-        Person, Proposal, Reason, Runs, Settlement, TokenSubject, Transition, Unmigrated, Values,
+        Person, Proposal, Reason, Runs, Settlement, Transition, Unmigrated, Values,
     },
     node::NodeTable,
     review::{SignatureError, check_signature},
@@ -233,8 +233,7 @@ impl<'a> Replay<'a> {
                 self.has_condition(known, when.as_ref(), signs);
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
                 let proposal = proposal.as_deref();
-                let subject = TokenSubject::of(evidence.as_deref());
-                let by = Person::new(operator, *unverified, subject);
+                let by = Person::of_act(operator, *unverified, evidence.as_deref());
                 let by_requester = self.fold.requesters.may_include(&by);
                 let at = entry.at;
                 self.decided(id, known, Verdict { verdict, digest, to, role, proposal, at, by_requester });

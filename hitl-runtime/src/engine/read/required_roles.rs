@@ -1,4 +1,4 @@
-//! The roles that a person needs to settle an effect in doubt.
+//! The roles that a person needs to settle an effect in doubt, and the people who may not.
 
 use crate::{
     Error, Operator,
@@ -115,10 +115,10 @@ fn reachable(graph: &'static GraphTable, from: usize) -> Vec<usize> {
     reached
 }
 
-/// Returns the roles that an operator must hold to settle an effect, and whether they may not be the thread's requester.
-/// For each field that the effect takes as signed, the role is the one required by the review that gave the signature
-/// (the effect's own review or an earlier one in its lane), or, if that review no longer requires a role, the role in
-/// which the field was signed.
+/// Returns the roles that an operator must hold to settle an effect, and whether they may not be the thread's
+/// requester. For each field that the effect takes as signed, the role is the one required by the review that gave the
+/// signature (the effect's own review or an earlier one in its lane), or, if that review no longer requires a role, the
+/// role in which the field was signed.
 fn effect_rules(
     graph: &'static GraphTable,
     fold: &Fold,
@@ -144,8 +144,7 @@ fn effect_rules(
             let reviews = |node: &&NodeSpec| node.interrupt.is_some_and(|review| review.field == field);
             reviewed.extend(graph.spec.nodes.iter().filter(reviews).take(1));
         }
-        not_requester |=
-            reviewed.iter().any(|node| node.interrupt.is_some_and(|review| review.not_requester));
+        not_requester |= reviewed.iter().any(|node| node.excludes_requester());
         let fields = fold.lanes.get(&lane).map(|lane| &*lane.fields);
         let mut asked: Vec<String> =
             reviewed.into_iter().flat_map(|node| roles_for(graph, node, fields)).collect();

@@ -18,7 +18,7 @@ pub(super) fn after_start(
     fields: &Slots,
     runs: &Runs,
 ) -> Result<Transition, String> {
-    after(graph, Point::Start, fields, runs)
+    after(graph, Point::Start, Point::Start, fields, runs)
 }
 
 /// Returns the next step of a lane after a node has run. `runs` has the counts of the lane, with this run.
@@ -28,7 +28,7 @@ pub(super) fn after_node(
     fields: &Slots,
     runs: &Runs,
 ) -> Result<Transition, String> {
-    after(graph, Point::Node(node), fields, runs)
+    after(graph, Point::Node(node), Point::Node(node), fields, runs)
 }
 
 /// Returns the step that a verdict leads to; `None` if the graph has no edge for it.
@@ -41,7 +41,15 @@ pub(super) fn after_verdict(
     Some(target(graph, edge))
 }
 
-fn after(graph: &'static GraphTable, from: Point, fields: &Slots, runs: &Runs) -> Result<Transition, String> {
+/// Returns the step from a point, after `writer` has run: the node at the point, or one before the `match`es that lead
+/// there.
+fn after(
+    graph: &'static GraphTable,
+    from: Point,
+    writer: Point,
+    fields: &Slots,
+    runs: &Runs,
+) -> Result<Transition, String> {
     let mut edges = graph.spec.edges.iter().filter(|edge| edge.from == from && !edge.kind.leaves_review());
     let Some(first) = edges.next() else { return Err(format!("{} has no outgoing edge", name(graph, from))) };
     match first.kind {
@@ -73,13 +81,15 @@ fn after(graph: &'static GraphTable, from: Point, fields: &Slots, runs: &Runs) -
                 return Err(format!("the match after {} has no case {case}", name(graph, from)));
             };
             if is_inner_match(graph, edge) {
-                return after(graph, edge.to, fields, runs);
+                return after(graph, edge.to, writer, fields, runs);
             }
             // The list of a `for` that the arm begins with, while the node that wrote it can still fail.
             if is_junction(graph, edge.to) {
                 for_each::fits(graph, edge.to, fields, |_| None).map_err(|error| error.to_string())?;
             }
-            check_binding(graph, edge.to, fields, runs)?;
+            if writes(graph, writer, field()) {
+                check_binding(graph, edge.to, fields, runs)?;
+            }
             Ok(target(graph, edge))
         }
         _ => Ok(target(graph, first)),
@@ -100,7 +110,16 @@ fn is_junction(graph: &'static GraphTable, point: Point) -> bool {
     matches!(point, Point::Node(node) if graph.spec.nodes.get(node).is_some_and(is_empty))
 }
 
-/// Checks what the chosen arm binds, and the step after it, while the node before the `match` can still fail.
+/// Returns whether a node writes a field, or the caller as an input.
+fn writes(graph: &'static GraphTable, point: Point, field: &str) -> bool {
+    match point {
+        Point::Start => true,
+        Point::Node(node) => graph.spec.nodes.get(node).is_some_and(|node| node.writes.contains(&field)),
+        Point::End => false,
+    }
+}
+
+/// Checks what the chosen arm binds, and the step after it, while the node that wrote the value can still fail.
 fn check_binding(
     graph: &'static GraphTable,
     point: Point,
@@ -119,7 +138,7 @@ fn check_binding(
         bound.write(field, json.get()).map_err(|error| error.to_string())?;
     }
     for_each::fits(graph, point, &bound, |_| None).map_err(|error| error.to_string())?;
-    after(graph, point, &bound, runs).map(drop)
+    after(graph, point, point, &bound, runs).map(drop)
 }
 
 fn target(graph: &'static GraphTable, edge: &EdgeSpec) -> Transition {

@@ -488,7 +488,7 @@ fn gives(fold: &Fold, event: &Event, signature: &Signature) -> Option<LaneId> {
     // Older versions of hitl stored no role in a signature, so there is none to compare. Such a signature does not
     // satisfy a review that requires a role.
     let role = evidence.as_ref().filter(|_| signature.role.is_some()).map(|evidence| &evidence.role);
-    let person = Person::new(operator, *unverified, TokenSubject::of(evidence.as_deref()));
+    let person = Person::of_act(operator, *unverified, evidence.as_deref());
     // A signature of an older version of hitl does not say whether it is the requester's. It satisfies no review that
     // excludes them.
     let is_told =

@@ -54,7 +54,7 @@ pub(in crate::engine) fn has_requester(
     thread: &ThreadId,
     requesters: &Requesters,
 ) -> Result<(), Error> {
-    let excluding = graph.nodes.iter().find(|node| node.interrupt.is_some_and(|review| review.not_requester));
+    let excluding = graph.nodes.iter().find(|node| node.excludes_requester());
     match excluding.filter(|_| !requesters.are_known()) {
         Some(node) => Err(Error::RequesterUnknown { thread: thread.clone(), node: node.name.to_owned() }),
         None => Ok(()),

@@ -58,7 +58,8 @@ pub(in crate::engine) fn reviews(fold: &Fold) -> Vec<OpenReview> {
 }
 
 impl Engine {
-    /// Returns the counts of an entry for the metrics, before it is applied to the thread; `None` if the store keeps none.
+    /// Returns the counts of an entry for the metrics, before it is applied to the thread; `None` if the store keeps
+    /// none.
     pub(in crate::engine) fn counted(&self, fold: &Fold, entry: &Entry) -> Option<Tally> {
         if !self.store.keeps_tallies() {
             return None;

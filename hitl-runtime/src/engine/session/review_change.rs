@@ -74,12 +74,10 @@ pub enum ReviewChange {
         /// `true` if it can be undone now.
         to: bool,
     },
-    /// The person who started the thread may no longer sign, or the other way round.
+    /// The person who started the thread may no longer sign.
     Requester {
         /// The node that waits.
         node: String,
-        /// `true` if they may sign now.
-        to: bool,
     },
     /// The signed content has changed: the draft, or the shown fields or covered effects.
     Signed {
@@ -124,7 +122,7 @@ impl ReviewChange {
             changes.push(Self::Reversible { node: node(), to: !after.irreversible });
         }
         if before.not_requester != after.not_requester {
-            changes.push(Self::Requester { node: node(), to: !after.not_requester });
+            changes.push(Self::Requester { node: node() });
         }
         if changes.is_empty() {
             changes.push(Self::Signed { node: node() });
@@ -156,7 +154,7 @@ impl ReviewChange {
             | Self::Edits { node, .. }
             | Self::RiskLevel { node, .. }
             | Self::Reversible { node, .. }
-            | Self::Requester { node, .. }
+            | Self::Requester { node }
             | Self::Signed { node }
             | Self::SignedAgain { node, .. } => node,
         }
@@ -195,10 +193,7 @@ impl fmt::Display for ReviewChange {
             Self::Reversible { node, to: false } => {
                 write!(f, "what is signed before `{node}` can no longer be undone")
             }
-            Self::Requester { node, to: true } => {
-                write!(f, "who started the thread may now sign before `{node}`")
-            }
-            Self::Requester { node, to: false } => {
+            Self::Requester { node } => {
                 write!(f, "who started the thread may no longer sign before `{node}`")
             }
             Self::Signed { node } => {

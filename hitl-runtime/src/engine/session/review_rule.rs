@@ -42,7 +42,7 @@ impl ReviewRule {
             deadline: expires.map(|span| opened.saturating_add(span)),
             remind: entry.spec.interrupt.and_then(|interrupt| interrupt.remind),
             risk: review_expressions::risk(graph, entry, fields)?,
-            not_requester: entry.spec.interrupt.is_some_and(|interrupt| interrupt.not_requester),
+            not_requester: entry.spec.excludes_requester(),
         })
     }
 
@@ -89,7 +89,7 @@ impl ReviewRule {
             && interrupt.edit == open.edit
             && interrupt.remind == open.remind
             && risk.is_within(open.shown_risk())
-            && interrupt.not_requester <= open.not_requester
+            && (open.not_requester || !interrupt.not_requester)
             && (role.is_none() || role == open.role)
             && latest.is_none_or(|latest| open.deadline.is_some_and(|deadline| deadline <= latest))
             && review_terms::are(&open.covers, &open.shows, entry.spec.name, &interrupt)
