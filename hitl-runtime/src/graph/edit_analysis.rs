@@ -79,8 +79,8 @@ struct ValueFacts {
     tainted: BitSet,
     /// The fields written together with it, and those computed from them since.
     siblings: BitSet,
-    /// If an arm has bound it to a part of a value: that value, and the fields computed from it. An edit does not
-    /// change them.
+    /// If it is a part of a value (an arm has bound it, or it is an item of a list): that value, and the fields computed
+    /// from it. An edit does not change them.
     stale: BitSet,
     /// Dependent code after the place that an edit goes back to.
     dependent: Option<Dependent>,
