@@ -8,7 +8,7 @@ use hitl::{
 };
 
 use super::{
-    attacks::{id, read, relink, write},
+    attacks::{id, link, read, relink, write},
     pay_agent::{Bank, PayAgentTurn, agent, clerk, key, keys, waiting},
 };
 
@@ -199,6 +199,21 @@ async fn a_truncated_journal_is_detected_only_by_a_kept_head() {
     honest.verify(&id("t")).await.unwrap();
     let error = honest.verify_against(&head).await.unwrap_err();
     assert!(error.to_string().contains("the end was cut off"), "{error}");
+}
+
+/// Rewrites the last snapshot of the thread `t`, as an attacker with this key does, and drops the entries after it.
+pub async fn rewrite_last_snapshot(store: &MemoryStore, key: u8, from: &str, to: &str) {
+    let thread = id("t");
+    let mut records = read(store, &thread).await;
+    let last = records.iter().rposition(|record| record.snapshot).unwrap();
+    records.truncate(last + 1);
+    let (before, record) = (records[last - 1].hash, &mut records[last]);
+    let text = String::from_utf8(record.body.clone()).unwrap();
+    let text = format!("{}}}", text.split(r#","auth":{"#).next().unwrap());
+    assert!(text.contains(from), "{text}");
+    record.body = mac(key, "t", record.place.get(), before, &text.replace(from, to)).into_bytes();
+    record.hash = link(before, &record.body);
+    write(store, &thread, records).await;
 }
 
 /// Computes a MAC by hand, as documented, and returns the body with it.

@@ -9,8 +9,7 @@ use hitl::{
 };
 
 use super::{
-    attacks::{id, link, read, write},
-    key_purposes::mac,
+    key_purposes::rewrite_last_snapshot,
     pay_agent::{More, Payment, key},
 };
 
@@ -120,17 +119,7 @@ async fn a_runner_key_pays_nothing_that_the_rule_asks_about() {
         (r#""rule":"draft.cents > 100""#, r#""operator":"mara","role":"clerk""#),
     ] {
         let (store, bank) = (held().await, Bank::open());
-        let mut records = read(&store, &id("t")).await;
-        let last = records.iter().rposition(|record| record.snapshot).unwrap();
-        records.truncate(last + 1);
-        let (before, record) = (records[last - 1].hash, &mut records[last]);
-        let text = String::from_utf8(record.body.clone()).unwrap();
-        let text = format!("{}}}", text.split(r#","auth":{"#).next().unwrap());
-        assert!(text.contains(from), "{text}");
-        let place = record.place.get();
-        record.body = mac(RUNNER, "t", place, before, &text.replace(from, to)).into_bytes();
-        record.hash = link(before, &record.body);
-        write(&store, &id("t"), records).await;
+        rewrite_last_snapshot(&store, RUNNER, from, to).await;
         let agent = runner(&store, &bank);
         let turn = agent.resume("t").await;
         assert!(bank.paid().is_empty(), "{to}: {turn:?}");

@@ -341,8 +341,7 @@ impl Engine {
         if required != open.role.as_deref() {
             may_decide(&fold.thread, &node, required, operator)?;
         }
-        let not_requester = open.not_requester || interrupt.is_some_and(|interrupt| interrupt.not_requester);
-        if not_requester && answer.signs() {
+        if (open.not_requester || entry.spec.excludes_requester()) && answer.signs() {
             may_sign(fold, &node, operator)?;
         }
         let here = Transition::Node(node.clone());

@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::finding::{CLOCK_SKEW, Finding, FindingKind, UncheckedRange};
 use crate::{
@@ -619,8 +619,7 @@ fn comparable(mut snapshot: Value) -> Value {
     if let Some(members) = snapshot.as_object_mut() {
         members.remove("steps");
     }
-    let lanes = snapshot.get_mut("lanes").and_then(Value::as_object_mut);
-    for lane in lanes.into_iter().flat_map(|lanes| lanes.values_mut()).filter_map(Value::as_object_mut) {
+    for lane in lanes(&mut snapshot) {
         lane.remove("steps");
         let Some(at) = lane.get_mut("at") else { continue };
         if let Some(join) = at.pointer_mut("/forked/join") {
@@ -633,18 +632,21 @@ fn comparable(mut snapshot: Value) -> Value {
     snapshot
 }
 
+/// Returns the lanes of a snapshot.
+fn lanes(snapshot: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let lanes = snapshot.get_mut("lanes").and_then(Value::as_object_mut);
+    lanes.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
+}
+
 /// Removes from a snapshot what one of an older version of hitl does not have.
 fn without_asked(snapshot: &mut Value) {
     let Some(members) = snapshot.as_object_mut() else { return };
     members.remove("asks");
     members.remove("forked");
-    let lanes = members.get_mut("lanes").and_then(Value::as_object_mut);
-    for lane in lanes.into_iter().flat_map(|lanes| lanes.values_mut()) {
+    for lane in lanes(snapshot) {
         let Some(sources) = lane.get_mut("sources").and_then(Value::as_object_mut) else { continue };
         sources.remove("asked");
-        if sources.is_empty()
-            && let Some(lane) = lane.as_object_mut()
-        {
+        if sources.is_empty() {
             lane.remove("sources");
         }
     }
@@ -654,8 +656,7 @@ fn without_asked(snapshot: &mut Value) {
 fn without_requesters(snapshot: &mut Value) {
     let Some(members) = snapshot.as_object_mut() else { return };
     members.remove("requesters");
-    let lanes = members.get_mut("lanes").and_then(Value::as_object_mut);
-    for lane in lanes.into_iter().flat_map(|lanes| lanes.values_mut()) {
+    for lane in lanes(snapshot) {
         if let Some(pending) = lane.get_mut("pending").and_then(Value::as_object_mut) {
             pending.remove("subject");
         }
